@@ -1,0 +1,1 @@
+"""Hybrid Airflow: the estate model, the command line and the local site."""
