@@ -1,0 +1,24 @@
+"""The command `hybrid`: wires the groups of commands together."""
+
+from __future__ import annotations
+
+import typer
+
+from hybrid.cli import cdk, estate_file
+
+app = typer.Typer(
+    name="hybrid",
+    help="Managed Airflow in AWS, ETL containers beside the data.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("validate")(estate_file.validate)
+app.command("schema")(estate_file.schema)
+app.command("cdk", context_settings=cdk.CONTEXT)(cdk.cdk)
+
+
+def main() -> None:
+    """Entry point."""
+    app(prog_name="bin/hybrid")

@@ -1,0 +1,90 @@
+"""A YAML document that remembers on which line each value stands.
+
+PyYAML composes and constructs; what it lacks for a file that people write is the refusal of duplicate
+keys and the way back from a value to its line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+Path = tuple[str | int, ...]
+
+
+class DocumentError(Exception):
+    """The text is not a YAML mapping.
+
+    Attributes:
+        line: 1-based line of the fault.
+        message: what is wrong and what would be right.
+    """
+
+    def __init__(self, *, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Document:
+    """Data of a document, with the line of each of its values and its duplicate keys."""
+
+    data: dict[str, Any]
+    lines: dict[Path, int]
+    duplicates: list[tuple[Path, int, int]] = field(default_factory=list)
+
+    def line_of(self, path: Path) -> int:
+        """1-based line of the value at a path, or of the nearest part of the path that exists."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+
+def read_document(text: str) -> Document:
+    """Read a YAML document whose root is a mapping.
+
+    Raises:
+        DocumentError: not YAML, empty, or not a mapping.
+    """
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        problem = error.problem or error.context or "cannot be read"
+        raise DocumentError(line=line, message=f"not YAML: {problem}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise DocumentError(line=1, message=f"not YAML: {str(error).splitlines()[0]}") from error
+    if root is None:
+        raise DocumentError(
+            line=1, message="the file is empty; an estate has at least environment, network and sites"
+        )
+    if not isinstance(root, yaml.MappingNode):
+        raise DocumentError(
+            line=root.start_mark.line + 1, message="expected keys such as `environment:` at the top"
+        )
+    document = Document(data=data, lines={(): 1})
+    _walk(root, (), document)
+    return document
+
+
+def _walk(node: yaml.Node, path: Path, document: Document) -> None:
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[Any, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            here = (*path, key.value)
+            if key.value in seen:
+                document.duplicates.append((here, line, seen[key.value]))
+            seen[key.value] = line
+            document.lines[here] = line
+            _walk(value, here, document)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            here = (*path, index)
+            document.lines[here] = item.start_mark.line + 1
+            _walk(item, here, document)

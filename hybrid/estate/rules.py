@@ -1,0 +1,210 @@
+"""What holds between the parts of an estate: references, prefixes, lengths of AWS names, versions."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+
+from hybrid.estate.airflow_versions import refusal
+from hybrid.estate.document import Path
+from hybrid.estate.model import CloudSite, Estate
+from hybrid.naming import AIRFLOW_LOG_COMPONENTS, Names
+
+Finding = tuple[Path, str]
+
+#: Characters that AWS allows: IAM role name 64, MWAA environment name 80, CloudFormation stack name 128
+#: (IAM, MWAA and CloudFormation API references).
+_ROLE, _ENVIRONMENT, _STACK = 64, 80, 128
+
+#: CPU units → memory in MiB that Fargate takes (Amazon ECS Developer Guide, "Task CPU and memory").
+_FARGATE: dict[int, Iterable[int]] = {
+    256: (512, 1024, 2048),
+    512: range(1024, 4097, 1024),
+    1024: range(2048, 8193, 1024),
+    2048: range(4096, 16385, 1024),
+    4096: range(8192, 30721, 1024),
+    8192: range(16384, 61441, 4096),
+    16384: range(32768, 122881, 8192),
+}
+
+#: A name after a single colon: `::` is PostgreSQL's cast, `:=` MySQL's assignment.
+PARAMETER = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def parameters_named(query: str) -> set[str]:
+    """Names of the bound parameters in a query, outside of quotes and comments."""
+    return set(PARAMETER.findall(_QUOTED.sub(" ", query)))
+
+
+def findings(estate: Estate) -> Iterator[Finding]:
+    """Every rule that the estate breaks, as (path, sentence)."""
+    yield from _references(estate)
+    yield from _prefixes(estate)
+    yield from _queries(estate)
+    yield from _lengths(estate)
+    yield from _places(estate)
+    yield from _fargate_sizes(estate)
+    version = estate.airflow.version
+    if reason := refusal(version, allow_unlisted=estate.airflow.allow_unlisted_version):
+        yield ("airflow", "version"), reason
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """A sentence that names the nearest known word, or all of them where none is near."""
+    words = sorted(known)
+    if close := difflib.get_close_matches(word, words, n=1, cutoff=0.6):
+        return f"did you mean `{close[0]}`?"
+    return f"known: {', '.join(words)}" if words else "none is defined"
+
+
+def _references(estate: Estate) -> Iterator[Finding]:
+    yield from _source_references(estate)
+    yield from _pipeline_references(estate)
+    yield from _cycles(estate)
+    yield from _dag_references(estate)
+
+
+def _source_references(estate: Estate) -> Iterator[Finding]:
+    for name, source in estate.sources.items():
+        if source.site not in estate.sites:
+            yield (
+                ("sources", name, "site"),
+                f"no site `{source.site}`; {suggestion(source.site, estate.sites)}",
+            )
+
+
+def _pipeline_references(estate: Estate) -> Iterator[Finding]:
+    for name, pipeline in estate.pipelines.items():
+        if pipeline.source not in estate.sources:
+            yield (
+                ("pipelines", name, "source"),
+                f"no source `{pipeline.source}`; {suggestion(pipeline.source, estate.sources)}",
+            )
+        for index, other in enumerate(pipeline.after):
+            if other not in estate.pipelines or other == name:
+                yield (
+                    ("pipelines", name, "after", index),
+                    f"no other pipeline `{other}`; {suggestion(other, set(estate.pipelines) - {name})}",
+                )
+        if pipeline.after and pipeline.schedule is not None:
+            yield ("pipelines", name, "schedule"), "has `after` too; a pipeline takes one of the two"
+
+
+def _dag_references(estate: Estate) -> Iterator[Finding]:
+    for name, dag in estate.dags.items():
+        for index, pipeline_name in enumerate(dag.pipelines):
+            if pipeline_name not in estate.pipelines:
+                yield (
+                    ("dags", name, "pipelines", index),
+                    f"no pipeline `{pipeline_name}`; {suggestion(pipeline_name, estate.pipelines)}",
+                )
+            if pipeline_name in dag.pipelines[:index]:
+                yield ("dags", name, "pipelines", index), f"`{pipeline_name}` stands here twice; remove one"
+        if name in estate.pipelines:
+            yield ("dags", name), f"a pipeline is called `{name}` too, and both become a DAG of that name"
+
+
+def _cycles(estate: Estate) -> Iterator[Finding]:
+    for start in sorted(estate.pipelines):
+        seen: set[str] = set()
+        waiting = list(estate.pipelines[start].after)
+        while waiting:
+            name = waiting.pop()
+            if name == start and name not in estate.pipelines[start].after:
+                yield ("pipelines", start, "after"), f"`{start}` waits for itself by way of another pipeline"
+                break
+            if name not in seen and name in estate.pipelines:
+                seen.add(name)
+                waiting.extend(estate.pipelines[name].after)
+
+
+def _prefixes(estate: Estate) -> Iterator[Finding]:
+    prefixes = {name: estate.prefix_of(name) for name in sorted(estate.pipelines)}
+    for (first, one), (second, other) in combinations(prefixes.items(), 2):
+        if one == other:
+            yield (
+                ("pipelines", second),
+                f"writes prefix `{other}`, as `{first}` does; give one another `prefix`",
+            )
+        elif one.startswith(f"{other}/") or other.startswith(f"{one}/"):
+            yield (
+                ("pipelines", second),
+                f"prefix `{other}` and `{one}` of `{first}` are nested; give one another `prefix`",
+            )
+
+
+def _queries(estate: Estate) -> Iterator[Finding]:
+    for name, pipeline in estate.pipelines.items():
+        named = parameters_named(pipeline.query)
+        for missing in sorted(named - {"from", "to"} - set(pipeline.parameters)):
+            yield (
+                ("pipelines", name, "query"),
+                f"names `:{missing}`, which `parameters` does not give; "
+                f"{suggestion(missing, {'from', 'to', *pipeline.parameters})}",
+            )
+        for reserved in sorted({"from", "to"} & set(pipeline.parameters)):
+            yield ("pipelines", name, "parameters", reserved), f"`:{reserved}` is the interval's; rename it"
+        if len(named & {"from", "to"}) == 1:
+            yield ("pipelines", name, "query"), "names one of `:from` and `:to`; an interval needs both"
+
+
+def _lengths(estate: Estate) -> Iterator[Finding]:
+    names = Names(estate.environment.name)
+    limited: list[tuple[Path, str, str, int]] = [
+        (("environment", "name"), "MWAA environment", names.airflow_environment, _ENVIRONMENT),
+        (("environment", "name"), "IAM role", names.airflow_role, _ROLE),
+        (("environment", "name"), "log group", names.airflow_log_group(AIRFLOW_LOG_COMPONENTS[0]), 512),
+    ]
+    for site in estate.sites:
+        limited.append((("sites", site), "IAM role", names.execution_role(site), _ROLE))
+        limited.append((("sites", site), "stack", names.site_stack(site), _STACK))
+    for source in estate.sources:
+        limited.append((("sources", source), "IAM role", names.task_role(source), _ROLE))
+    for path, kind, name, limit in limited:
+        if len(name) > limit:
+            yield (
+                path,
+                f"the {kind} name `{name}` has {len(name)} characters and AWS allows {limit}: "
+                f"shorten this name or environment.name by {len(name) - limit}",
+            )
+
+
+def _places(estate: Estate) -> Iterator[Finding]:
+    region, zones = estate.environment.region, estate.network.availability_zones
+    for index, zone in enumerate(zones):
+        path = ("network", "availability_zones", index)
+        if zone[:-1] != region:
+            yield path, f"`{zone}` is not in environment.region `{region}`; write `{region}{zone[-1]}`"
+        if zone in zones[:index]:
+            yield path, f"`{zone}` stands here twice; MWAA needs two different ones"
+    existing = estate.network.existing
+    if existing and len(existing.private_subnets) != len(zones):
+        yield (
+            ("network", "existing", "private_subnets"),
+            f"{len(existing.private_subnets)} subnets for {len(zones)} availability zones; name one for each",
+        )
+    if existing and estate.network.egress == "endpoints" and len(existing.route_tables) != len(zones):
+        yield (
+            ("network", "existing", "route_tables"),
+            "`egress: endpoints` needs the route table of each private subnet, for the S3 gateway endpoint",
+        )
+
+
+def _fargate_sizes(estate: Estate) -> Iterator[Finding]:
+    for name, source in estate.sources.items():
+        if not isinstance(estate.sites.get(source.site), CloudSite):
+            continue
+        if source.cpu not in _FARGATE:
+            yield (
+                ("sources", name, "cpu"),
+                f"Fargate takes {', '.join(map(str, _FARGATE))} CPU units, not {source.cpu}",
+            )
+        elif source.memory not in _FARGATE[source.cpu]:
+            fitting = ", ".join(map(str, _FARGATE[source.cpu]))
+            yield (
+                ("sources", name, "memory"),
+                f"with {source.cpu} CPU units Fargate takes {fitting} MiB, not {source.memory}",
+            )
