@@ -1,0 +1,251 @@
+"""The embedded AWS: MiniStack, in a virtual environment of its own, as a child process.
+
+It is a place to run things, not a proof of least privilege or of template validity. ECS tasks,
+container instances and hybrid activations are answered by `hybrid.local.endpoint` in front of it.
+
+    emulator = Emulator(Path(".hybrid/state"), port=4566)
+    with emulator:
+        subprocess.run(["cdk", "deploy"], env={**os.environ, **emulator.client_environment()})
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+
+#: Lock file of the emulator's environment. MiniStack pins botocore, so it cannot share ours.
+REQUIREMENTS = Path(__file__).with_name("requirements-emulator.txt")
+
+#: The account that MiniStack answers for when the access key is not twelve digits.
+ACCOUNT = "000000000000"
+
+_LOG_TAIL_LINES = 15
+
+
+class EmulatorError(Exception):
+    """The emulator could not be installed, started or reset; the message says what to do."""
+
+
+def install(environment: Path) -> Path:
+    """Make the emulator's virtual environment, or leave it when it matches the lock file.
+
+    Args:
+        environment: directory of the environment, such as `.hybrid/envs/emulator`.
+
+    Returns:
+        The environment's Python interpreter.
+
+    Raises:
+        EmulatorError: the packages could not be installed.
+    """
+    python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    stamp = environment / "requirements.sha256"
+    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    if python.exists() and stamp.exists() and stamp.read_text().strip() == wanted:
+        return python
+    uv = shutil.which("uv")
+    if uv:
+        make = [uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(environment)]
+        fill = [uv, "pip", "install", "--quiet", "--python", str(python), "-r", str(REQUIREMENTS)]
+    else:
+        make = [sys.executable, "-m", "venv", str(environment)]
+        fill = [str(python), "-m", "pip", "install", "--quiet", "-r", str(REQUIREMENTS)]
+    environment.parent.mkdir(parents=True, exist_ok=True)
+    for command in (make, fill):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=900)
+        if done.returncode:
+            raise EmulatorError(
+                f"the emulator's environment {environment} could not be made: `{' '.join(command)}` ended with "
+                f"{done.returncode}: {done.stderr.strip()[-500:]}. Check the connection to PyPI and run again."
+            )
+    stamp.write_text(wanted + "\n")
+    return python
+
+
+class Emulator:
+    """One MiniStack server, its state directory and the environment its clients need.
+
+    Args:
+        state_dir: where state, S3 objects and the log `emulator.log` are kept; made when missing.
+        port: TCP port on `bind`.
+        python: interpreter of the environment that `install` made.
+        region: region of requests that name none.
+        auth: enforce IAM policies and signatures (`AUTH=true`). The root key stays `test`/`test`.
+        bind: address to listen on. The default is reachable from this machine only.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        port: int,
+        python: Path,
+        region: str = "eu-west-1",
+        auth: bool = False,
+        bind: str = "127.0.0.1",
+    ) -> None:
+        self.state_dir = state_dir.resolve()
+        self.port = port
+        self.python = python
+        self.region = region
+        self.auth = auth
+        self.bind = bind
+        self.log = self.state_dir / "emulator.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def endpoint_url(self) -> str:
+        """Address of every service, for clients on this machine."""
+        return f"http://localhost:{self.port}"
+
+    def client_environment(self) -> dict[str, str]:
+        """Environment variables that point an AWS SDK, the CDK and the AWS CLI at the emulator."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ENDPOINT_URL_S3": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            # The CDK command line caches the account of an access key; keep that out of the home directory.
+            "CDK_HOME": str(self.state_dir / "cdk-home"),
+        }
+
+    def start(self, *, timeout: float = 20.0) -> None:
+        """Start the server and wait until it answers.
+
+        Raises:
+            EmulatorError: the port is taken, the server died, or it did not answer in `timeout` seconds.
+        """
+        if self._process and self._process.poll() is None:
+            return
+        if not self.python.exists():
+            raise EmulatorError(f"no emulator environment at {self.python.parent.parent}: run install() first.")
+        self._refuse_taken_port()
+        for part in ("state", "s3", "tmp", "cdk-home"):
+            (self.state_dir / part).mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(self.python), "-m", "ministack"],
+                env=self._server_environment(),
+                cwd=self.state_dir,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._wait_healthy(timeout)
+
+    def stop(self, *, timeout: float = 15.0) -> None:
+        """Stop the server and whatever it started: SIGTERM, which saves state, then SIGKILL."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        _kill_group(process.pid)
+        process.wait()
+
+    def healthy(self) -> bool:
+        """Whether the server answers its health check."""
+        try:
+            with urllib.request.urlopen(f"{self._loopback_url}/_ministack/health", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def reset(self) -> None:
+        """Forget every resource of every service.
+
+        Raises:
+            EmulatorError: the server did not answer.
+        """
+        request = urllib.request.Request(f"{self._loopback_url}/_ministack/reset", method="POST")
+        try:
+            urllib.request.urlopen(request, timeout=30).close()
+        except (urllib.error.URLError, OSError) as error:
+            raise EmulatorError(f"the emulator on port {self.port} could not be reset: {error}.") from error
+
+    def __enter__(self) -> Emulator:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def _loopback_url(self) -> str:
+        host = "127.0.0.1" if self.bind == "0.0.0.0" else self.bind  # noqa: S104 - compared, not bound
+        return f"http://{host}:{self.port}"
+
+    def _server_environment(self) -> dict[str, str]:
+        # An AWS_ACCESS_KEY_ID of the caller's would become the emulator's root key.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        return inherited | {
+            "GATEWAY_PORT": str(self.port),
+            "BIND_HOST": self.bind,
+            "MINISTACK_HOST": "localhost",
+            "MINISTACK_REGION": self.region,
+            "TMPDIR": str(self.state_dir / "tmp"),
+            "STATE_DIR": str(self.state_dir / "state"),
+            "S3_DATA_DIR": str(self.state_dir / "s3"),
+            "PERSIST_STATE": "1",
+            "S3_PERSIST": "1",
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "AUTH": "true" if self.auth else "false",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _refuse_taken_port(self) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.bind, self.port))
+            except OSError as error:
+                raise EmulatorError(
+                    f"port {self.port} on {self.bind} is taken ({error.strerror}): stop what listens there or "
+                    "choose another port for the emulator."
+                ) from error
+
+    def _wait_healthy(self, timeout: float) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            code = self._process.poll()
+            if code is not None:
+                self._process = None
+                raise EmulatorError(f"the emulator ended with {code} while starting. {self._tail()}")
+            if self.healthy():
+                return
+            time.sleep(0.05)
+        self.stop()
+        raise EmulatorError(f"the emulator did not answer on port {self.port} in {timeout:g} s. {self._tail()}")
+
+    def _tail(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()[-_LOG_TAIL_LINES:]
+        return "\n".join([f"Last lines of {self.log}:", *lines])
+
+
+def _kill_group(group: int) -> None:
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass
