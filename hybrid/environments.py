@@ -72,6 +72,7 @@ class EnvironmentFailure(Exception):
 
 
 EMULATOR = PythonEnvironment("emulator", (ROOT / "hybrid" / "local" / "requirements-emulator.txt",))
+DATABASES = PythonEnvironment("databases", (ROOT / "hybrid" / "local" / "requirements-databases.txt",))
 AIRFLOW = PythonEnvironment("airflow", (DAGS / "requirements-local.txt", DAGS / "requirements-test.txt"))
 ETL_PROCESS = PythonEnvironment("etl", (ETL / "requirements.txt", ETL / "requirements-test.txt"))
 
