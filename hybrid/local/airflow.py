@@ -1,0 +1,276 @@
+"""Airflow on this machine, as near to MWAA's as can be: same version, DAGs from the bucket, plugins unpacked.
+
+`airflow standalone` runs scheduler, DAG processor, triggerer and API server; its database is PostgreSQL,
+its DAGs come from the DAG bucket of the emulator, and its plugins folder is the unpacked plugins.zip.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from hybrid.local.services import Services
+
+SERVICE = "airflow"
+_USER = "admin"
+_FINISHED = ("success", "failed")
+
+
+class AirflowError(Exception):
+    """Airflow did not answer as it should; the message says what was asked and what it said."""
+
+
+@dataclass(frozen=True)
+class TaskRun:
+    """A task of a DAG run, as Airflow shows it."""
+
+    task: str
+    state: str | None
+    tries: int
+
+
+@dataclass(frozen=True)
+class AirflowServer:
+    """One local Airflow.
+
+    Attributes:
+        services: where it runs.
+        home: its AIRFLOW_HOME.
+        python: interpreter of the environment that has Airflow.
+        port: of the web page and the REST API, on 127.0.0.1.
+        database_url: SQLAlchemy URL of its metadata database.
+        dag_bucket: bucket with the DAG files below `dags/`.
+        plugins: folder of the unpacked plugins.zip.
+        aws: environment variables for AWS clients.
+    """
+
+    services: Services
+    home: Path
+    python: Path
+    port: int
+    database_url: str
+    dag_bucket: str
+    plugins: Path
+    aws: Mapping[str, str]
+
+    @property
+    def url(self) -> str:
+        """Address of the web page."""
+        return f"http://localhost:{self.port}"
+
+    @property
+    def password_file(self) -> Path:
+        """File with the password of the user `admin`."""
+        return self.home / "simple_auth_manager_passwords.json"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is there."""
+        return self.services.process(SERVICE) is not None
+
+    def start(self, *, timeout: float = 240) -> bool:
+        """Start Airflow and wait until its API answers; True where it had to be started.
+
+        Raises:
+            ServiceError: it did not come up.
+        """
+        self.home.mkdir(parents=True, exist_ok=True)
+        if not self.password_file.exists():
+            self.password_file.touch(mode=0o600)
+            self.password_file.write_text(json.dumps({_USER: secrets.token_urlsafe(12)}))
+        return self.services.start(
+            SERVICE,
+            [str(self.python), "-m", "airflow", "standalone"],
+            environment=self.environment(),
+            ready=self._is_healthy,
+            timeout=timeout,
+            cwd=self.home,
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Environment variables of this Airflow; for its command line too."""
+        bundle = {
+            "name": "dags",
+            "classpath": "airflow.providers.amazon.aws.bundles.s3.S3DagBundle",
+            "kwargs": {"bucket_name": self.dag_bucket, "prefix": "dags", "refresh_interval": 15},
+        }
+        path = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", "")])
+        return {
+            **{key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "AWS_"))},
+            **self.aws,
+            "PATH": path,
+            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW_CONN_AWS_DEFAULT": json.dumps({"conn_type": "aws"}),
+            "AIRFLOW__API__PORT": str(self.port),
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__PARALLELISM": "8",
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(self.plugins),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{_USER}:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.password_file),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.database_url,
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(self.home / "bundles"),
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",
+            "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "5",
+            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
+            "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "120",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def client(self) -> AirflowClient:
+        """A client of its REST API, logged in."""
+        password = json.loads(self.password_file.read_text())[_USER]
+        return AirflowClient(self.url, user=_USER, password=password)
+
+    def _is_healthy(self) -> bool:
+        try:
+            health = _request("GET", f"{self.url}/api/v2/monitor/health")
+        except AirflowError:
+            return False
+        parts = ("metadatabase", "scheduler", "dag_processor", "triggerer")
+        return all(health[part]["status"] == "healthy" for part in parts)
+
+
+class AirflowClient:
+    """The part of Airflow's REST API that the demo and the tests use.
+
+    Args:
+        url: address of the web page.
+        user: who logs in.
+        password: of that user.
+    """
+
+    def __init__(self, url: str, *, user: str, password: str) -> None:
+        self._api = f"{url}/api/v2"
+        token = _request("POST", f"{url}/auth/token", body={"username": user, "password": password})
+        self._headers = {"Authorization": f"Bearer {token['access_token']}"}
+
+    def wait_for_dag(self, dag: str, *, timeout: float = 120) -> None:
+        """Wait until Airflow has read a DAG.
+
+        Raises:
+            AirflowError: it has not in `timeout` seconds; the message holds the import errors.
+        """
+        deadline = time.monotonic() + timeout
+        while dag not in {entry["dag_id"] for entry in self._get("/dags?limit=1000")["dags"]}:
+            if time.monotonic() > deadline:
+                errors = [error["stack_trace"] for error in self._get("/importErrors")["import_errors"]]
+                raise AirflowError(f"Airflow shows no DAG {dag} after {timeout:.0f} s\n" + "\n".join(errors))
+            time.sleep(1)
+
+    def unpause(self, dag: str) -> None:
+        """Let a DAG run."""
+        self._send("PATCH", f"/dags/{dag}", {"is_paused": False})
+
+    def ensure_pool(self, name: str, *, slots: int) -> None:
+        """Create a pool, or set its slots."""
+        pools = {pool["name"] for pool in self._get("/pools?limit=1000")["pools"]}
+        body = {"name": name, "slots": slots, "include_deferred": True}
+        if name in pools:
+            self._send("PATCH", f"/pools/{name}", {"pool": name, "slots": slots, "include_deferred": True})
+        else:
+            self._send("POST", "/pools", body)
+
+    def trigger(self, dag: str, *, conf: Mapping[str, Any] | None = None) -> str:
+        """Start a run by hand and return its id."""
+        run = self._send("POST", f"/dags/{dag}/dagRuns", {"logical_date": None, "conf": dict(conf or {})})
+        return str(run["dag_run_id"])
+
+    def state(self, dag: str, run: str) -> str:
+        """State of a run."""
+        return str(self._get(f"/dags/{dag}/dagRuns/{run}")["state"])
+
+    def tasks(self, dag: str, run: str) -> list[TaskRun]:
+        """Tasks of a run, sorted by name."""
+        entries = self._get(f"/dags/{dag}/dagRuns/{run}/taskInstances?limit=1000")["task_instances"]
+        return sorted(
+            (TaskRun(entry["task_id"], entry["state"], entry["try_number"]) for entry in entries),
+            key=lambda task: task.task,
+        )
+
+    def clear(self, dag: str, run: str, *, only_failed: bool = True) -> None:
+        """Let the failed tasks of a run start again."""
+        body = {"dry_run": False, "dag_run_id": run, "only_failed": only_failed, "reset_dag_runs": True}
+        self._send("POST", f"/dags/{dag}/clearTaskInstances", body)
+
+    def follow(self, dag: str, run: str, *, timeout: float) -> Iterator[list[TaskRun]]:
+        """The tasks of a run at each change, until it has finished.
+
+        Raises:
+            AirflowError: it has not finished in `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        before: list[TaskRun] | None = None
+        while True:
+            finished = self.state(dag, run) in _FINISHED
+            tasks = self.tasks(dag, run)
+            if tasks != before:
+                before = tasks
+                yield tasks
+            if finished:
+                return
+            if time.monotonic() > deadline:
+                raise AirflowError(f"run {run} of {dag} has not finished after {timeout:.0f} s: {tasks}")
+            time.sleep(1)
+
+    def log(self, dag: str, run: str, task: str, *, attempt: int) -> str:
+        """Log of a try of a task, a line each event."""
+        path = f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}/logs/{attempt}?full_content=true"
+        content = self._get(path)["content"]
+        if isinstance(content, str):
+            return content
+        return "\n".join(_line(entry) for entry in content)
+
+    def xcom(self, dag: str, run: str, task: str) -> Any:
+        """What a task returned."""
+        path = f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value?deserialize=true"
+        return self._get(path)["value"]
+
+    def _get(self, path: str) -> Any:
+        return _request("GET", self._api + path, headers=self._headers)
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
+        return _request(method, self._api + path, body=body, headers=self._headers)
+
+
+def _line(entry: Any) -> str:
+    if not isinstance(entry, dict):
+        return str(entry)
+    detail = entry.get("error_detail")
+    said = [str(entry.get("event", ""))]
+    if detail:
+        said += [f"{error.get('exc_type')}: {error.get('exc_value')}" for error in detail]
+    return "\n".join(said)
+
+
+def _request(
+    method: str, url: str, *, body: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+) -> Any:
+    try:
+        response = urllib3.request(
+            method,
+            url,
+            body=json.dumps(body).encode() if body is not None else None,
+            headers={"Content-Type": "application/json", "Accept": "application/json", **(headers or {})},
+            timeout=30,
+            retries=False,
+        )
+    except urllib3.exceptions.HTTPError as error:
+        raise AirflowError(f"{method} {url}: no answer: {error}") from error
+    if response.status >= 400:
+        raise AirflowError(f"{method} {url}: {response.status}: {response.data.decode()[:500]}")
+    return json.loads(response.data)
