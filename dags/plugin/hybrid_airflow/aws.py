@@ -1,0 +1,47 @@
+"""Clients of AWS, by way of the Amazon provider's hook: its connections, roles and endpoints."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+from botocore.config import Config
+
+#: Within one call. What lasts longer is retried by the callers, which know what may be repeated.
+_CONFIG = {"retries": {"mode": "standard", "total_max_attempts": 4}, "connect_timeout": 10, "read_timeout": 30}
+
+
+class Clients:
+    """boto3 clients of one connection and region, each made on first use. They may be shared by threads.
+
+    Args:
+        aws_conn_id: Airflow connection; None for boto3's own credentials.
+        region: Region of the estate.
+    """
+
+    def __init__(self, *, aws_conn_id: str | None, region: str) -> None:
+        self.aws_conn_id = aws_conn_id
+        self.region = region
+
+    @cached_property
+    def ecs(self) -> Any:
+        return self._client("ecs")
+
+    @cached_property
+    def logs(self) -> Any:
+        return self._client("logs")
+
+    @cached_property
+    def s3(self) -> Any:
+        return self._client("s3")
+
+    @cached_property
+    def ssm(self) -> Any:
+        return self._client("ssm")
+
+    def _client(self, service: str) -> Any:
+        hook: AwsGenericHook[Any] = AwsGenericHook(
+            aws_conn_id=self.aws_conn_id, region_name=self.region, client_type=service, config=Config(**_CONFIG)
+        )
+        return hook.conn

@@ -1,0 +1,15 @@
+"""Names that moved between the Airflow versions that MWAA offers (3.0.6 to 3.3.1)."""
+
+from __future__ import annotations
+
+try:
+    from airflow.sdk import CronDataIntervalTimetable
+except ImportError:
+    from airflow.timetables.interval import CronDataIntervalTimetable
+
+try:
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+except ImportError:
+    from airflow.exceptions import AirflowException, AirflowFailException
+
+__all__ = ["AirflowException", "AirflowFailException", "CronDataIntervalTimetable"]

@@ -1,0 +1,148 @@
+"""The DAGs of an estate: one per pipeline, and one per entry of `dags` that runs its pipelines side by side.
+
+DAG ids are `ESTATE-PIPELINE` and `ESTATE-NAME`. Every task that lands a pipeline has the pipeline's asset
+as its outlet, so that a pipeline with `schedule: after` runs when all that it waits for has landed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, Asset, Param, get_parsing_context
+
+from hybrid_airflow import pages
+from hybrid_airflow.manifest import Estate, ManifestError, Pipeline, read_estate, read_pipeline
+from hybrid_airflow.operators import RunPipelineOperator
+from hybrid_airflow.timetables import timetable
+
+#: `schedule` of a pipeline that runs when those in `after` have landed.
+AFTER = "after"
+
+
+def build_dags(directory: Path) -> dict[str, DAG]:
+    """The DAGs of the manifest in `directory`, by DAG id, in order of their names.
+
+    At the start of a task only the DAG of that task is built, from two small files
+    (Airflow, "Optimizing Dag parsing delays during execution").
+
+    Raises:
+        ManifestError: The manifest is missing or wrong.
+    """
+    estate = read_estate(directory)
+    wanted = get_parsing_context().dag_id
+    dags: dict[str, DAG] = {}
+    for name in sorted(estate.pipelines):
+        if wanted in (None, estate.dag_id(name)):
+            pipeline = read_pipeline(directory, name, estate=estate)
+            after = [read_pipeline(directory, other, estate=estate) for other in pipeline.after]
+            dags[estate.dag_id(name)] = pipeline_dag(estate, pipeline, after=after)
+    for name in sorted(estate.dags):
+        if wanted in (None, estate.dag_id(name)):
+            parts = [read_pipeline(directory, part, estate=estate) for part in sorted(estate.dags[name].pipelines)]
+            dags[estate.dag_id(name)] = paired_dag(estate, name, parts)
+    return dags
+
+
+def asset(estate: Estate, pipeline: Pipeline) -> Asset:
+    """What a pipeline lands: its prefix of the lake, with the receipt as the event's `extra`."""
+    return Asset(
+        name=estate.dag_id(pipeline.pipeline),
+        uri=f"s3://{estate.lake_bucket}/{pipeline.prefix}/",
+        group=estate.estate,
+    )
+
+
+def pipeline_dag(estate: Estate, pipeline: Pipeline, *, after: Sequence[Pipeline] = ()) -> DAG:
+    """The DAG of one pipeline: one task, by the name of the pipeline.
+
+    Args:
+        after: The pipelines of `pipeline.after`.
+
+    Raises:
+        ManifestError: Schedule and `after` do not fit, or the start date is none.
+    """
+    with DAG(
+        dag_id=estate.dag_id(pipeline.pipeline),
+        description=pipeline.description or f"{pipeline.source} at {pipeline.site}",
+        schedule=_schedule(estate, pipeline, after),
+        start_date=_start_date(pipeline),
+        catchup=pipeline.catchup,
+        max_active_runs=pipeline.max_active_runs,
+        tags=sorted({*pipeline.tags, f"site:{pipeline.site}", f"source:{pipeline.source}"}),
+        params=_params() if pipeline.uses_interval else {},
+        doc_md=pages.pipeline_page(estate, pipeline),
+        default_args={"owner": pipeline.owner},
+    ) as dag:
+        _task(estate, pipeline)
+    return dag
+
+
+def paired_dag(estate: Estate, name: str, pipelines: list[Pipeline]) -> DAG:
+    """A DAG with one task per pipeline and no order between them: one that fails leaves the others be."""
+    entry = estate.dags[name]
+    uses_interval = any(pipeline.uses_interval for pipeline in pipelines)
+    with DAG(
+        dag_id=estate.dag_id(name),
+        description=entry.description or f"{', '.join(entry.pipelines)} side by side",
+        schedule=timetable(entry.schedule, uses_interval=uses_interval),
+        start_date=max(_start_date(pipeline) for pipeline in pipelines),
+        catchup=False,
+        max_active_runs=1,
+        tags=sorted({*entry.tags, *(f"site:{pipeline.site}" for pipeline in pipelines)}),
+        params=_params() if uses_interval else {},
+        doc_md=pages.paired_page(estate, name, pipelines),
+        default_args={"owner": entry.owner},
+    ) as dag:
+        for pipeline in pipelines:
+            _task(estate, pipeline)
+    return dag
+
+
+def _task(estate: Estate, pipeline: Pipeline) -> RunPipelineOperator:
+    return RunPipelineOperator(
+        task_id=pipeline.pipeline, estate=estate, pipeline=pipeline, outlets=[asset(estate, pipeline)]
+    )
+
+
+def _schedule(estate: Estate, pipeline: Pipeline, after: Sequence[Pipeline]) -> Any:
+    if pipeline.schedule != AFTER:
+        return timetable(pipeline.schedule, uses_interval=pipeline.uses_interval)
+    if not after:
+        raise ManifestError(f"manifest/{pipeline.pipeline}.json: schedule is 'after', and 'after' names no pipeline.")
+    return [asset(estate, other) for other in after]
+
+
+def _start_date(pipeline: Pipeline) -> datetime:
+    try:
+        start = datetime.fromisoformat(pipeline.start_date)
+    except ValueError:
+        raise ManifestError(
+            f"manifest/{pipeline.pipeline}.json: start_date '{pipeline.start_date}' is not a date such as 2026-01-01."
+        ) from None
+    return start if start.tzinfo else start.replace(tzinfo=UTC)
+
+
+#: ISO 8601 with a zone. A `format` alone is only checked where a further package is installed.
+_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$"
+
+
+def _params() -> dict[str, Param]:
+    return {
+        "from": _time("From", "Begin of the interval. Empty: the run's own data interval."),
+        "to": _time("To", "End of the interval, not included. Empty: the run's own data interval."),
+    }
+
+
+def _time(title: str, description: str) -> Param:
+    example = "ISO 8601 with a zone, such as 2026-11-01T00:00:00+00:00."
+    return Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        pattern=_TIME,
+        title=title,
+        description=f"{description} {example}",
+    )

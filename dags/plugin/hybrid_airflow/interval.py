@@ -1,0 +1,97 @@
+"""The interval of a run: what it is, and where a run's interval comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+
+class IntervalError(ValueError):
+    """A run has no interval, half of one, or one that ends before it begins."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Half-open interval of time: from `start`, up to and without `end`; both with a zone, kept in UTC."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise IntervalError("An interval needs a time zone, such as 2026-11-01T00:00:00+00:00.")
+        if self.start >= self.end:
+            raise IntervalError(f"The interval from {self.start.isoformat()} to {self.end.isoformat()} is empty.")
+
+    @classmethod
+    def parse(cls, start: str, end: str) -> Interval:
+        """Interval of two ISO 8601 times with a zone.
+
+        Raises:
+            IntervalError: One is not such a time, or the interval is empty.
+        """
+        return cls(start=_time(start), end=_time(end))
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """`--from` and `--to` of the container's command."""
+        return ("--from", self.start.isoformat(), "--to", self.end.isoformat())
+
+    @property
+    def directory(self) -> str:
+        """Directory of the interval in the lake, as `interval=20261101T000000Z-20261102T000000Z`."""
+        return f"interval={self.start:%Y%m%dT%H%M%SZ}-{self.end:%Y%m%dT%H%M%SZ}"
+
+
+#: Directory of a run that has no interval.
+FULL = "interval=full"
+
+
+def directory(interval: Interval | None) -> str:
+    """Directory of a run in the lake, below the pipeline's prefix."""
+    return FULL if interval is None else interval.directory
+
+
+def choose(
+    *,
+    given: tuple[str | None, str | None],
+    landed: Iterable[Mapping[str, Any]],
+    scheduled: tuple[datetime | None, datetime | None],
+) -> Interval:
+    """The interval of a run: what was asked for, else what landed before it, else its data interval.
+
+    Args:
+        given: Two ISO 8601 times, by the operator's arguments or the DAG's parameters.
+        landed: Receipts of the runs that triggered this one; together they give one interval.
+        scheduled: The run's data interval, as Airflow has it.
+
+    Raises:
+        IntervalError: There is none; the message says how to give one.
+    """
+    start, end = given
+    if start and end:
+        return Interval.parse(start, end)
+    if start or end:
+        raise IntervalError("Only one of 'from' and 'to' is given. Give both, or neither.")
+    intervals = [receipt["interval"] for receipt in landed if receipt.get("interval")]
+    if intervals:
+        parts = [Interval.parse(interval["from"], interval["to"]) for interval in intervals]
+        return Interval(start=min(part.start for part in parts), end=max(part.end for part in parts))
+    if scheduled[0] and scheduled[1] and scheduled[0] < scheduled[1]:
+        return Interval(start=scheduled[0].astimezone(UTC), end=scheduled[1].astimezone(UTC))
+    raise IntervalError(
+        "This pipeline reads an interval, and this run has none. Trigger it with 'from' and 'to', "
+        "such as 2026-11-01T00:00:00+00:00 and 2026-11-02T00:00:00+00:00."
+    )
+
+
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise IntervalError(f"'{text}' is not an ISO 8601 time such as 2026-11-01T00:00:00+00:00.") from None
+    if time.tzinfo is None:
+        raise IntervalError(f"'{text}' has no time zone. Write it as {text}+00:00, or with your own offset.")
+    return time.astimezone(UTC)

@@ -1,0 +1,158 @@
+"""What the DAG bucket says of an estate: `manifest.json`, and `manifest/PIPELINE.json` for each pipeline.
+
+The shapes are those of docs/reference/contracts.md, "What the DAGs read". The two parts are read apart,
+so that the start of a task reads two small files however large the estate is. Unknown keys are let
+through: the manifest is deployed in seconds and may be newer than the wheel, which changes with the
+environment.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+
+#: Name of the estate's part, beside the DAG files.
+MANIFEST = "manifest.json"
+#: Name of the directory of the pipelines' parts.
+PIPELINES = "manifest"
+
+
+class ManifestError(Exception):
+    """A manifest is missing, cannot be read, or does not say what a DAG needs."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Site(_Part):
+    """A place that runs containers, as ECS knows it."""
+
+    launch_type: Literal["EXTERNAL", "FARGATE"]
+    cluster: str
+    log_group: str
+    pool: str
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+
+
+class PairedDag(_Part):
+    """A DAG that runs several pipelines side by side."""
+
+    pipelines: tuple[Name, ...] = Field(min_length=1)
+    schedule: str | None = None
+    description: str = ""
+    owner: str = "airflow"
+    tags: tuple[str, ...] = ()
+
+
+class Estate(_Part):
+    """The estate's part of the manifest."""
+
+    version: Literal[1]
+    estate: Name
+    region: str
+    lake_bucket: str
+    sites: dict[Name, Site]
+    pipelines: tuple[Name, ...] = ()
+    dags: dict[Name, PairedDag] = {}
+
+    def dag_id(self, name: str) -> str:
+        """DAG id of a pipeline or of an entry of `dags`: `ESTATE-NAME`."""
+        return f"{self.estate}-{name}"
+
+
+class Pipeline(_Part):
+    """One pipeline's part of the manifest. Times are in seconds."""
+
+    version: Literal[1]
+    pipeline: Name
+    site: Name
+    source: Name
+    engine: str
+    family: str
+    container: str
+    log_stream_prefix: str
+    specification: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    prefix: str
+    query: str = ""
+    incremental: bool = False
+    uses_interval: bool = False
+    description: str = ""
+    owner: str = "airflow"
+    tags: tuple[str, ...] = ()
+    schedule: str | None = None
+    start_date: str = "2026-01-01"
+    catchup: bool = False
+    max_active_runs: int = Field(default=1, ge=1)
+    retries: int = Field(default=2, ge=0)
+    retry_delay_seconds: int = Field(default=300, ge=0)
+    start_deadline_seconds: int = Field(default=900, ge=1)
+    run_deadline_seconds: int = Field(default=14400, ge=1)
+    after: tuple[Name, ...] = ()
+
+
+_P = TypeVar("_P", bound=_Part)
+
+
+def read_estate(directory: Path) -> Estate:
+    """Read the estate's part from `directory/manifest.json`.
+
+    Raises:
+        ManifestError: There is no such file, or it is not a manifest; the message names file and key.
+    """
+    path = directory / MANIFEST
+    estate = _read(path, Estate, missing="deploy the dags stack, which writes it beside the DAG files")
+    known = set(estate.pipelines)
+    for name, dag in estate.dags.items():
+        if name in known:
+            raise ManifestError(
+                f"{path}: dags.{name} has the name of a pipeline, and both would be the DAG "
+                f"'{estate.dag_id(name)}'. Rename one of them in the estate file."
+            )
+        if unknown := sorted(set(dag.pipelines) - known):
+            raise ManifestError(f"{path}: dags.{name} runs {', '.join(unknown)}, which 'pipelines' does not list.")
+    return estate
+
+
+def read_pipeline(directory: Path, name: str, *, estate: Estate) -> Pipeline:
+    """Read one pipeline's part from `directory/manifest/NAME.json`.
+
+    Raises:
+        ManifestError: There is no such file, it is not a pipeline's part, or the estate lacks its site.
+    """
+    path = directory / PIPELINES / f"{name}.json"
+    pipeline = _read(path, Pipeline, missing=f"{MANIFEST} lists pipeline '{name}': deploy the dags stack again")
+    if pipeline.pipeline != name:
+        raise ManifestError(f"{path}: pipeline is '{pipeline.pipeline}', and the file name says '{name}'.")
+    if pipeline.site not in estate.sites:
+        sites = ", ".join(sorted(estate.sites)) or "none"
+        raise ManifestError(f"{path}: site '{pipeline.site}' is not in {MANIFEST} (it has: {sites}).")
+    return pipeline
+
+
+def _read(path: Path, shape: type[_P], *, missing: str) -> _P:
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        raise ManifestError(f"{path}: there is no such file. What to do: {missing}.") from None
+    except OSError as error:
+        raise ManifestError(f"{path}: cannot be read ({error.strerror}).") from None
+    try:
+        return shape.model_validate(json.loads(text))
+    except ValueError as error:
+        raise ManifestError(f"{path}: {_reason(error)}") from None
+
+
+def _reason(error: ValueError) -> str:
+    if isinstance(error, ValidationError):
+        faults = [f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}" for fault in error.errors()]
+        return "; ".join(faults[:5])
+    if isinstance(error, json.JSONDecodeError):
+        return f"not JSON at line {error.lineno}, column {error.colno}: {error.msg}"
+    return str(error)

@@ -1,0 +1,115 @@
+"""The receipt of a run: its `_manifest.json` in the lake, without which no run is a success."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from hybrid_airflow import interval as intervals
+from hybrid_airflow.interval import Interval
+
+#: Name of the object that makes a run visible.
+RECEIPT = "_manifest.json"
+
+
+class ReceiptError(Exception):
+    """The lake does not hold the receipt of this run."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What landed: the XCom of a run, small however large the run is.
+
+    Attributes:
+        interval: `{"from", "to"}` in ISO 8601, or None for a full snapshot.
+        rows: Rows that landed.
+        bytes: Bytes of the files that landed.
+        files: Number of files.
+        bucket: Bucket of the lake.
+        prefix: Directory of the run: its manifest, and its files below it.
+        manifest: Key of the manifest, which names the files.
+        snapshot_time: When the database was read, ISO 8601.
+        host: Machine that ran the container.
+    """
+
+    estate: str
+    site: str
+    source: str
+    pipeline: str
+    specification: str
+    interval: dict[str, str] | None
+    attempt: str
+    rows: int
+    bytes: int
+    files: int
+    bucket: str
+    prefix: str
+    manifest: str
+    snapshot_time: str | None
+    host: str | None
+    started_at: str | None
+    finished_at: str | None
+
+    def to_xcom(self) -> dict[str, Any]:
+        """The receipt as JSON: Airflow reads XCom classes only of packages that its settings allow."""
+        return asdict(self)
+
+    @classmethod
+    def from_xcom(cls, value: Mapping[str, Any]) -> Receipt:
+        """The receipt that `to_xcom` wrote; keys of a newer version are let through.
+
+        Raises:
+            ReceiptError: The value is not a receipt.
+        """
+        try:
+            return cls(**{name: value[name] for name in cls.__dataclass_fields__})
+        except (KeyError, TypeError):
+            raise ReceiptError(f"This is not a receipt of a pipeline: {str(value)[:200]}") from None
+
+
+def read_receipt(s3: Any, *, bucket: str, prefix: str, interval: Interval | None, attempt: str) -> Receipt:
+    """Read the receipt of this attempt from the lake.
+
+    Args:
+        s3: An S3 client of boto3.
+        prefix: The pipeline's prefix in the lake.
+
+    Raises:
+        ReceiptError: There is none, or it is of another attempt.
+    """
+    directory = f"{prefix}/{intervals.directory(interval)}"
+    key = f"{directory}/{RECEIPT}"
+    try:
+        body = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in {"NoSuchKey", "404"}:
+            raise ReceiptError(f"s3://{bucket}/{key} is not there") from None
+        raise ReceiptError(f"s3://{bucket}/{key} cannot be read ({code})") from error
+    except json.JSONDecodeError:
+        raise ReceiptError(f"s3://{bucket}/{key} is not JSON") from None
+    if body.get("attempt") != attempt:
+        raise ReceiptError(f"s3://{bucket}/{key} is of attempt {body.get('attempt')}, and this one is {attempt}")
+    return Receipt(
+        estate=body["estate"],
+        site=body["site"],
+        source=body["source"],
+        pipeline=body["pipeline"],
+        specification=body["specification"],
+        interval=body["interval"],
+        attempt=attempt,
+        rows=body["rows"],
+        bytes=body["bytes"],
+        files=len(body["files"]),
+        bucket=bucket,
+        prefix=directory,
+        manifest=key,
+        snapshot_time=(body.get("database") or {}).get("snapshot_time"),
+        host=body.get("host"),
+        started_at=body.get("started_at"),
+        finished_at=body.get("finished_at"),
+    )

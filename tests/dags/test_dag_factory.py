@@ -1,0 +1,127 @@
+"""The manifest becomes DAGs, as Airflow itself reads them."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hybrid_airflow.factory import build_dags
+from hybrid_airflow.manifest import ManifestError
+
+ESTATE = Path(__file__).parent / "fixtures" / "estate"
+DAG_FILE = Path(__file__).parents[2] / "dags" / "hybrid_pipelines.py"
+
+
+@pytest.fixture(scope="module")
+def dags() -> dict[str, Any]:
+    return build_dags(ESTATE)
+
+
+def load_dag_file(directory: Path) -> Any:
+    """Read the DAG file as the DAG processor does."""
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # Airflow before 3.2
+        from airflow.models.dagbag import DagBag
+
+    file = Path(shutil.copy(DAG_FILE, directory / "hybrid_pipelines.py"))
+    bag = DagBag(dag_folder=str(directory), collect_dags=False)
+    bag.process_file(str(file), only_if_updated=False)
+    return bag
+
+
+def test_airflow_finds_one_dag_per_pipeline_and_one_per_entry(tmp_path: Path) -> None:
+    # Given the DAG file with a manifest beside it
+    directory = Path(shutil.copytree(ESTATE, tmp_path / "dags"))
+    # When the DAG processor reads it
+    bag = load_dag_file(directory)
+    # Then the DAGs are there, without an import error
+    assert bag.import_errors == {}
+    assert sorted(bag.dags) == [
+        "acme-customers",
+        "acme-customers-headquarters",
+        "acme-customers-regional",
+        "acme-orders-regional",
+        "acme-orders-report",
+    ]
+
+
+def test_a_missing_manifest_is_a_sentence_and_no_traceback_soup(tmp_path: Path) -> None:
+    bag = load_dag_file(tmp_path)
+    [error] = bag.import_errors.values()
+    assert error.rstrip().splitlines()[-1].startswith("hybrid_airflow.manifest.ManifestError:")
+    assert "What to do: deploy the dags stack" in error
+    assert error.count("File ") <= 2, "only the line that raised it, and the importer's own"
+
+
+def test_a_task_start_builds_only_its_own_dag(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # Given an estate where another pipeline's part is broken
+    directory = Path(shutil.copytree(ESTATE, tmp_path / "dags"))
+    (directory / "manifest" / "orders-report.json").write_text("{")
+    # When Airflow starts a task of one DAG
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "acme-customers-regional")
+    # Then only that one is built, and the broken one is not even read
+    assert list(build_dags(directory)) == ["acme-customers-regional"]
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "acme-customers")
+    assert list(build_dags(directory)) == ["acme-customers"]
+
+
+def test_two_builds_are_the_same() -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    first, second = (
+        [DagSerialization.to_dict(dag) for dag in build_dags(ESTATE).values()] for _ in range(2)
+    )
+    assert first == second
+
+
+def test_a_pipeline_is_one_task_with_its_sites_pool_and_its_own_limits(dags: dict[str, Any]) -> None:
+    dag = dags["acme-orders-regional"]
+    [task] = dag.tasks
+    assert (task.task_id, task.pool, task.owner) == ("orders-regional", "site-on-premises", "sales")
+    assert (task.retries, task.retry_delay.total_seconds()) == (2, 300)
+    assert (dag.catchup, dag.max_active_runs) == (True, 2)
+    assert dag.start_date == datetime(2026, 1, 1, tzinfo=UTC)
+    assert set(dag.tags) == {"customers", "site:on-premises", "source:regional"}
+
+
+def test_a_paired_dag_runs_its_pipelines_side_by_side(dags: dict[str, Any]) -> None:
+    tasks = {task.task_id: task for task in dags["acme-customers"].tasks}
+    assert set(tasks) == {"customers-regional", "customers-headquarters"}
+    assert all(not task.upstream_list and not task.downstream_list for task in tasks.values())
+    assert {task.pool for task in tasks.values()} == {"site-on-premises", "site-headquarters"}
+
+
+def test_runs_of_an_incremental_pipeline_have_a_data_interval(dags: dict[str, Any]) -> None:
+    assert type(dags["acme-orders-regional"].timetable).__name__ == "CronDataIntervalTimetable"
+    assert type(dags["acme-customers-regional"].timetable).__name__ == "CronTriggerTimetable"
+
+
+def test_a_pipeline_after_others_waits_for_what_they_land(dags: dict[str, Any]) -> None:
+    waited = {asset.name for asset in dags["acme-orders-report"].timetable.asset_condition.objects}
+    landed = {outlet.name for name in ("orders", "customers") for outlet in dags[f"acme-{name}-regional"].tasks[0].outlets}
+    assert waited == landed == {"acme-orders-regional", "acme-customers-regional"}
+
+
+def test_an_interval_by_hand_is_asked_for_only_where_it_means_something(dags: dict[str, Any]) -> None:
+    assert set(dags["acme-orders-regional"].params) == {"from", "to"}
+    assert not dags["acme-customers-regional"].params
+    with pytest.raises(Exception, match="last tuesday"):
+        dags["acme-orders-regional"].params["from"] = "last tuesday"
+
+
+def test_the_page_of_a_dag_says_what_it_reads_where_and_where_it_lands(dags: dict[str, Any]) -> None:
+    page = dags["acme-orders-regional"].doc_md
+    for said in ("`regional` (postgresql)", "`on-premises`", "s3://acme-lake/regional/orders-regional/", ":from", "4 h"):
+        assert said in page
+
+
+def test_after_without_a_pipeline_is_refused(tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(ESTATE, tmp_path / "dags"))
+    path = directory / "manifest" / "orders-report.json"
+    path.write_text(path.read_text().replace('"orders-regional",', "").replace('"customers-regional"', ""))
+    with pytest.raises(ManifestError, match="'after' names no pipeline"):
+        build_dags(directory)
