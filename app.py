@@ -1,0 +1,48 @@
+"""The CDK application: `cdk synth`, `cdk deploy`, with `-c estate=FILE` for another estate."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+sys.path[:0] = [str(ROOT), str(ROOT / "constructs")]
+
+from hybrid.estate import EstateError, load_estate  # noqa: E402
+from hybrid.image import image_tag  # noqa: E402
+from hybrid.node import use_project_node  # noqa: E402
+from hybrid.paths import DAGS, ESTATE  # noqa: E402
+from hybrid.plugin import build_plugins_zip  # noqa: E402
+
+use_project_node()
+
+from aws_cdk import App  # noqa: E402
+
+from stacks.airflow_stack import AirflowFiles  # noqa: E402
+from stacks.checks import add_checks  # noqa: E402
+from stacks.estate_app import Artifacts, EstateStacks  # noqa: E402
+
+
+def main() -> int:
+    """Synthesize the estate that the context names."""
+    app = App(analytics_reporting=False)
+    try:
+        estate = load_estate(Path(app.node.try_get_context("estate") or ESTATE))
+    except EstateError as error:
+        print(error, file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as directory:
+        requirements = DAGS / "requirements.txt"
+        files = AirflowFiles(
+            plugins=build_plugins_zip(Path(directory, "plugins.zip")),
+            requirements=requirements if requirements.is_file() else None,
+        )
+        EstateStacks(app, estate=estate, artifacts=Artifacts(files, DAGS, image_tag()))
+    add_checks(app)
+    app.synth()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

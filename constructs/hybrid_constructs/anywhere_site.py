@@ -1,0 +1,156 @@
+"""A site with machines of one's own, joined with ECS Anywhere."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from aws_cdk import Stack
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from hybrid_constructs import arns
+from hybrid_constructs.empty_secret import empty_secret
+from hybrid_constructs.scoped_role import ScopedRole, Trust
+from hybrid_constructs.site import Site, SiteServices
+
+
+class AnywhereSite(Site):
+    """Hosts in any data centre, which register with this cluster and no other.
+
+    The wall is IAM's: RegisterContainerInstance takes the cluster as its resource, so a host that holds
+    an activation of this site cannot join another one. Of AWS's managed policies for such hosts this
+    role leaves out what would reach over the wall or beyond ECS: ecs:CreateCluster, ssm:GetParameter(s)
+    on everything, ECR and logs (the execution role has those).
+
+    Args:
+        scope: parent.
+        construct_id: id in the parent.
+        name: of the site.
+        services: what the sites of the estate share.
+        log_retention_days: how long the logs of its tasks are kept.
+        network_mode: of its containers, `bridge` or `host`.
+
+    Attributes:
+        network_mode: as given.
+        anywhere_role: which its hosts take through their activation.
+        activation_secret: empty; the command line puts an activation there for a roll-out.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        name: str,
+        services: SiteServices,
+        log_retention_days: int,
+        network_mode: Literal["bridge", "host"] = "bridge",
+    ) -> None:
+        super().__init__(
+            scope, construct_id, name=name, services=services, log_retention_days=log_retention_days
+        )
+        self.network_mode = network_mode
+        self.anywhere_role = self._anywhere_role()
+        self.activation_secret: secretsmanager.CfnSecret = empty_secret(
+            self,
+            "Activation",
+            name=services.names.activation_secret(name),
+            description=f"Activation for a roll-out of hosts at {name}; put here by the command line",
+            key=services.key,
+            removal_policy=services.removal_policy,
+            why_no_rotation="An activation expires by itself, within thirty days at most.",
+        )
+
+    def _anywhere_role(self) -> ScopedRole:
+        names, stack = self.services.names, Stack.of(self)
+        role = ScopedRole(
+            self,
+            "AnywhereRole",
+            name=names.anywhere_role(self.name),
+            path=names.role_path("anywhere"),
+            description=f"Hosts at {self.name}: register with the cluster, report, be reached by SSM",
+            trust=Trust(
+                services=("ssm.amazonaws.com",),
+                source_arn=stack.format_arn(service="ssm", resource="*"),
+            ),
+        )
+        self._allow_ecs(role)
+        self._allow_ssm(role)
+        return role
+
+    def _allow_ecs(self, role: ScopedRole) -> None:
+        stack, cluster_name = Stack.of(self), self.services.names.cluster(self.name)
+        cluster = arns.cluster(stack, cluster_name)
+        instances = arns.container_instances(stack, cluster_name)
+        tasks = arns.tasks(stack, cluster_name)
+        at_this_site = {"ArnEquals": {"ecs:cluster": cluster}}
+        role.allow(
+            "FindEcs",
+            actions=["ecs:DiscoverPollEndpoint"],
+            resources=["*"],
+            wildcard="ecs:DiscoverPollEndpoint takes no resource.",
+        )
+        role.allow(
+            "JoinCluster",
+            actions=[
+                "ecs:DeregisterContainerInstance",
+                "ecs:RegisterContainerInstance",
+                "ecs:SubmitAttachmentStateChanges",
+                "ecs:SubmitContainerStateChange",
+                "ecs:SubmitTaskStateChange",
+            ],
+            resources=[cluster],
+        )
+        role.allow(
+            "TakeWork",
+            actions=["ecs:Poll", "ecs:StartTelemetrySession", "ecs:UpdateContainerInstancesState"],
+            resources=[instances],
+            conditions=at_this_site,
+            wildcard="A host learns the id of its container instance when it registers.",
+        )
+        role.allow(
+            "TagWhileRegistering",
+            actions=["ecs:TagResource"],
+            resources=[instances],
+            conditions={"StringEquals": {"ecs:CreateAction": "RegisterContainerInstance"}},
+            wildcard="A host learns the id of its container instance when it registers.",
+        )
+        role.allow(
+            "ReadTags",
+            actions=["ecs:ListTagsForResource"],
+            resources=[instances, tasks],
+            wildcard="Ids of instances and tasks are new each time; the cluster in the ARN is the wall.",
+        )
+
+    def _allow_ssm(self, role: ScopedRole) -> None:
+        stack = Stack.of(self)
+        role.allow(
+            "ReportToSystemsManager",
+            actions=["ssm:UpdateInstanceInformation"],
+            resources=[stack.format_arn(service="ssm", resource="managed-instance", resource_name="*")],
+            wildcard="A host learns the id of its managed instance when it registers.",
+        )
+        role.allow(
+            "HoldChannels",
+            actions=[
+                "ssmmessages:CreateControlChannel",
+                "ssmmessages:CreateDataChannel",
+                "ssmmessages:OpenControlChannel",
+                "ssmmessages:OpenDataChannel",
+            ],
+            resources=["*"],
+            wildcard="The actions of ssmmessages take no resource.",
+        )
+        role.allow(
+            "ReceiveMessages",
+            actions=[
+                "ec2messages:AcknowledgeMessage",
+                "ec2messages:DeleteMessage",
+                "ec2messages:FailMessage",
+                "ec2messages:GetEndpoint",
+                "ec2messages:GetMessages",
+                "ec2messages:SendReply",
+            ],
+            resources=["*"],
+            wildcard="The actions of ec2messages take no resource.",
+        )

@@ -1,0 +1,27 @@
+"""What `cdk synth` checks: two packs of cdk-nag, CloudFormation's own rules, and those of this house."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aws_cdk import App, CloudFormationValidatePlugin, ValidationRuleSource, Validations
+from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
+
+RULES = Path(__file__).resolve().parent.parent / "rules"
+
+
+def house_rules(directory: Path = RULES) -> list[ValidationRuleSource]:
+    """The rules written in Guard, one source a file."""
+    return [
+        ValidationRuleSource(name=file.stem, content=file.read_text(encoding="utf-8"))
+        for file in sorted(directory.glob("*.guard"))
+    ]
+
+
+def add_checks(app: App) -> None:
+    """Have every synth of the app checked; a violation fails it."""
+    Validations.of(app).add_plugins(
+        AwsSolutionsChecks(app),
+        NIST80053R5Checks(app),
+        CloudFormationValidatePlugin(guard_rules=house_rules()),
+    )
