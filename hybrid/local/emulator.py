@@ -108,6 +108,10 @@ class Emulator:
         """Address of every service, for clients on this machine."""
         return f"http://localhost:{self.port}"
 
+    def command(self) -> list[str]:
+        """Command of the server, for whoever runs it as a service of its own."""
+        return [str(self.python), "-m", "ministack"]
+
     def client_environment(self) -> dict[str, str]:
         """Environment variables that point an AWS SDK, the CDK and the AWS CLI at the emulator."""
         return {
@@ -131,14 +135,15 @@ class Emulator:
         if self._process and self._process.poll() is None:
             return
         if not self.python.exists():
-            raise EmulatorError(f"no emulator environment at {self.python.parent.parent}: run install() first.")
+            raise EmulatorError(
+                f"no emulator environment at {self.python.parent.parent}: run install() first."
+            )
         self._refuse_taken_port()
-        for part in ("state", "s3", "tmp", "cdk-home"):
-            (self.state_dir / part).mkdir(parents=True, exist_ok=True)
+        environment = self.server_environment()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [str(self.python), "-m", "ministack"],
-                env=self._server_environment(),
+                self.command(),
+                env=environment,
                 cwd=self.state_dir,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -195,7 +200,10 @@ class Emulator:
         host = "127.0.0.1" if self.bind == "0.0.0.0" else self.bind  # noqa: S104 - compared, not bound
         return f"http://{host}:{self.port}"
 
-    def _server_environment(self) -> dict[str, str]:
+    def server_environment(self) -> dict[str, str]:
+        """The whole environment of the server; makes the directories that it names."""
+        for part in ("state", "s3", "tmp", "cdk-home"):
+            (self.state_dir / part).mkdir(parents=True, exist_ok=True)
         # An AWS_ACCESS_KEY_ID of the caller's would become the emulator's root key.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return inherited | {
@@ -237,7 +245,9 @@ class Emulator:
                 return
             time.sleep(0.05)
         self.stop()
-        raise EmulatorError(f"the emulator did not answer on port {self.port} in {timeout:g} s. {self._tail()}")
+        raise EmulatorError(
+            f"the emulator did not answer on port {self.port} in {timeout:g} s. {self._tail()}"
+        )
 
     def _tail(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()[-_LOG_TAIL_LINES:]

@@ -1,0 +1,154 @@
+"""Deploys the estate to the emulator with the CDK command line: synth, fit, bootstrap, deploy, upload."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hybrid.local.assembly import Upload, localize_assembly
+from hybrid.local.uploads import upload
+from hybrid.node import cdk, node
+from hybrid.paths import ROOT
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class DeploymentError(Exception):
+    """The CDK command line failed; the message holds the end of what it wrote."""
+
+
+class Deployment:
+    """The estate's stacks in the emulator.
+
+    Args:
+        estate: the estate file.
+        directory: holds the assemblies, the outputs and the log `deployment.log`.
+        environment: variables that point AWS clients to the emulator.
+        s3: client of the emulator's S3.
+        account: the emulator's account number.
+        region: the estate's Region.
+    """
+
+    def __init__(
+        self,
+        *,
+        estate: Path,
+        directory: Path,
+        environment: Mapping[str, str],
+        s3: S3Client,
+        account: str,
+        region: str,
+    ) -> None:
+        self.estate = estate
+        self.directory = directory
+        self.environment = environment
+        self._s3 = s3
+        self.account = account
+        self.region = region
+        self.log = directory / "deployment.log"
+        self.assembly = directory / "cdk.out"
+        self.local_assembly = directory / "cdk.local.out"
+        self._outputs = directory / "outputs.json"
+        self._deployed = directory / "deployed"
+        self._uploads: list[Upload] = []
+
+    def synthesize(self) -> None:
+        """Run `cdk synth`, and make the copy of the assembly that fits the emulator.
+
+        Raises:
+            DeploymentError: the app or one of its checks failed.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(self.assembly, ignore_errors=True)
+        self.cdk("synth", "--quiet", "--output", str(self.assembly), "-c", f"estate={self.estate}")
+        self._uploads = localize_assembly(self.assembly, self.local_assembly)
+
+    @property
+    def is_deployed(self) -> bool:
+        """Whether just this assembly was deployed last."""
+        return self._deployed.is_file() and self._deployed.read_text() == self._digest()
+
+    def bootstrap(self) -> None:
+        """Run `cdk bootstrap`."""
+        self.cdk("bootstrap", f"aws://{self.account}/{self.region}")
+
+    def deploy(self) -> None:
+        """Run `cdk deploy --all`, then copy what the bucket deployments would.
+
+        Raises:
+            DeploymentError: a stack could not be deployed.
+        """
+        app = ("--app", str(self.local_assembly))
+        arguments = (
+            "--require-approval",
+            "never",
+            "--outputs-file",
+            str(self._outputs),
+            "--concurrency",
+            "4",
+        )
+        self.cdk("deploy", *app, "--all", *arguments)
+        for item in self._uploads:
+            upload(self._s3, item, outputs=self._stack_outputs(item.stack))
+        self._deployed.write_text(self._digest())
+
+    def diff(self) -> int:
+        """Exit code of `cdk diff --fail` against what is deployed: 0 where nothing differs."""
+        return self._run("diff", "--app", str(self.local_assembly), "--fail")
+
+    def forget(self) -> None:
+        """Forget that anything was deployed, so that the next start deploys anew."""
+        self._deployed.unlink(missing_ok=True)
+
+    def output(self, stack: str, name: str) -> str:
+        """An output of a deployed stack.
+
+        Raises:
+            DeploymentError: the stack has no such output.
+        """
+        outputs = self._stack_outputs(stack)
+        if name not in outputs:
+            raise DeploymentError(f"stack {stack} has no output {name}; it has {', '.join(sorted(outputs))}")
+        return outputs[name]
+
+    def cdk(self, *arguments: str) -> None:
+        """Run the CDK command line against the emulator; what it writes goes to the log.
+
+        Raises:
+            DeploymentError: it failed.
+        """
+        if code := self._run(*arguments):
+            end = "\n".join(self.log.read_text(errors="replace").splitlines()[-25:])
+            raise DeploymentError(f"`cdk {arguments[0]}` ended with exit code {code}:\n{end}")
+
+    def _run(self, *arguments: str) -> int:
+        path = os.pathsep.join([str(ROOT / ".venv" / "bin"), str(node().parent), os.environ.get("PATH", "")])
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+        with self.log.open("ab") as log:
+            done = subprocess.run(
+                [*cdk(), "--ci", "--no-color", "--no-notices", *arguments],
+                cwd=ROOT,
+                env={**clean, **self.environment, "PATH": path, "NO_COLOR": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+        return done.returncode
+
+    def _stack_outputs(self, stack: str) -> dict[str, str]:
+        outputs: dict[str, dict[str, str]] = json.loads(self._outputs.read_text())
+        return outputs.get(stack, {})
+
+    def _digest(self) -> str:
+        digest = hashlib.sha256()
+        for path in sorted(self.local_assembly.glob("*.template.json")):
+            digest.update(path.read_bytes())
+        return digest.hexdigest()

@@ -1,0 +1,95 @@
+"""How the tasks of the local site run: in containers where a Docker engine answers, else as processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from hybrid.paths import ETL
+
+#: The base of the image; without it the Dockerfile's own default, the public slim Python image.
+BASE_VARIABLE = "HYBRID_BASE_IMAGE"
+
+
+class Mode(StrEnum):
+    """How a task runs."""
+
+    CONTAINER = "container"
+    PROCESS = "process"
+
+
+class ImageError(Exception):
+    """The image could not be built; the message holds the end of what Docker wrote."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How the tasks will run, and why."""
+
+    mode: Mode
+    reason: str
+
+
+def choose(wanted: Mode | None) -> Choice:
+    """Containers where a Docker engine answers, processes elsewhere; or as wanted.
+
+    Raises:
+        ImageError: containers are wanted and no engine answers.
+    """
+    if wanted is Mode.PROCESS:
+        return Choice(Mode.PROCESS, "as asked for")
+    reason = _no_engine()
+    if reason is None:
+        return Choice(Mode.CONTAINER, "a Docker engine answers")
+    if wanted is Mode.CONTAINER:
+        raise ImageError(f"containers were asked for, but {reason}")
+    return Choice(Mode.PROCESS, reason)
+
+
+def build(reference: str, *, log: Path) -> None:
+    """Build the image of etl/ under a name, unless it is there.
+
+    Args:
+        reference: registry, repository and tag, as in the task definitions.
+        log: file that gets what Docker writes.
+
+    Raises:
+        ImageError: the build failed.
+    """
+    if _runs("docker", "image", "inspect", reference):
+        return
+    base = os.environ.get(BASE_VARIABLE)
+    bundle = os.environ.get("SSL_CERT_FILE")
+    with log.open("wb") as output:
+        done = subprocess.run(
+            [
+                *("docker", "build", "--tag", reference, "--network", "host"),
+                *(("--build-arg", f"BASE={base}") if base else ()),
+                *(("--secret", f"id=ca,src={bundle}") if bundle else ()),
+                str(ETL),
+            ],
+            env={**os.environ, "DOCKER_BUILDKIT": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        raise ImageError(f"the image could not be built from {ETL}; the end of {log}:\n{end}")
+
+
+def _no_engine() -> str | None:
+    if shutil.which("docker") is None:
+        return "there is no `docker` on this machine"
+    if not _runs("docker", "info"):
+        return "no Docker engine answers"
+    return None
+
+
+def _runs(*command: str) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0

@@ -1,0 +1,35 @@
+"""Ports of the demo's services: the usual ones where they are free, and the same ones at each start."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+_USUAL = {"emulator": 4566, "site": 4567, "airflow": 8080, "postgresql": 5432, "mariadb": 3306}
+
+
+def ports(file: Path) -> dict[str, int]:
+    """Port of each service by name; chosen once and kept in `file`."""
+    if file.is_file():
+        return {str(name): int(port) for name, port in json.loads(file.read_text()).items()}
+    chosen = {name: usual if _is_free(usual) else _any() for name, usual in _USUAL.items()}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(chosen))
+    return chosen
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", port))  # noqa: S104 - asks whether any address has the port; listens on none
+        except OSError:
+            return False
+        return True
+
+
+def _any() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
