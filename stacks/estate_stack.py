@@ -32,6 +32,7 @@ class EstateStack(cdk.Stack):
         environment = estate.environment
         self.estate = estate
         self.names = Names(environment.name)
+        tags = {**environment.tags, ESTATE_TAG: environment.name}
         boundary = environment.permissions_boundary
         super().__init__(
             scope,
@@ -40,8 +41,11 @@ class EstateStack(cdk.Stack):
             description=f"{environment.name}: {description}",
             env=cdk.Environment(account=environment.account, region=environment.region),
             permissions_boundary=cdk.PermissionsBoundary.from_arn(boundary) if boundary else None,
-            tags={**environment.tags, ESTATE_TAG: environment.name},
+            tags=tags,
         )
+        # On each resource too, for policies that ask for the tag: a stack's own tags reach fewer types.
+        for key, value in tags.items():
+            cdk.Tags.of(self).add(key, value)
         self.stateful_removal = _removal(self, environment.removal)
 
     def output(self, name: str, value: str, description: str) -> None:

@@ -156,7 +156,7 @@ class AirflowEnvironment(Construct):
                 subnet_ids=[subnet.subnet_id for subnet in subnets],
                 security_group_ids=[self.security_group.security_group_id],
             ),
-            logging_configuration=_logging(groups, logging),
+            logging_configuration=_logging(logging),
         )
         self.environment.node.add_dependency(
             bundle.deployment, self.role, self.security_group, *groups.values()
@@ -198,15 +198,12 @@ class AirflowEnvironment(Construct):
         }
 
 
-def _logging(
-    groups: Mapping[str, logs.LogGroup], logging: Logging
-) -> mwaa.CfnEnvironment.LoggingConfigurationProperty:
+def _logging(logging: Logging) -> mwaa.CfnEnvironment.LoggingConfigurationProperty:
     def module(component: str) -> mwaa.CfnEnvironment.ModuleLoggingConfigurationProperty:
         level = logging.levels.get(component)
         return mwaa.CfnEnvironment.ModuleLoggingConfigurationProperty(
             enabled=level is not None,
             log_level=level or "INFO",
-            cloud_watch_log_group_arn=groups[component].log_group_arn,
         )
 
     return mwaa.CfnEnvironment.LoggingConfigurationProperty(

@@ -11,13 +11,7 @@ from constructs import Construct
 
 from hybrid.naming import AIRFLOW_LOG_COMPONENTS, Names
 from hybrid_constructs import arns
-from hybrid_constructs.run_permissions import (
-    LISTED_SITES,
-    LISTED_SOURCES,
-    RunTarget,
-    allow_runs,
-    allow_runs_in_estate,
-)
+from hybrid_constructs.run_permissions import RunTarget, allow_runs_of
 from hybrid_constructs.scoped_role import ScopedRole, Trust
 
 _DOCUMENTED = "As the MWAA User Guide requires ('Amazon MWAA execution role'); the service checks for it."
@@ -72,12 +66,7 @@ class AirflowRole(ScopedRole):
             resources=[lake_bucket.arn_for_objects("*/_manifest.json")],
             wildcard="A receipt lies below its pipeline's prefix; nothing else of the lake is readable.",
         )
-        if len(targets) <= LISTED_SITES and sum(len(t.sources) for t in targets) <= LISTED_SOURCES:
-            self.allow_each(allow_runs(stack, names, targets))
-        else:
-            self.allow_each(
-                allow_runs_in_estate(stack, names, with_gate=any(target.anywhere for target in targets))
-            )
+        self.allow_each(allow_runs_of(stack, names, targets))
 
     def _allow_environment(self, environment: str, names: Names) -> None:
         stack = Stack.of(self)

@@ -22,8 +22,8 @@ from hybrid_constructs.run_permissions import RunTarget, allow_runs
 from hybrid_constructs.scoped_role import ScopedRole
 from hybrid_constructs.site import SOURCE_TAG, Site, ecs_trust
 
-#: User and group of the container: nobody's on the host, and not root.
-USER = "10001:10001"
+#: User and group of the container: nobody's on the host, and not root. The image is built for it.
+USER = "65532:65532"
 
 #: MiB of /tmp in memory at an anywhere site: rows never touch a disk of the host.
 SCRATCH_MIB = 128

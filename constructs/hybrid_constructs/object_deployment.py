@@ -56,6 +56,7 @@ class ObjectDeployment(Construct):
             sources=list(sources),
             prune=prune,
             retain_on_delete=True,
+            output_object_keys=False,
             memory_limit=_MEMORY_MIB,
             log_group=_log_group(Stack.of(self), key),
         )

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from aws_cdk import Stack
+
+from hybrid_constructs.wildcard_reasons import flattened
 
 #: Condition operator → condition key → value or values.
 Conditions = Mapping[str, Mapping[str, str | tuple[str, ...]]]
@@ -36,3 +41,22 @@ class Permission:
             operator: {key: value if isinstance(value, str) else list(value) for key, value in keys.items()}
             for operator, keys in self.conditions.items()
         }
+
+    def characters(self, stack: Stack) -> int:
+        """About how many characters the statement takes of a policy's quota, which counts no spaces."""
+        values = {
+            "Sid": self.sid,
+            "Effect": "Allow",
+            "Action": list(self.actions),
+            "Resource": [flattened(stack.resolve(resource)) for resource in self.resources],
+            "Condition": {
+                operator: {
+                    key: flattened(stack.resolve(value))
+                    if isinstance(value, str)
+                    else [flattened(stack.resolve(one)) for one in value]
+                    for key, value in keys.items()
+                }
+                for operator, keys in (self.conditions or {}).items()
+            },
+        }
+        return len(json.dumps(values, separators=(",", ":")))

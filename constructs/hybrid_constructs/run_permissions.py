@@ -15,10 +15,11 @@ from hybrid.naming import Names
 from hybrid_constructs import arns
 from hybrid_constructs.permission import Conditions, Permission
 
-#: As long as the permissions name every site and source, they stay clear of the 10,240 characters that an
-#: inline policy may have; beyond, they name the estate (docs: design of the roles).
+#: Sites up to which the permissions name each of them, and the characters up to which they may do so: an
+#: inline policy ends at 10,240, of which MWAA's own statements take about 3,500. Beyond, they name the
+#: estate, and another site changes nothing.
 LISTED_SITES = 5
-LISTED_SOURCES = 12
+LISTED_CHARACTERS = 6_000
 
 _NEW_TASKS = "A task's id is new at every run; the cluster in the ARN and the condition is the wall."
 _REVISIONS = "A family is granted with every revision: the newest one runs."
@@ -37,6 +38,15 @@ class RunTarget:
     site: str
     sources: tuple[str, ...]
     anywhere: bool
+
+
+def allow_runs_of(stack: Stack, names: Names, targets: Sequence[RunTarget]) -> list[Permission]:
+    """Statements for all sites of an estate: site by site while that fits, for the estate beyond."""
+    if len(targets) <= LISTED_SITES:
+        listed = allow_runs(stack, names, targets)
+        if sum(permission.characters(stack) for permission in listed) <= LISTED_CHARACTERS:
+            return listed
+    return allow_runs_in_estate(stack, names, with_gate=any(target.anywhere for target in targets))
 
 
 def allow_runs(stack: Stack, names: Names, targets: Sequence[RunTarget]) -> list[Permission]:
@@ -119,13 +129,6 @@ def _watch(task_arns: tuple[str, ...], conditions: Conditions) -> list[Permissio
             resources=("*",),
             conditions=conditions,
             wildcard="ecs:ListTasks takes no task as its resource; the condition holds it to the clusters.",
-        ),
-        Permission(
-            sid="TagTasksWhileStarting",
-            actions=("ecs:TagResource",),
-            resources=task_arns,
-            conditions={"StringEquals": {"ecs:CreateAction": "RunTask"}},
-            wildcard=_NEW_TASKS,
         ),
     ]
 
