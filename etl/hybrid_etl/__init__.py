@@ -1,0 +1,5 @@
+"""The container that runs beside a database: one query in, exact files and one manifest out."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

@@ -1,0 +1,27 @@
+"""What can go wrong, as one plain sentence and an exit code."""
+
+from __future__ import annotations
+
+
+class EtlError(Exception):
+    """A foreseeable fault. Its text says what was wrong, where, and what to do; it holds no row, no secret."""
+
+    exit_code = 1
+
+
+class UserError(EtlError):
+    """Something the user can put right: a name, a password, a value that no type can hold."""
+
+    exit_code = 2
+
+
+class Failure(EtlError):
+    """Something outside failed: the database is down, the object store refuses."""
+
+    exit_code = 1
+
+
+class Terminated(EtlError):
+    """SIGTERM or SIGINT arrived; everything unfinished has been taken back."""
+
+    exit_code = 1

@@ -1,0 +1,58 @@
+"""The data interval of a run: half open, in UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from hybrid_etl.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """`start` inclusive, `end` exclusive; both carry the zone UTC."""
+
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def parse(cls, start: str | None, end: str | None) -> Interval | None:
+        """Read `--from` and `--to`.
+
+        Raises UserError when only one is given, one has no zone, or they are out of order.
+        """
+        if start is None and end is None:
+            return None
+        if start is None or end is None:
+            raise UserError("--from and --to come together or not at all; give both or neither.")
+        interval = cls(start=_instant("--from", start), end=_instant("--to", end))
+        if interval.start >= interval.end:
+            raise UserError(f"--from {start} is not before --to {end}; swap or correct them.")
+        return interval
+
+    @property
+    def directory(self) -> str:
+        """Name of the interval in the lake: `interval=20261101T000000Z-20261102T000000Z`."""
+        return f"interval={_compact(self.start)}-{_compact(self.end)}"
+
+
+def directory_of(interval: Interval | None) -> str:
+    """Name of an interval in the lake, `interval=full` when the run has none."""
+    return interval.directory if interval else "interval=full"
+
+
+def _compact(instant: datetime) -> str:
+    text = instant.strftime("%Y%m%dT%H%M%S")
+    return f"{text}.{instant.microsecond:06d}Z" if instant.microsecond else text + "Z"
+
+
+def _instant(option: str, text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError(
+            f"{option} {text!r} is not an ISO 8601 time; write it like 2026-11-01T00:00:00+00:00."
+        ) from None
+    if instant.tzinfo is None:
+        raise UserError(f"{option} {text!r} has no zone; write it like {text}+00:00.")
+    return instant.astimezone(UTC)

@@ -1,0 +1,57 @@
+"""From a database to Arrow batches: one reader an engine, all with the same face."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from hybrid_etl.columns import Column
+from hybrid_etl.interval import Interval
+from hybrid_etl.refusals import Refusals
+from hybrid_etl.secret import Secret
+from hybrid_etl.specification import Specification
+
+BATCH_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Database:
+    """Where the rows come from, as the manifest names it; `snapshot_time` is ISO 8601 in UTC."""
+
+    engine: str
+    version: str
+    snapshot: str | None
+    snapshot_time: str
+
+
+class Reader(Protocol):
+    """One query in one read-only snapshot. Made open; `close` may be called at any time, twice too."""
+
+    columns: list[Column]
+    database: Database
+    refusals: Refusals
+    decoder: str
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Rows as Arrow batches of about BATCH_BYTES each, whatever a row's width."""
+
+    def close(self) -> None:
+        """Give the connection back; a statement that still runs is cancelled."""
+
+
+def open_reader(specification: Specification, secret: Secret, interval: Interval | None) -> Reader:
+    """Connect, begin the snapshot and describe the query.
+
+    Raises UserError for what the user must correct (password, table, syntax), Failure for a database that
+    cannot be reached or breaks off.
+    """
+    if specification.engine == "postgresql":
+        from hybrid_etl.readers.postgresql import PostgresqlReader
+
+        return PostgresqlReader(specification, secret, interval)
+    from hybrid_etl.readers.mysql import MysqlReader
+
+    return MysqlReader(specification, secret, interval)

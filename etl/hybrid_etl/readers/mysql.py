@@ -1,0 +1,171 @@
+"""MySQL and MariaDB: one read-only snapshot, a prepared statement, rows in the binary protocol."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pymysql
+from pymysql.connections import Connection
+
+from hybrid_etl.columns import Column
+from hybrid_etl.errors import EtlError, UserError
+from hybrid_etl.interval import Interval
+from hybrid_etl.query import BoundQuery, bind, wrap_incremental
+from hybrid_etl.readers import BATCH_BYTES, Database
+from hybrid_etl.readers.mysql_errors import explain
+from hybrid_etl.readers.mysql_protocol import Field, Statement, execute, prepare
+from hybrid_etl.readers.mysql_rows import row_batches
+from hybrid_etl.readers.mysql_types import column_of
+from hybrid_etl.readers.retry import connect_with_retry
+from hybrid_etl.refusals import Refusals
+from hybrid_etl.secret import Secret
+from hybrid_etl.specification import Limits, Specification
+
+_STALL_SECONDS = 3600
+
+
+class MysqlReader:
+    """One query of a MySQL or MariaDB database."""
+
+    def __init__(self, specification: Specification, secret: Secret, interval: Interval | None) -> None:
+        self._secret = secret
+        self.refusals = Refusals(specification.unrepresentable)
+        query = wrap_incremental(specification.query, specification.incremental_column, quote="`")
+        self._bound = bind(query, specification.parameters, interval, engine=specification.engine)
+        self._streaming = False
+        self._connection = connect_with_retry(self._connect, explain=lambda error: explain(error, secret))
+        try:
+            with self._explained():
+                self.database = self._begin(specification.limits)
+                self._statement, self.columns = self._describe(specification)
+        except BaseException:
+            self.close()
+            raise
+        self.decoder = "python"
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Rows as Arrow batches, cut by bytes; raises Failure when the database breaks off."""
+        with self._explained():
+            values = [self._bound.values[use] for use in self._bound.uses]
+            self._streaming = True
+            fields = execute(self._connection, self._statement, values)
+            yield from row_batches(
+                self._connection, fields, self.columns, self.refusals, batch_bytes=BATCH_BYTES
+            )
+            self._streaming = False
+            self._connection.query("commit")
+
+    def close(self) -> None:
+        """Give the connection back; one that still streams is cut, which ends its statement at the server."""
+        if not self._connection.open:
+            return
+        if self._streaming:
+            self._connection._force_close()
+            return
+        with contextlib.suppress(pymysql.MySQLError, OSError):
+            self._connection.close()
+
+    def _connect(self) -> Connection:
+        secret = self._secret
+        return Connection(
+            ssl=_tls(secret),
+            ssl_disabled=secret.sslmode == "disable",
+            host=secret.host,
+            port=secret.port,
+            user=secret.username,
+            password=secret.password,
+            database=secret.dbname,
+            charset="utf8mb4",
+            connect_timeout=10,
+            read_timeout=None,
+            write_timeout=60,
+            autocommit=True,
+            program_name="hybrid-etl",
+        )
+
+    def _begin(self, limits: Limits) -> Database:
+        connection = self._connection
+        version = str(connection.server_version)
+        mariadb = "mariadb" in version.lower()
+        seconds = limits.statement_timeout_seconds
+        statement = (
+            f"max_statement_time = {seconds}" if mariadb else f"max_execution_time = {int(seconds * 1000)}"
+        )
+        lock = max(1, int(limits.lock_timeout_seconds)) if limits.lock_timeout_seconds else 31536000
+        for assignment in (
+            "time_zone = '+00:00'",
+            f"net_write_timeout = {_STALL_SECONDS}",
+            f"net_read_timeout = {_STALL_SECONDS}",
+            f"wait_timeout = {_STALL_SECONDS}",
+            f"lock_wait_timeout = {lock}",
+            f"innodb_lock_wait_timeout = {lock}",
+            statement,
+        ):
+            connection.query(f"set session {assignment}")
+        connection.query("set session transaction isolation level repeatable read")
+        connection.query("start transaction with consistent snapshot, read only")
+        snapshot = self._one("select @@gtid_current_pos" if mariadb else "select @@global.gtid_executed")
+        at = self._one("select date_format(now(6), '%Y-%m-%dT%H:%i:%s.%f')")
+        time = datetime.fromisoformat(str(at)).replace(tzinfo=UTC).isoformat()
+        return Database(
+            engine="mariadb" if mariadb else "mysql",
+            version=version.split("-")[0],
+            snapshot=snapshot or None,
+            snapshot_time=time,
+        )
+
+    def _one(self, query: str) -> str:
+        with self._connection.cursor() as cursor:
+            cursor.execute(query)
+            return str(cursor.fetchone()[0] or "")
+
+    def _describe(self, specification: Specification) -> tuple[Statement, list[Column]]:
+        statement = prepare(self._connection, self._bound.render(lambda _: "?"))
+        if not statement.fields:
+            raise UserError("The query returns no columns; write a select.")
+        _refuse_doubles(statement.fields)
+        columns = [column_of(field, policy=specification.unrepresentable) for field in statement.fields]
+        if any(column.expression for column in columns):
+            statement = prepare(self._connection, _select(self._bound, columns))
+        return statement, columns
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except EtlError:
+            raise
+        except (pymysql.MySQLError, OSError) as error:
+            raise explain(error, self._secret) from error
+
+
+def _tls(secret: Secret) -> ssl.SSLContext | None:
+    """A context makes PyMySQL insist on TLS; without one it takes TLS where the server offers it."""
+    if secret.sslmode in ("disable", "prefer"):
+        return None
+    context = ssl.create_default_context(cadata=secret.sslrootcert)
+    context.check_hostname = secret.sslmode == "verify-full"
+    if secret.sslmode == "require":
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _refuse_doubles(fields: list[Field]) -> None:
+    names = [field.name for field in fields]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise UserError(f"The query returns {', '.join(doubled)} more than once; name each column with AS.")
+
+
+def _select(bound: BoundQuery, columns: list[Column]) -> str:
+    parts = []
+    for column in columns:
+        name = "`" + column.name.replace("`", "``") + "`"
+        parts.append(
+            f"{column.expression.format('q.' + name)} as {name}" if column.expression else f"q.{name}"
+        )
+    return f"select {', '.join(parts)} from (\n{bound.render(lambda _: '?')}\n) q"

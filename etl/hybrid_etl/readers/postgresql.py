@@ -1,0 +1,215 @@
+"""PostgreSQL: one read-only snapshot, described by the server, read as COPY BINARY."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pyarrow as pa
+from psycopg.pq import ExecStatus
+
+from hybrid_etl.columns import Column
+from hybrid_etl.errors import EtlError, Failure, UserError
+from hybrid_etl.interval import Interval
+from hybrid_etl.query import BoundQuery, Value, bind, wrap_incremental
+from hybrid_etl.readers import BATCH_BYTES, Database
+from hybrid_etl.readers.postgresql_copy import CopyRefused, copy_batches
+from hybrid_etl.readers.postgresql_errors import explain, explain_connection, from_result
+from hybrid_etl.readers.postgresql_types import ServerType, column_of
+from hybrid_etl.readers.retry import connect_with_retry
+from hybrid_etl.refusals import Refusals
+from hybrid_etl.secret import Secret
+from hybrid_etl.specification import Specification
+
+_TYPES = """
+select t.oid::int8, n.nspname::text, t.typname::text, format_type(t.oid, null),
+       case when t.typcategory = 'A' and t.typelem <> 0 then t.typelem::int8 end
+from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
+where t.oid = any(%s::int8[]::oid[])
+"""
+
+
+class PostgresqlReader:
+    """One query of a PostgreSQL database."""
+
+    def __init__(self, specification: Specification, secret: Secret, interval: Interval | None) -> None:
+        self._secret = secret
+        self.refusals = Refusals(specification.unrepresentable)
+        query = wrap_incremental(specification.query, specification.incremental_column, quote='"')
+        bound = bind(query, specification.parameters, interval, engine="postgresql")
+        self._certificate: Path | None = None
+        self._connection = connect_with_retry(
+            lambda: self._connect(specification), explain=lambda error: explain_connection(error, secret)
+        )
+        try:
+            with self._explained():
+                self.database = self._begin(specification)
+                self.columns, self._copy = self._describe(bound, specification)
+        except BaseException:
+            self.close()
+            raise
+        self.decoder = "python"
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Rows as Arrow batches, cut by bytes; raises Failure when the database breaks off."""
+        with self._explained():
+            yield from copy_batches(
+                self._connection.pgconn, self._copy, self.columns, self.refusals, batch_bytes=BATCH_BYTES
+            )
+            self._connection.execute("commit")
+
+    def close(self) -> None:
+        """Cancel what still runs and give the connection back."""
+        connection = self._connection
+        if not connection.closed:
+            if connection.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
+                with contextlib.suppress(psycopg.Error):
+                    connection.cancel_safe(timeout=2)
+            connection.close()
+        if self._certificate:
+            self._certificate.unlink(missing_ok=True)
+            self._certificate = None
+
+    def _connect(self, specification: Specification) -> psycopg.Connection[tuple[object, ...]]:
+        secret = self._secret
+        options: dict[str, str] = {}
+        if secret.sslrootcert:
+            if self._certificate is None:
+                with tempfile.NamedTemporaryFile("w", suffix=".pem", delete=False) as file:
+                    file.write(secret.sslrootcert)
+                self._certificate = Path(file.name)
+            options["sslrootcert"] = str(self._certificate)
+        elif secret.sslmode == "verify-full":
+            options["sslrootcert"] = "system"
+        return psycopg.connect(
+            host=secret.host,
+            port=secret.port,
+            user=secret.username,
+            password=secret.password,
+            dbname=secret.dbname,
+            sslmode=secret.sslmode,
+            autocommit=True,
+            prepare_threshold=None,
+            client_encoding="UTF8",
+            application_name=f"hybrid-etl {specification.pipeline}"[:63],
+            connect_timeout=10,
+            keepalives_idle=30,
+            keepalives_interval=10,
+            keepalives_count=6,
+            **options,  # type: ignore[arg-type]
+        )
+
+    def _begin(self, specification: Specification) -> Database:
+        limits = specification.limits
+        connection = self._connection
+        connection.execute("begin isolation level repeatable read read only")
+        for name, value in {
+            "statement_timeout": f"{int(limits.statement_timeout_seconds * 1000)}",
+            "lock_timeout": f"{int(limits.lock_timeout_seconds * 1000)}",
+            "idle_in_transaction_session_timeout": "0",
+            "DateStyle": "ISO, YMD",
+            "IntervalStyle": "iso_8601",
+            "TimeZone": "UTC",
+            "bytea_output": "hex",
+            "extra_float_digits": "3",
+        }.items():
+            connection.execute("select set_config(%s, %s, true)", (name, value))
+        function = (
+            "pg_current_snapshot" if connection.info.server_version >= 130000 else "txid_current_snapshot"
+        )
+        row = connection.execute(
+            f"select {function}()::text, now()::text, current_setting('server_version')"
+        ).fetchone()
+        assert row is not None
+        snapshot, at, version = (str(value) for value in row)
+        time = datetime.fromisoformat(at).astimezone(UTC).isoformat()
+        return Database(
+            engine="postgresql", version=version.split()[0], snapshot=snapshot, snapshot_time=time
+        )
+
+    def _describe(self, bound: BoundQuery, specification: Specification) -> tuple[list[Column], str]:
+        pgconn = self._connection.pgconn
+        text = bound.render(lambda number: f"${number + 1}")
+        prepared = pgconn.prepare(b"", text.encode(), None)
+        if prepared.status != ExecStatus.COMMAND_OK:
+            raise from_result(prepared, self._secret)
+        result = pgconn.describe_prepared(b"")
+        if result.status != ExecStatus.COMMAND_OK:
+            raise from_result(result, self._secret)
+        fields = [
+            ((result.fname(index) or b"").decode(), result.ftype(index), result.fmod(index))
+            for index in range(result.nfields)
+        ]
+        if not fields:
+            raise UserError("The query returns no columns; write a select.")
+        _refuse_doubles([name for name, _, _ in fields])
+        parameters = [result.param_type(index) for index in range(result.nparams)]
+        types = self._types({oid for _, oid, _ in fields} | set(parameters))
+        columns = [
+            column_of(name, types[oid], modifier=modifier, policy=specification.unrepresentable)
+            for name, oid, modifier in fields
+        ]
+        casts = [types[oid].display for oid in parameters]
+        query = bound.render(lambda number: self._parameter(number, bound.values[number], casts[number]))
+        return columns, f"copy (\n{_select(query, columns)}\n) to stdout (format binary)"
+
+    def _parameter(self, number: int, value: Value, cast: str) -> str:
+        """A parameter of the COPY, which itself takes none: a setting of this transaction, set by a bound call.
+
+        The server's own type of the parameter makes the value mean what it would as `$1`.
+        """
+        if value is None:
+            return f"(null::{cast})"
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        self._connection.execute("select set_config(%s, %s, true)", (f"hybrid_etl.p{number}", text))
+        return f"(pg_catalog.current_setting('hybrid_etl.p{number}')::{cast})"
+
+    def _types(self, oids: set[int]) -> dict[int, ServerType]:
+        rows = self._type_rows(oids)
+        elements = self._type_rows({row[4] for row in rows.values() if row[4] is not None})
+        plain = {oid: ServerType(schema=row[1], name=row[2], display=row[3]) for oid, row in elements.items()}
+        return {
+            oid: ServerType(schema=row[1], name=row[2], display=row[3], element=plain.get(row[4] or 0))
+            for oid, row in rows.items()
+        }
+
+    def _type_rows(self, oids: set[int]) -> dict[int, tuple[int, str, str, str, int | None]]:
+        rows = self._connection.execute(_TYPES, (sorted(oids),)).fetchall()
+        return {row[0]: row for row in rows}  # type: ignore[misc]
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except EtlError:
+            raise
+        except CopyRefused as refused:
+            raise from_result(refused.result, self._secret) from None
+        except psycopg.Error as error:
+            raise explain(error, self._secret) from error
+        except OSError as error:
+            raise Failure(
+                f"The connection to PostgreSQL at {self._secret.address} broke ({error.strerror}); run again."
+            ) from error
+
+
+def _refuse_doubles(names: list[str]) -> None:
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise UserError(f"The query returns {', '.join(doubled)} more than once; name each column with AS.")
+
+
+def _select(query: str, columns: list[Column]) -> str:
+    if all(column.expression is None for column in columns):
+        return query
+    parts = []
+    for column in columns:
+        name = '"' + column.name.replace('"', '""') + '"'
+        parts.append(
+            f"{column.expression.format('q.' + name)} as {name}" if column.expression else f"q.{name}"
+        )
+    return f"select {', '.join(parts)} from (\n{query}\n) q"

@@ -1,0 +1,120 @@
+"""COPY BINARY as Arrow batches, decoded in plain Python: the fallback of the native decoder.
+
+The format is that of the PostgreSQL manual, COPY, "Binary Format".
+"""
+
+from __future__ import annotations
+
+import select
+import struct
+from collections.abc import Iterator
+
+import pyarrow as pa
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn, PGresult
+
+from hybrid_etl.columns import Column
+from hybrid_etl.errors import Failure
+from hybrid_etl.readers.postgresql_values import decoder
+from hybrid_etl.readers.rows import RowBatch
+from hybrid_etl.refusals import Refusals
+
+_SIGNATURE = b"PGCOPY\n\xff\r\n\x00"
+
+
+class CopyRefused(Exception):
+    """The server ended the COPY with this result."""
+
+    def __init__(self, result: PGresult) -> None:
+        super().__init__()
+        self.result = result
+
+
+def start_copy(connection: PGconn, statement: str) -> None:
+    """Send the COPY and wait, interruptibly, until rows begin; raises CopyRefused when the server refuses."""
+    connection.send_query(statement.encode())
+    while connection.flush():
+        select.select([], [connection.socket], [])
+    while connection.is_busy():
+        wait(connection)
+    result = connection.get_result()
+    if result is None or result.status != ExecStatus.COPY_OUT:
+        assert result is not None
+        raise CopyRefused(result)
+
+
+def wait(connection: PGconn) -> None:
+    """Wait for bytes from the server and take them in."""
+    select.select([connection.socket], [], [])
+    connection.consume_input()
+
+
+def finish_copy(connection: PGconn) -> None:
+    """Read the result after the last row; raises CopyRefused unless the server says that all rows were sent."""
+    refused: PGresult | None = None
+    while True:
+        while connection.is_busy():
+            wait(connection)
+        result = connection.get_result()
+        if result is None:
+            break
+        if result.status != ExecStatus.COMMAND_OK and refused is None:
+            refused = result
+    if refused is not None:
+        raise CopyRefused(refused)
+
+
+def copy_batches(
+    connection: PGconn, statement: str, columns: list[Column], refusals: Refusals, *, batch_bytes: int
+) -> Iterator[pa.RecordBatch]:
+    """Run a COPY … TO STDOUT (FORMAT BINARY) and yield its rows; each message holds whole rows."""
+    start_copy(connection, statement)
+    rows = RowBatch(columns, [decoder(column) for column in columns], refusals)
+    begun = ended = False
+    while True:
+        length, data = connection.get_copy_data(1)
+        if length == 0:
+            wait(connection)
+            continue
+        if length < 0:
+            break
+        message = bytes(data)
+        position = 0
+        if not begun:
+            position, begun = _header(message), True
+        while position < len(message) and not ended:
+            position, ended = _row(message, position, rows, len(columns))
+        if rows.bytes >= batch_bytes:
+            yield rows.take()
+    finish_copy(connection)
+    if not ended:
+        raise Failure("The database's copy ended without its trailer; run again.")
+    if rows.bytes:
+        yield rows.take()
+
+
+def _header(message: bytes) -> int:
+    if not message.startswith(_SIGNATURE):
+        raise Failure("The database's copy does not begin with the binary signature; check what is between.")
+    (extension,) = struct.unpack_from(">i", message, 15)
+    return 19 + int(extension)
+
+
+def _row(message: bytes, position: int, rows: RowBatch, width: int) -> tuple[int, bool]:
+    (count,) = struct.unpack_from(">h", message, position)
+    position += 2
+    if count == -1:
+        return position, True
+    if count != width:
+        raise Failure(f"The database sent {count} fields where {width} were described; run again.")
+    fields: list[bytes | None] = []
+    for _ in range(count):
+        (length,) = struct.unpack_from(">i", message, position)
+        position += 4
+        if length < 0:
+            fields.append(None)
+        else:
+            fields.append(message[position : position + length])
+            position += length
+    rows.append(fields)
+    return position, False

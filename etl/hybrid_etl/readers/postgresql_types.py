@@ -1,0 +1,129 @@
+"""PostgreSQL's types, from the server's own description (docs/reference/types.md is the table in words)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from hybrid_etl.columns import Column, Kind, arrow_type, decimal_column, text_column
+
+_PLAIN = {
+    "bool": Kind.BOOL,
+    "int2": Kind.INT16,
+    "int4": Kind.INT32,
+    "int8": Kind.INT64,
+    "oid": Kind.UINT32,
+    "float4": Kind.FLOAT32,
+    "float8": Kind.FLOAT64,
+    "date": Kind.DATE32,
+    "time": Kind.TIME64,
+    "timestamp": Kind.TIMESTAMP,
+    "timestamptz": Kind.TIMESTAMP,
+    "text": Kind.STRING,
+    "varchar": Kind.STRING,
+    "bpchar": Kind.STRING,
+    "name": Kind.STRING,
+    "json": Kind.STRING,
+    "xml": Kind.STRING,
+    "unknown": Kind.STRING,
+    "jsonb": Kind.JSONB,
+    "uuid": Kind.UUID,
+    "bytea": Kind.BINARY,
+}
+_MAY_REFUSE = ("date", "time", "timestamp", "timestamptz", "numeric", "money")
+_CATALOG = "pg_catalog"
+UNCONSTRAINED = (38, 18)
+"""Precision and scale of a numeric without them: Spark's DecimalType.SYSTEM_DEFAULT."""
+MONEY = (21, 2)
+_UTC = pa.timestamp("us", tz="UTC")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerType:
+    """A row of pg_type: `element` is the type of an array's elements."""
+
+    schema: str
+    name: str
+    display: str
+    element: ServerType | None = None
+
+    @property
+    def builtin(self) -> bool:
+        """Whether the type belongs to the server itself."""
+        return self.schema == _CATALOG
+
+
+def column_of(name: str, server_type: ServerType, *, modifier: int, policy: str) -> Column:
+    """The column for a described field; `modifier` is PQfmod, `policy` the specification's unrepresentable."""
+    as_text = text_column(name, database_type=server_type.display, expression="{}::text")
+    if server_type.name in ("geometry", "geography") and not server_type.builtin:
+        wkb = f'"{server_type.schema}".st_asbinary({{}})'
+        return Column(name=name, kind=Kind.BINARY, database_type=server_type.display, expression=wkb)
+    if server_type.element is not None:
+        return _array(name, server_type, modifier=modifier) if policy != "string" else as_text
+    if not server_type.builtin or (policy == "string" and server_type.name in _MAY_REFUSE):
+        return as_text
+    if server_type.name == "numeric":
+        return _numeric(name, modifier, display=server_type.display) or as_text
+    if server_type.name == "money":
+        return decimal_column(
+            name,
+            precision=MONEY[0],
+            scale=MONEY[1],
+            database_type=server_type.display,
+            expression="{}::numeric",
+        )
+    kind = _PLAIN.get(server_type.name)
+    if kind is None:
+        return as_text
+    return Column(
+        name=name,
+        kind=kind,
+        type=_UTC if server_type.name == "timestamptz" else None,
+        database_type=server_type.display,
+    )
+
+
+def _numeric(name: str, modifier: int, *, display: str) -> Column | None:
+    precision, scale = UNCONSTRAINED if modifier < 4 else numeric_modifier(modifier)
+    if scale < 0:
+        precision, scale = precision - scale, 0
+    precision = max(precision, scale)
+    if precision > 76:
+        return None
+    return decimal_column(name, precision=precision, scale=scale, database_type=display)
+
+
+def numeric_modifier(modifier: int) -> tuple[int, int]:
+    """Precision and scale from a numeric's typmod (src/backend/utils/adt/numeric.c: 11 bits, signed scale)."""
+    packed = modifier - 4
+    return (packed >> 16) & 0xFFFF, ((packed & 0x7FF) ^ 1024) - 1024
+
+
+def _array(name: str, server_type: ServerType, *, modifier: int) -> Column:
+    element = server_type.element
+    assert element is not None
+    as_text = text_column(name, database_type=server_type.display, expression="{}::text")
+    if not element.builtin:
+        return as_text
+    precision = scale = 0
+    if element.name == "numeric":
+        inner = _numeric(name, modifier, display=element.display)
+        if inner is None:
+            return as_text
+        kind, value_type, precision, scale = inner.kind, inner.type, inner.precision, inner.scale
+    elif element.name in _PLAIN:
+        kind = _PLAIN[element.name]
+        value_type = _UTC if element.name == "timestamptz" else arrow_type(kind)
+    else:
+        return as_text
+    return Column(
+        name=name,
+        kind=Kind.LIST,
+        type=pa.list_(pa.field("element", value_type)),
+        database_type=server_type.display,
+        precision=precision,
+        scale=scale,
+        element=kind,
+    )

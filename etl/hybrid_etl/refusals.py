@@ -1,0 +1,34 @@
+"""What no type can hold: counted, and answered by the policy `unrepresentable`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hybrid_etl.columns import Column
+from hybrid_etl.errors import UserError
+
+
+class Unrepresentable(Exception):
+    """A decoder met a value that its Arrow type cannot hold; the text is the reason, never the value."""
+
+
+@dataclass
+class Refusals:
+    """Counts of refused values by column; with the policy `fail`, the first one ends the run."""
+
+    policy: str
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def refuse(self, column: Column, *, reason: str, row: int) -> None:
+        """Count a refused value, which becomes null; raises UserError when the policy is `fail`."""
+        if self.policy == "fail":
+            raise UserError(
+                f"Column {column.name} ({column.database_type}), row {row}: {reason} does not fit {column.type}; "
+                "cast it in the query, or set the pipeline's unrepresentable to null or string."
+            )
+        self.counts[column.name] = self.counts.get(column.name, 0) + 1
+
+    def add(self, column: Column, count: int) -> None:
+        """Count values that a native decoder has already made null."""
+        if count:
+            self.counts[column.name] = self.counts.get(column.name, 0) + count

@@ -1,0 +1,106 @@
+"""One run: specification and secret in, data files out, the manifest last."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from datetime import UTC, datetime
+
+from hybrid_etl.events import emit
+from hybrid_etl.interval import Interval, directory_of
+from hybrid_etl.manifest import NAME, Manifest
+from hybrid_etl.readers import Reader, open_reader
+from hybrid_etl.settings import Settings
+from hybrid_etl.sinks import open_sink
+from hybrid_etl.specification import Specification
+from hybrid_etl.writers.rolling import RollingWriter
+
+PROGRESS_SECONDS = 10.0
+
+
+def run(settings: Settings, *, sha256: str, interval: Interval | None, attempt: str) -> Manifest:
+    """Extract one interval of one pipeline.
+
+    Returns the manifest that was written. Raises UserError or Failure; then nothing new is visible in the lake.
+    """
+    started = _now()
+    specification = settings.read_specification(sha256)
+    secret = settings.read_secret(specification.engine)
+    emit("info", "Started.", pipeline=specification.pipeline, attempt=attempt, database=secret.address)
+    reader = open_reader(specification, secret, interval)
+    try:
+        manifest = _extract(settings, specification, reader, interval, attempt=attempt, started=started)
+    finally:
+        reader.close()
+    emit("info", "Finished.", rows=manifest.rows, bytes=manifest.bytes, files=len(manifest.files))
+    return manifest
+
+
+def _extract(
+    settings: Settings,
+    specification: Specification,
+    reader: Reader,
+    interval: Interval | None,
+    *,
+    attempt: str,
+    started: str,
+) -> Manifest:
+    base = f"{specification.prefix}/{directory_of(interval)}"
+    sink = open_sink(
+        settings.lake,
+        bytes_per_second=specification.limits.bytes_per_second,
+        target_file_bytes=specification.target_file_bytes,
+    )
+    writer = RollingWriter(
+        sink,
+        directory=f"{base}/{attempt}",
+        file_format=specification.format,
+        partition_by=specification.partition_by,
+        target_file_bytes=specification.target_file_bytes,
+        metadata=_metadata(specification, attempt),
+    )
+    try:
+        _copy(reader, writer)
+        files = writer.finish()
+    except BaseException:
+        writer.abort()
+        raise
+    manifest = Manifest(
+        specification=specification,
+        interval=interval,
+        attempt=attempt,
+        files=files,
+        columns=reader.columns,
+        database=reader.database,
+        host=os.environ.get("HYBRID_HOST") or socket.gethostname(),
+        started_at=started,
+        finished_at=_now(),
+        refused=reader.refusals.counts,
+        decoder=reader.decoder,
+    )
+    sink.put(f"{base}/{NAME}", manifest.encode())
+    return manifest
+
+
+def _copy(reader: Reader, writer: RollingWriter) -> None:
+    rows = 0
+    said = time.monotonic()
+    for batch in reader.batches():
+        writer.write(batch)
+        rows += batch.num_rows
+        if time.monotonic() - said >= PROGRESS_SECONDS:
+            said = time.monotonic()
+            emit("info", "Reading.", rows=rows, bytes=writer.bytes)
+
+
+def _metadata(specification: Specification, attempt: str) -> dict[str, str]:
+    return {
+        "hybrid.pipeline": specification.pipeline,
+        "hybrid.specification": specification.sha256,
+        "hybrid.attempt": attempt,
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

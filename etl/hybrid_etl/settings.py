@@ -1,0 +1,103 @@
+"""What the task definition hands over in environment variables, and how it is read."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from hybrid_etl import aws
+from hybrid_etl.errors import Failure, UserError
+from hybrid_etl.secret import Secret
+from hybrid_etl.specification import Specification, check_digest
+
+DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
+_ATTEMPT = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """`specifications` and `lake` are `s3://BUCKET[/PREFIX]` or `file:///…`; `secret` a name or `file:///….json`."""
+
+    specifications: str
+    lake: str
+    secret: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Read HYBRID_SPECIFICATIONS, HYBRID_LAKE and HYBRID_SECRET; raises UserError when one is missing."""
+        names = {"specifications": "HYBRID_SPECIFICATIONS", "lake": "HYBRID_LAKE", "secret": "HYBRID_SECRET"}
+        missing = [name for name in names.values() if not environment.get(name)]
+        if missing:
+            raise UserError(f"{', '.join(missing)} not set; the task definition sets them.")
+        return cls(**{key: environment[name] for key, name in names.items()})
+
+    def read_specification(self, sha256: str) -> Specification:
+        """The specification of that digest; raises UserError when it is absent, altered or wrong."""
+        where = f"{self.specifications.rstrip('/')}/{check_digest(sha256)}.json"
+        return Specification.parse(_read(where), digest=sha256, where=where)
+
+    def read_secret(self, engine: str) -> Secret:
+        """The credentials of the source; raises UserError when they are absent or incomplete."""
+        if self.secret.startswith("file://"):
+            content = _read(self.secret).decode("utf-8", "replace")
+        else:
+            try:
+                answer = aws.client("secretsmanager").get_secret_value(SecretId=self.secret)
+            except (BotoCoreError, ClientError) as error:
+                raise aws.explain(error, doing=f"Reading secret {self.secret}") from error
+            content = answer.get("SecretString") or ""
+        return Secret.parse(content, where=self.secret, default_port=DEFAULT_PORTS[engine])
+
+
+def location(url: str) -> tuple[str, str]:
+    """Bucket and key of `s3://…`, or "" and the path of `file:///…`; raises UserError for anything else."""
+    parts = urlsplit(url)
+    if parts.scheme == "s3" and parts.netloc:
+        return parts.netloc, unquote(parts.path).strip("/")
+    if parts.scheme == "file" and not parts.netloc and parts.path:
+        return "", unquote(parts.path)
+    raise UserError(f"{url!r} is neither s3://BUCKET/KEY nor file:///PATH; correct the task definition.")
+
+
+def attempt_name(text: str | None, environment: Mapping[str, str] = os.environ) -> str:
+    """Name of this try: as given, else the ECS task id, else random; raises UserError for a wrong one."""
+    if text is not None:
+        if not _ATTEMPT.fullmatch(text):
+            raise UserError(f"--attempt {text!r} must be 1 to 64 letters, digits, '_' or '-'.")
+        return text
+    metadata = environment.get("ECS_CONTAINER_METADATA_URI_V4")
+    return (_task_id(metadata) if metadata else None) or secrets.token_hex(16)
+
+
+def _task_id(metadata: str) -> str | None:
+    try:
+        with urllib.request.urlopen(f"{metadata}/task", timeout=2) as answer:
+            found = re.search(rb'"TaskARN"\s*:\s*"[^"]*/([A-Za-z0-9_-]{1,64})"', answer.read(1 << 20))
+    except OSError:
+        return None
+    return found.group(1).decode() if found else None
+
+
+def _read(url: str) -> bytes:
+    bucket, key = location(url)
+    if not bucket:
+        try:
+            return Path(key).read_bytes()
+        except FileNotFoundError:
+            raise UserError(f"{url} does not exist; check the name and deploy it.") from None
+        except OSError as error:
+            raise Failure(f"{url} cannot be read ({error.strerror}); check its permissions.") from None
+    try:
+        answer = aws.client("s3").get_object(Bucket=bucket, Key=key)
+        content: bytes = answer["Body"].read()
+    except (BotoCoreError, ClientError) as error:
+        raise aws.explain(error, doing=f"Reading {url}") from error
+    return content

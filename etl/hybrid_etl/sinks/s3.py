@@ -1,0 +1,183 @@
+"""Amazon S3: an own multipart upload over boto3's low-level calls, in bounded memory.
+
+boto3's upload_fileobj, s3fs and pyarrow.fs either publish a truncated object when the producer dies or hold
+parts without a bound; here nothing is completed unless `finish` is called.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import threading
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from hybrid_etl import aws
+from hybrid_etl.sinks import StoredFile
+from hybrid_etl.sinks.throttle import Throttle
+
+PART_BYTES = 8 * 1024 * 1024
+MOST_PARTS = 10_000
+_TYPES = {"json": "application/json", "parquet": "application/vnd.apache.parquet"}
+
+
+class S3Sink:
+    """Objects under a prefix of a bucket; encryption is the bucket's default."""
+
+    def __init__(
+        self, bucket: str, prefix: str, *, bytes_per_second: int | None = None, target_file_bytes: int = 0
+    ) -> None:
+        self._client = aws.client("s3")
+        self._bucket = bucket
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._throttle = Throttle(bytes_per_second)
+        self._target = target_file_bytes
+
+    def open(self, key: str) -> S3File:
+        """Begin an object; nothing is sent before the first part is full."""
+        return S3File(
+            self._client,
+            bucket=self._bucket,
+            object_key=self._prefix + key,
+            key=key,
+            throttle=self._throttle,
+            part_bytes=max(PART_BYTES, -(-self._target // (MOST_PARTS // 2))),
+        )
+
+    def put(self, key: str, content: bytes) -> None:
+        """Put an object in one request."""
+        name = self._prefix + key
+        kind = _TYPES.get(key.rpartition(".")[2], "application/octet-stream")
+        try:
+            self._client.put_object(Bucket=self._bucket, Key=name, Body=content, ContentType=kind)
+        except (BotoCoreError, ClientError) as error:
+            raise aws.explain(error, doing=f"Writing s3://{self._bucket}/{name}") from error
+
+
+class S3File:
+    """An object being uploaded: one part fills while at most one other is on the line."""
+
+    def __init__(
+        self, client: Any, *, bucket: str, object_key: str, key: str, throttle: Throttle, part_bytes: int
+    ) -> None:
+        self._client, self._throttle = client, throttle
+        self._address = {"Bucket": bucket, "Key": object_key}
+        self._key, self._part_bytes = key, part_bytes
+        self._buffer = bytearray()
+        self._digest = hashlib.sha256()
+        self._upload: str | None = None
+        self._parts: list[dict[str, Any]] = []
+        self._sender: threading.Thread | None = None
+        self._fault: Exception | None = None
+        self._over = False
+        self.size = 0
+
+    def write(self, data: bytes) -> int:
+        """Take bytes; a full part goes out in the background."""
+        self._digest.update(data)
+        self._buffer += data
+        self.size += len(data)
+        while len(self._buffer) >= self._part_size():
+            self._send()
+        return len(data)
+
+    def finish(self) -> StoredFile:
+        """Send what is left and complete; raises Failure when S3 refuses, after taking the upload back."""
+        if self._upload is None:
+            self._put_whole()
+        else:
+            if self._buffer:
+                self._send()
+            self._join()
+            self._complete()
+        self._over = True
+        return StoredFile(key=self._key, bytes=self.size, sha256=self._digest.hexdigest())
+
+    def abort(self) -> None:
+        """Take the upload back. A part still on the line may land after the first try, so there is a second."""
+        if self._upload is None or self._over:
+            self._over = True
+            return
+        self._over = True
+        self._abort_once()
+        if self._sender and self._sender.is_alive():
+            self._sender.join(timeout=3)
+            self._abort_once()
+        self._buffer.clear()
+
+    def _part_size(self) -> int:
+        """Parts double every thousand, so that an object of any size ends before the 10,000th."""
+        return int(self._part_bytes * 2 ** (len(self._parts) // 1000))
+
+    def _put_whole(self) -> None:
+        self._throttle.take(len(self._buffer))
+        try:
+            self._client.put_object(
+                **self._address, Body=bytes(self._buffer), ContentType=self._content_type()
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise self._explained(error) from error
+
+    def _send(self) -> None:
+        self._join()
+        if self._upload is None:
+            try:
+                answer = self._client.create_multipart_upload(
+                    **self._address, ContentType=self._content_type(), ChecksumAlgorithm="CRC32"
+                )
+            except (BotoCoreError, ClientError) as error:
+                raise self._explained(error) from error
+            self._upload = answer["UploadId"]
+        size = min(len(self._buffer), self._part_size())
+        body = bytes(memoryview(self._buffer)[:size])
+        del self._buffer[:size]
+        part: dict[str, Any] = {"PartNumber": len(self._parts) + 1}
+        self._parts.append(part)
+        self._throttle.take(size)
+        self._sender = threading.Thread(target=self._send_part, args=(part, body), daemon=True)
+        self._sender.start()
+
+    def _send_part(self, part: dict[str, Any], body: bytes) -> None:
+        try:
+            answer = self._client.upload_part(
+                **self._address,
+                UploadId=self._upload,
+                PartNumber=part["PartNumber"],
+                Body=body,
+                ChecksumAlgorithm="CRC32",
+            )
+        except Exception as error:  # noqa: BLE001 - it is raised where the next part is sent
+            self._fault = error
+            return
+        part["ETag"] = answer["ETag"]
+        if "ChecksumCRC32" in answer:
+            part["ChecksumCRC32"] = answer["ChecksumCRC32"]
+
+    def _join(self) -> None:
+        if self._sender:
+            self._sender.join()
+            self._sender = None
+        if self._fault:
+            fault, self._fault = self._fault, None
+            raise self._explained(fault) from fault
+
+    def _complete(self) -> None:
+        try:
+            self._client.complete_multipart_upload(
+                **self._address, UploadId=self._upload, MultipartUpload={"Parts": self._parts}
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise self._explained(error) from error
+
+    def _explained(self, error: Exception) -> Exception:
+        if not isinstance(error, BotoCoreError | ClientError):
+            return error
+        return aws.explain(error, doing=f"Writing s3://{self._address['Bucket']}/{self._address['Key']}")
+
+    def _content_type(self) -> str:
+        return _TYPES.get(self._key.rpartition(".")[2], "application/octet-stream")
+
+    def _abort_once(self) -> None:
+        with contextlib.suppress(Exception):
+            self._client.abort_multipart_upload(**self._address, UploadId=self._upload)

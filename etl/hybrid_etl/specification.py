@@ -1,0 +1,156 @@
+"""What one pipeline is: read by its hash, verified, and checked field by field (docs/reference/contracts.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hybrid_etl.errors import UserError
+from hybrid_etl.query import Value
+
+ENGINES = ("postgresql", "mysql", "mariadb")
+COMPRESSIONS = {
+    "parquet": ("zstd", "snappy", "none"),
+    "csv": ("zstd", "gzip", "none"),
+    "jsonl": ("zstd", "gzip", "none"),
+}
+POLICIES = ("fail", "null", "string")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """File format and its compression, both as the contract names them."""
+
+    type: str = "parquet"
+    compression: str = "zstd"
+
+    @property
+    def suffix(self) -> str:
+        """End of a data file's name: `.parquet`, `.csv.zst`, `.jsonl.gz`, …"""
+        ending = {"zstd": ".zst", "gzip": ".gz"}.get(self.compression, "")
+        return f".{self.type}" + ("" if self.type == "parquet" else ending)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Timeouts in seconds (0 or null: none); `bytes_per_second` of what is sent to the lake, null for no limit."""
+
+    statement_timeout_seconds: float = 3600
+    lock_timeout_seconds: float = 30
+    bytes_per_second: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Specification:
+    """One pipeline as the container sees it. `sha256` is the digest of the bytes it was read from."""
+
+    sha256: str
+    estate: str
+    site: str
+    source: str
+    pipeline: str
+    engine: str
+    query: str
+    prefix: str
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    incremental_column: str | None = None
+    format: Format = field(default_factory=Format)
+    partition_by: tuple[str, ...] = ()
+    target_file_bytes: int = 256 * 1024 * 1024
+    unrepresentable: str = "fail"
+    masks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+
+    @classmethod
+    def parse(cls, content: bytes, *, digest: str, where: str) -> Specification:
+        """Verify and read a specification.
+
+        Raises UserError when the bytes do not have the digest, are no JSON, or a field is missing or wrong.
+        """
+        found = hashlib.sha256(content).hexdigest()
+        if found != digest:
+            raise UserError(f"{where} has the digest {found}, not {digest}: it was altered; deploy it again.")
+        try:
+            document = json.loads(content)
+        except ValueError as error:
+            raise UserError(f"{where} is not JSON ({error}); deploy it again.") from None
+        if not isinstance(document, dict):
+            raise UserError(f"{where} is not a JSON object; deploy it again.")
+        if document.get("version") != 1:
+            raise UserError(
+                f"{where} has version {document.get('version')!r} and this container reads version 1; "
+                "deploy the matching image."
+            )
+        return _build(cls, document, digest=digest, where=where)
+
+
+def check_digest(text: str) -> str:
+    """The digest of a specification as lower-case hexadecimal; raises UserError when it is none."""
+    if not _DIGEST.fullmatch(text):
+        raise UserError(
+            f"{text!r} is not a specification's SHA-256; give its 64 lower-case hexadecimal digits."
+        )
+    return text
+
+
+def _build(cls: type[Specification], document: dict[str, Any], *, digest: str, where: str) -> Specification:
+    def one_of(key: str, value: object, allowed: tuple[str, ...]) -> str:
+        if value not in allowed:
+            raise UserError(f"{where}: {key} is {value!r}; it must be one of {', '.join(allowed)}.")
+        return str(value)
+
+    def text(key: str) -> str:
+        value = document.get(key)
+        if not isinstance(value, str) or not value.strip():
+            raise UserError(f"{where}: {key} is {value!r}; it must be a text.")
+        return value
+
+    file_format = {"type": "parquet", "compression": "zstd"} | (document.get("format") or {})
+    kind = one_of("format.type", file_format["type"], tuple(COMPRESSIONS))
+    compression = one_of("format.compression", file_format["compression"], COMPRESSIONS[kind])
+    target = document.get("target_file_bytes", cls.target_file_bytes)
+    if not isinstance(target, int) or isinstance(target, bool) or target < 1:
+        raise UserError(f"{where}: target_file_bytes is {target!r}; it must be a positive number of bytes.")
+    return cls(
+        sha256=digest,
+        **{key: text(key) for key in ("estate", "site", "source", "pipeline", "query")},
+        engine=one_of("engine", document.get("engine"), ENGINES),
+        prefix=text("prefix").strip("/"),
+        parameters=_parameters(document.get("parameters") or {}, where=where),
+        incremental_column=document.get("incremental_column"),
+        format=Format(type=kind, compression=compression),
+        partition_by=tuple(document.get("partition_by") or ()),
+        target_file_bytes=target,
+        unrepresentable=one_of("unrepresentable", document.get("unrepresentable", "fail"), POLICIES),
+        masks=document.get("masks") or {},
+        limits=_limits(document.get("limits") or {}, where=where),
+    )
+
+
+def _parameters(document: object, *, where: str) -> Mapping[str, Value]:
+    if not isinstance(document, dict):
+        raise UserError(f"{where}: parameters must be an object of names and values.")
+    for name, value in document.items():
+        if not isinstance(value, str | int | float | bool | None):
+            raise UserError(f"{where}: parameter {name} must be a text, a number, a boolean or null.")
+    return document
+
+
+def _limits(document: dict[str, Any], *, where: str) -> Limits:
+    for name, value in document.items():
+        if name not in Limits.__dataclass_fields__:
+            raise UserError(
+                f"{where}: limits.{name} is unknown to this container; deploy the matching image."
+            )
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
+            raise UserError(
+                f"{where}: limits.{name} is {value!r}; it must be a number of at least 0, or null."
+            )
+    return Limits(
+        **{name: (value or 0) if name.endswith("seconds") else value for name, value in document.items()}
+    )

@@ -1,0 +1,37 @@
+"""From Arrow batches to the bytes of one file: one writer a format, all with the same face."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import pyarrow as pa
+
+from hybrid_etl.sinks import OutputFile
+from hybrid_etl.specification import Format
+
+
+class Writer(Protocol):
+    """One file in one format."""
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Take a batch; bytes reach the output when a row group or a block is full."""
+
+    def finish(self) -> None:
+        """Write what is left and the file's end; the output itself is finished by its owner."""
+
+
+def open_writer(
+    file_format: Format, schema: pa.Schema, output: OutputFile, *, metadata: dict[str, str]
+) -> Writer:
+    """The writer for a format; `metadata` goes into the file where the format has a place for it."""
+    if file_format.type == "parquet":
+        from hybrid_etl.writers.parquet import ParquetWriter
+
+        return ParquetWriter(schema, output, compression=file_format.compression, metadata=metadata)
+    if file_format.type == "csv":
+        from hybrid_etl.writers.csv import CsvWriter
+
+        return CsvWriter(schema, output, compression=file_format.compression)
+    from hybrid_etl.writers.jsonl import JsonLinesWriter
+
+    return JsonLinesWriter(schema, output, compression=file_format.compression)

@@ -1,0 +1,31 @@
+"""CSV after RFC 4180: every text is quoted, so an empty text is "" and a null is nothing between commas."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.csv as pc_csv
+
+from hybrid_etl.sinks import OutputFile
+from hybrid_etl.writers.stream import open_stream
+from hybrid_etl.writers.text import as_text
+
+BLOCK_ROWS = 8192
+
+
+class CsvWriter:
+    """One CSV file with a header line."""
+
+    def __init__(self, schema: pa.Schema, output: OutputFile, *, compression: str) -> None:
+        self._stream = open_stream(output, compression)
+        plain = as_text(pa.RecordBatch.from_pylist([], schema=schema))
+        options = pc_csv.WriteOptions(include_header=True, batch_size=BLOCK_ROWS, quoting_style="needed")
+        self._writer = pc_csv.CSVWriter(self._stream, plain.schema, write_options=options)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write the rows of a batch."""
+        self._writer.write_batch(as_text(batch))
+
+    def finish(self) -> None:
+        """End the compressed stream."""
+        self._writer.close()
+        self._stream.close()

@@ -1,0 +1,46 @@
+"""JSON lines: one object a row; numbers that a double would round are texts."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pyarrow as pa
+
+from hybrid_etl.sinks import OutputFile
+from hybrid_etl.writers.stream import open_stream
+from hybrid_etl.writers.text import as_json_values
+
+BLOCK_ROWS = 4096
+
+
+class JsonLinesWriter:
+    """One file of JSON lines (UTF-8, one object and a line feed a row)."""
+
+    def __init__(self, schema: pa.Schema, output: OutputFile, *, compression: str) -> None:
+        self._stream = open_stream(output, compression)
+        self._lists = [field.name for field in schema if pa.types.is_list(field.type)]
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write the rows of a batch, block by block so that memory stays small."""
+        for start in range(0, batch.num_rows, BLOCK_ROWS):
+            rows = as_json_values(batch.slice(start, BLOCK_ROWS)).to_pylist()
+            lines = []
+            for row in rows:
+                for name in self._lists:
+                    if row[name] is not None:
+                        row[name] = json.loads(row[name])
+                lines.append(json.dumps(_plain(row), ensure_ascii=False, default=str) + "\n")
+            self._stream.write("".join(lines).encode())
+
+    def finish(self) -> None:
+        """End the compressed stream."""
+        self._stream.close()
+
+
+def _plain(row: dict[str, object]) -> dict[str, object]:
+    """JSON has no NaN and no infinity: they are texts."""
+    return {
+        name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in row.items()
+    }

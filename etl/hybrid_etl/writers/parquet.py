@@ -1,0 +1,66 @@
+"""Parquet: row groups cut by bytes, statistics, a page index, and encodings chosen from the data."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hybrid_etl.sinks import OutputFile
+from hybrid_etl.writers.encodings import choose_encodings
+from hybrid_etl.writers.stream import open_stream
+
+ROW_GROUP_BYTES = 32 * 1024 * 1024
+
+
+class ParquetWriter:
+    """One Parquet file. Up to ROW_GROUP_BYTES of Arrow data wait for their row group."""
+
+    def __init__(
+        self, schema: pa.Schema, output: OutputFile, *, compression: str, metadata: dict[str, str]
+    ) -> None:
+        self._schema = schema.with_metadata(metadata)
+        self._stream = open_stream(output, "none")
+        self._compression = compression
+        self._writer: pq.ParquetWriter | None = None
+        self._waiting: list[pa.RecordBatch] = []
+        self._bytes = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Keep a batch until a row group is full."""
+        self._waiting.append(batch)
+        self._bytes += batch.nbytes
+        if self._bytes >= ROW_GROUP_BYTES:
+            self._flush()
+
+    def finish(self) -> None:
+        """Write the last row group and the footer."""
+        self._flush()
+        assert self._writer is not None
+        self._writer.close()
+        self._stream.close()
+
+    def _flush(self) -> None:
+        table = pa.Table.from_batches(
+            self._waiting, self._waiting[0].schema if self._waiting else self._schema
+        )
+        table = table.replace_schema_metadata(self._schema.metadata)
+        if self._writer is None:
+            self._writer = self._open(table)
+        if table.num_rows:
+            self._writer.write_table(table, row_group_size=table.num_rows)
+        self._waiting.clear()
+        self._bytes = 0
+
+    def _open(self, table: pa.Table) -> pq.ParquetWriter:
+        dictionaries, encodings = choose_encodings(table)
+        return pq.ParquetWriter(
+            self._stream,
+            self._schema,
+            version="2.6",
+            compression="none" if self._compression == "none" else self._compression,
+            use_dictionary=dictionaries,
+            column_encoding=encodings or None,
+            write_statistics=True,
+            write_page_index=True,
+            store_decimal_as_integer=True,
+        )

@@ -1,0 +1,91 @@
+"""Real servers and a way to run the container's command against them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+for _path in (ROOT, ROOT / "etl", Path(__file__).parent):
+    if str(_path) not in sys.path:
+        sys.path.insert(0, str(_path))
+
+import psycopg  # noqa: E402
+import pymysql  # noqa: E402
+import servers  # noqa: E402
+from etl_process import Database, Etl  # noqa: E402
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that asks for a server is marked as such."""
+    fixtures = {"postgresql", "mariadb", "s3", "any_database"}
+    for item in items:
+        if fixtures & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.servers)
+
+
+@pytest.fixture
+def etl(tmp_path: Path) -> Etl:
+    return Etl(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    if not servers.program("initdb"):
+        pytest.skip("PostgreSQL's server programs are not installed (Debian: postgresql)")
+    with servers.postgresql(tmp_path_factory.mktemp("postgresql")) as server:
+
+        def say(query: str, values: Any = None) -> list[tuple[Any, ...]]:
+            with psycopg.connect(
+                host=server.host,
+                port=server.port,
+                user=server.username,
+                password=server.password,
+                dbname=server.dbname,
+                autocommit=True,
+            ) as connection:
+                cursor = connection.execute(query, values)
+                return cursor.fetchall() if cursor.description else []
+
+        yield Database(server=server, say=say)
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    if not servers.program("mariadbd"):
+        pytest.skip("MariaDB's server programs are not installed (Debian: mariadb-server)")
+    with servers.mariadb(tmp_path_factory.mktemp("mariadb")) as server:
+
+        def say(query: str, values: Any = None) -> list[tuple[Any, ...]]:
+            connection = pymysql.connect(
+                host=server.host,
+                port=server.port,
+                user=server.username,
+                password=server.password,
+                database=server.dbname,
+                charset="utf8mb4",
+                autocommit=True,
+            )
+            with connection, connection.cursor() as cursor:
+                cursor.execute(query, values)
+                return list(cursor.fetchall())
+
+        yield Database(server=server, say=say)
+
+
+@pytest.fixture(params=["postgresql", "mariadb"])
+def any_database(request: pytest.FixtureRequest) -> Database:
+    found: Database = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    if not servers.ministack_python().exists():
+        pytest.skip("the emulator's environment is not made (bin/hybrid test makes it)")
+    with servers.aws(tmp_path_factory.mktemp("aws")) as environment:
+        yield environment

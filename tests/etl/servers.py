@@ -1,0 +1,256 @@
+"""Private servers of the tests: PostgreSQL, MariaDB and an embedded S3, each in a directory of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hybrid.environments import EMULATOR
+
+_PATH = os.pathsep.join(
+    [
+        *(str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)),
+        os.environ.get("PATH", ""),
+        "/usr/sbin",
+    ]
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A database that the tests own: `secret` is what the container gets."""
+
+    engine: str
+    host: str
+    port: int
+    username: str
+    password: str
+    dbname: str
+    process: subprocess.Popen[bytes]
+    directory: Path
+
+    @property
+    def secret(self) -> dict[str, object]:
+        return {
+            "host": self.host,
+            "port": self.port,
+            "username": self.username,
+            "password": self.password,
+            "dbname": self.dbname,
+        }
+
+
+def program(name: str) -> str | None:
+    return shutil.which(name, path=_PATH)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextlib.contextmanager
+def postgresql(directory: Path, *settings: str) -> Iterator[Server]:
+    data, port = directory / "data", free_port()
+    password = directory / "password"
+    password.write_text("correct-horse")
+    _own(directory, "postgres")
+    subprocess.run(
+        [
+            *_as("postgres"),
+            str(program("initdb")),
+            "-D",
+            str(data),
+            "-U",
+            "etl",
+            "-A",
+            "scram-sha-256",
+            f"--pwfile={password}",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-sync",
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        cwd=directory,
+    )
+    options = ["fsync=off", "listen_addresses=127.0.0.1", f"unix_socket_directories={directory}", *settings]
+    process = _start(
+        [*_as("postgres"), str(program("postgres")), "-D", str(data), "-p", str(port)]
+        + [argument for option in options for argument in ("-c", option)],
+        directory,
+    )
+    with _stopping(process, port):
+        yield Server(
+            engine="postgresql",
+            host="127.0.0.1",
+            port=port,
+            username="etl",
+            password="correct-horse",
+            dbname="postgres",
+            process=process,
+            directory=directory,
+        )
+
+
+@contextlib.contextmanager
+def mariadb(directory: Path, *settings: str) -> Iterator[Server]:
+    data, port = directory / "data", free_port()
+    _own(directory, "mysql")
+    subprocess.run(
+        [
+            str(program("mariadb-install-db")),
+            "--no-defaults",
+            f"--datadir={data}",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            *(["--user=mysql"] if os.getuid() == 0 else []),
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=directory,
+    )
+    first = directory / "first.sql"
+    first.write_text(
+        "create database shop character set utf8mb4;\n"
+        "create user etl@'%' identified by 'correct-horse';\n"
+        "grant all on *.* to etl@'%';\n"
+    )
+    process = _start(
+        [
+            str(program("mariadbd")),
+            "--no-defaults",
+            f"--datadir={data}",
+            f"--port={port}",
+            "--bind-address=127.0.0.1",
+            f"--socket={directory}/mariadb.sock",
+            f"--init-file={first}",
+            "--skip-log-bin",
+            "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-buffer-pool-size=128M",
+            "--skip-name-resolve",
+            *(["--user=mysql"] if os.getuid() == 0 else []),
+            *settings,
+        ],
+        directory,
+    )
+    with _stopping(process, port):
+        yield Server(
+            engine="mariadb",
+            host="127.0.0.1",
+            port=port,
+            username="etl",
+            password="correct-horse",
+            dbname="shop",
+            process=process,
+            directory=directory,
+        )
+
+
+@contextlib.contextmanager
+def aws(directory: Path) -> Iterator[dict[str, str]]:
+    """An embedded S3 and Secrets Manager; gives the environment of a client."""
+    port = free_port()
+    for part in ("state", "s3", "tmp"):
+        (directory / part).mkdir()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_REGION": "eu-west-1",
+        "MINISTACK_HOST": "localhost",
+        "BIND_HOST": "127.0.0.1",
+        "TMPDIR": str(directory / "tmp"),
+        "STATE_DIR": str(directory / "state"),
+        "S3_DATA_DIR": str(directory / "s3"),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+    }
+    process = _start([str(ministack_python()), "-m", "ministack"], directory, environment=environment)
+    with _stopping(process, port):
+        _until(lambda: _healthy(f"http://127.0.0.1:{port}/_ministack/health"), "MiniStack")
+        yield {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": "eu-west-1",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+
+def ministack_python() -> Path:
+    return Path(os.environ.get("HYBRID_TEST_MINISTACK_PYTHON") or EMULATOR.python)
+
+
+def _as(user: str) -> list[str]:
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"] if os.getuid() == 0 else []
+
+
+def _own(directory: Path, user: str) -> None:
+    if os.getuid() == 0:
+        for path in (directory, *directory.iterdir()):
+            shutil.chown(path, user, user)
+        for parent in directory.parents:
+            if parent.stat().st_mode & 0o005 != 0o005 and str(parent).startswith(("/tmp/", "/var/tmp/")):  # noqa: S108
+                parent.chmod(parent.stat().st_mode | 0o011)
+
+
+def _start(
+    command: list[str], directory: Path, *, environment: dict[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    with (directory / "server.log").open("ab") as log:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=directory,
+            env=environment,
+        )
+
+
+@contextlib.contextmanager
+def _stopping(process: subprocess.Popen[bytes], port: int) -> Iterator[None]:
+    try:
+        _until(lambda: _listens(process, port), f"the server on port {port}")
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _until(condition: object, what: str, *, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what} did not start in {seconds} s")
+        time.sleep(0.05)
+
+
+def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
+    if process.poll() is not None:
+        raise RuntimeError(f"the server on port {port} ended with code {process.returncode}")
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def _healthy(url: str) -> bool:
+    with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=1) as answer:
+        return bool(answer.status == 200)
+    return False
