@@ -1,0 +1,279 @@
+"""Docker mode: a task's container is a Docker container.
+
+The docker command line is the client: it follows the user's contexts, and it is there wherever images are
+built. Images must be on the machine: there is no registry to pull from.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from hybrid.local.agent.control import ControlPlane, Refused, Unreachable
+from hybrid.local.agent.process import pump
+from hybrid.local.agent.runner import CannotStart, Ended, LineSink
+from hybrid.local.agent.wan import WanLink
+from hybrid.local.wire import ContainerOrder, Order
+
+#: Every container and network made here carries it, with the host or task as value.
+HOST_LABEL = "hybrid.local.host"
+TASK_LABEL = "hybrid.local.task"
+
+#: A network whose gateway, an address of this machine, is the one where SDKs look for task credentials.
+#: Source: Amazon ECS Developer Guide, "Task IAM role" (169.254.170.2).
+NETWORK = "hybrid-local-site"
+SUBNET = "169.254.170.0/24"
+GATEWAY = "169.254.170.2"
+
+#: Name by which a container reaches this machine, where databases of the site listen.
+HOST_NAME = "host.docker.internal"
+
+_COMMAND_SECONDS = 120.0
+
+
+class DockerUnavailable(Exception):
+    """Docker does not answer, or containers could not reach their credentials; the message says what to do."""
+
+
+def ensure_network() -> None:
+    """Make the containers' network, unless it is there.
+
+    Raises:
+        DockerUnavailable: Docker does not answer, or the subnet is in use.
+    """
+    if _docker("network", "inspect", NETWORK).returncode == 0:
+        return
+    made = _docker(
+        "network", "create", "--subnet", SUBNET, "--gateway", GATEWAY, "--label", f"{HOST_LABEL}=site", NETWORK
+    )
+    if made.returncode and "already exists" not in made.stderr:
+        raise DockerUnavailable(
+            f"Docker network {NETWORK} ({SUBNET}) could not be made: {made.stderr.strip()}. Start Docker, or "
+            "remove the network that has this subnet, or use process mode."
+        )
+
+
+def remove_network() -> None:
+    """Remove the containers' network, unless containers still use it."""
+    _docker("network", "rm", NETWORK)
+
+
+class DockerRunner:
+    """Runs containers with Docker.
+
+    Args:
+        host: the host's identity, put on each container as a label.
+        control: the endpoint, asked to serve credentials where containers look.
+        emulator_url: the emulator.
+
+    Raises:
+        DockerUnavailable: Docker does not answer.
+    """
+
+    mode = "docker"
+
+    def __init__(self, *, host: str, control: ControlPlane, emulator_url: str) -> None:
+        self._host = host
+        version = _docker("version", "--format", "{{.Server.Version}}")
+        if version.returncode:
+            raise DockerUnavailable(f"Docker does not answer: {version.stderr.strip()}. Start it, or use process mode.")
+        self.version = f"DockerVersion: {version.stdout.strip()}"
+        ensure_network()
+        try:
+            self.services = control.open_task_services()
+            self._line = WanLink(GATEWAY, emulator_url)
+        except (Refused, Unreachable, OSError) as error:
+            raise DockerUnavailable(f"containers could not reach this machine at {GATEWAY}: {error}.") from error
+        self.emulator_url = self._line.url
+
+    def start(self, order: Order, environment: dict[str, str]) -> RunningContainer:
+        """Create and start a container, attached from its first line."""
+        image = order.container.image
+        digest = _docker("image", "inspect", "--format", "{{.Id}}", image)
+        if digest.returncode:
+            raise CannotStart(
+                f"CannotPullContainerError: {image} is not on this machine, and the local site has no registry: "
+                "build or tag it first."
+            )
+        ensure_network()
+        created = _docker(
+            "create", "--name", _name(order), "--label", f"{HOST_LABEL}={self._host}",
+            "--label", f"{TASK_LABEL}={order.task_arn}", *_variables(environment), *_options(order), image,
+            *_command(order.container), environment=_secret(environment),
+        )  # fmt: skip
+        if created.returncode:
+            raise CannotStart(f"CannotCreateContainerError: {created.stderr.strip()}")
+        container = created.stdout.strip()
+        running = RunningContainer(container, digest.stdout.strip())
+        running.start()
+        return running
+
+    def recover(self, order: Order) -> RunningContainer | None:
+        """The task's container that an earlier agent of this host started."""
+        found = _docker("container", "inspect", "--format", "{{.Id}} {{.Image}} {{.State.Status}}", _name(order))
+        if found.returncode:
+            return None
+        container, image, status = found.stdout.split()
+        running = RunningContainer(container, image)
+        if status == "created":
+            running.remove()
+            return None
+        running.follow()
+        return running
+
+    def set_line(self, up: bool) -> None:
+        """Cut the way to AWS, or mend it."""
+        self._line.set_up(up)
+
+    def sweep(self, keep: Sequence[str]) -> None:
+        """Remove this host's containers of tasks that are not to be kept."""
+        shape = f'{{{{.ID}}}} {{{{.Label "{TASK_LABEL}"}}}}'
+        listed = _docker("ps", "--all", "--no-trunc", "--filter", f"label={HOST_LABEL}={self._host}", "--format", shape)
+        for line in listed.stdout.splitlines():
+            container, _, task = line.partition(" ")
+            if task not in keep:
+                _docker("rm", "--force", "--volumes", container)
+
+    def close(self) -> None:
+        """Close the relay; the network goes when no container uses it."""
+        self._line.close()
+        remove_network()
+
+
+class RunningContainer:
+    """A Docker container."""
+
+    def __init__(self, container: str, image: str) -> None:
+        self.runtime_id = container
+        self.image_digest = image
+        self._output: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, reading its output from the beginning.
+
+        Raises:
+            CannotStart: Docker could not start it.
+        """
+        self._attach("start", "--attach", self.runtime_id)
+        assert self._output is not None
+        while True:
+            state = self._state()
+            if state["Status"] != "created":
+                break
+            if self._output.poll() is not None:
+                break
+            time.sleep(0.05)
+        if state["Status"] == "created" or (state["ExitCode"] in (126, 127, 128) and state["Error"]):
+            self._output.wait(_COMMAND_SECONDS)
+            self.remove()
+            raise CannotStart(f"CannotStartContainerError: {state['Error'] or 'Docker did not start the container'}")
+
+    def follow(self) -> None:
+        """Read what it writes from now on."""
+        self._attach("logs", "--follow", "--since", "0s", self.runtime_id)
+
+    def stop(self, seconds: int) -> None:
+        """`docker stop`: SIGTERM to its first process, SIGKILL `seconds` later."""
+        threading.Thread(
+            target=_docker, args=("stop", "--time", str(seconds), self.runtime_id),
+            kwargs={"timeout": seconds + _COMMAND_SECONDS}, daemon=True,
+        ).start()  # fmt: skip
+
+    def wait(self, sink: LineSink) -> Ended:
+        """Read output until the container has ended; the exit code is Docker's."""
+        assert self._output is not None
+        assert self._output.stdout is not None
+        pump(self._output.stdout, sink)
+        self._output.wait()
+        _docker("wait", self.runtime_id, timeout=None)
+        state = self._state()
+        reason = "OutOfMemoryError: Container killed due to memory usage" if state["OOMKilled"] else None
+        return Ended(exit_code=int(state["ExitCode"]), reason=reason)
+
+    def remove(self) -> None:
+        """Remove the container and its anonymous volumes."""
+        _docker("rm", "--force", "--volumes", self.runtime_id)
+
+    def _attach(self, *command: str) -> None:
+        self._output = subprocess.Popen(
+            ["docker", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            # A signal to the agent's group is not for the container: stop() is.
+            start_new_session=True,
+        )
+
+    def _state(self) -> dict[str, Any]:
+        inspected = _docker("container", "inspect", "--format", "{{json .State}}", self.runtime_id)
+        if inspected.returncode:
+            return {"Status": "removed", "ExitCode": 137, "Error": inspected.stderr.strip(), "OOMKilled": False}
+        state: dict[str, Any] = json.loads(inspected.stdout)
+        return state
+
+
+def _secret(environment: dict[str, str]) -> dict[str, str]:
+    """Variables handed over in the environment of the docker command, so that no process list shows a value."""
+    return {k: v for k, v in environment.items() if k not in ("PATH", "HOME") and not k.startswith("DOCKER_")}
+
+
+def _variables(environment: dict[str, str]) -> list[str]:
+    """Options that set the container's variables; those that the docker command itself obeys by value."""
+    by_name = _secret(environment)
+    return [part for k, v in environment.items() for part in ("--env", k if k in by_name else f"{k}={v}")]
+
+
+def _options(order: Order) -> list[str]:
+    container = order.container
+    network = {"host": "host", "none": "none"}.get(order.network_mode, NETWORK)
+    options = ["--network", network]
+    if network == NETWORK:
+        options += ["--add-host", f"{HOST_NAME}:{GATEWAY}"]
+    # ECS gives a container with cpu 0 the 2 shares that Linux has as least. Source: ContainerDefinition.cpu.
+    options += ["--cpu-shares", str(max(2, container.cpu))]
+    if container.memory:
+        options += ["--memory", f"{container.memory}m"]
+    if container.memory_reservation:
+        options += ["--memory-reservation", f"{container.memory_reservation}m"]
+    if container.user:
+        options += ["--user", container.user]
+    if container.working_directory:
+        options += ["--workdir", container.working_directory]
+    if container.read_only_root:
+        options.append("--read-only")
+    if container.init:
+        options.append("--init")
+    for tmpfs in container.tmpfs:
+        options += ["--tmpfs", ",".join([f"{tmpfs.path}:size={tmpfs.size}m", *tmpfs.options])]
+    for mount in container.mounts:
+        options += ["--volume", f"{mount.source}:{mount.target}{':ro' if mount.read_only else ''}"]
+    if container.entry_point:
+        options += ["--entrypoint", container.entry_point[0]]
+    return options
+
+
+def _command(container: ContainerOrder) -> list[str]:
+    return [*container.entry_point[1:], *container.command]
+
+
+def _name(order: Order) -> str:
+    return f"hybrid-{order.family}-{order.container.name}-{order.task_id}"
+
+
+def _docker(
+    *arguments: str, environment: dict[str, str] | None = None, timeout: float | None = _COMMAND_SECONDS
+) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            ["docker", *arguments], capture_output=True, text=True, timeout=timeout, env={**os.environ, **(environment or {})}
+        )
+    except FileNotFoundError:
+        return subprocess.CompletedProcess(arguments, 127, "", "there is no docker command")
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(arguments, 124, "", f"docker did not answer in {timeout:g} s")
+
