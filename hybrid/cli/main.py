@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from hybrid.cli import cdk, estate_file
+from hybrid.cli import cdk, demo, estate_file, tests
 
 app = typer.Typer(
     name="hybrid",
@@ -14,6 +14,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(demo.app, name="demo")
+app.command("test")(tests.run_tests)
 app.command("validate")(estate_file.validate)
 app.command("schema")(estate_file.schema)
 app.command("cdk", context_settings=cdk.CONTEXT)(cdk.cdk)

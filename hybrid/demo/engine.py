@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -32,6 +33,11 @@ class Choice:
 
     mode: Mode
     reason: str
+
+    def __str__(self) -> str:
+        if self.mode is Mode.CONTAINER:
+            return f"in containers: {self.reason}"
+        return f"as processes with the same entry point, not in containers: {self.reason}"
 
 
 def choose(wanted: Mode | None) -> Choice:
@@ -83,7 +89,29 @@ def build(reference: str, *, log: Path) -> None:
         raise ImageError(f"the image could not be built from {ETL}; the end of {log}:\n{end}")
 
 
+def host_address(mode: Mode) -> str:
+    """Address of this machine that tasks reach and the outside does not.
+
+    Raises:
+        ImageError: the Docker engine has no default bridge network.
+    """
+    if mode is Mode.PROCESS:
+        return "127.0.0.1"
+    template = "{{range .IPAM.Config}}{{.Gateway}}{{end}}"
+    done = subprocess.run(
+        ["docker", "network", "inspect", "bridge", "--format", template],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode or not done.stdout.strip():
+        raise ImageError(f"the Docker engine has no network `bridge`: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
 def _no_engine() -> str | None:
+    if sys.platform != "linux":
+        return "hosts of ECS Anywhere run Linux, and this machine does not"
     if shutil.which("docker") is None:
         return "there is no `docker` on this machine"
     if not _runs("docker", "info"):

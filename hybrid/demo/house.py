@@ -18,19 +18,17 @@ import boto3
 import urllib3
 
 from hybrid.demo.deployment import Deployment
-from hybrid.demo.engine import Mode
+from hybrid.demo.engine import Mode, host_address
 from hybrid.demo.ports import ports
-from hybrid.environments import AIRFLOW, EMULATOR
+from hybrid.environments import AIRFLOW, EMULATOR, ETL_PROCESS
 from hybrid.estate import load_estate
-from hybrid.estate.model import AnywhereSite
 from hybrid.image import image_tag
-from hybrid.local.airflow import SERVICE as AIRFLOW_SERVICE
 from hybrid.local.airflow import AirflowServer
-from hybrid.local.databases import DatabaseError, DatabaseServer, MariaDbServer, PostgresServer
+from hybrid.local.databases import DatabaseServer, MariaDbServer, PostgresServer
 from hybrid.local.emulator import ACCOUNT, Emulator
 from hybrid.local.services import Services
 from hybrid.naming import Names
-from hybrid.paths import ROOT
+from hybrid.paths import ETL, ROOT
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -49,9 +47,11 @@ class House:
     Args:
         directory: holds everything that the demo makes.
         estate: the estate file.
+        mode: how tasks run.
     """
 
-    def __init__(self, directory: Path, *, estate: Path) -> None:
+    def __init__(self, directory: Path, *, estate: Path, mode: Mode) -> None:
+        self.mode = mode
         self.directory = directory.resolve()
         self.estate_file = estate.resolve()
         self.estate = load_estate(estate)
@@ -69,12 +69,15 @@ class House:
     @property
     def aws(self) -> dict[str, str]:
         """Variables that point AWS clients to the emulator, and to the local site for ECS and SSM."""
-        site = f"http://127.0.0.1:{self.ports['site']}"
         return {
             **self.emulator.client_environment(),
-            "AWS_ENDPOINT_URL_ECS": site,
-            "AWS_ENDPOINT_URL_SSM": site,
+            "AWS_ENDPOINT_URL_ECS": self._site_url,
+            "AWS_ENDPOINT_URL_SSM": self._site_url,
         }
+
+    @property
+    def _site_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports['site']}"
 
     @cached_property
     def s3(self) -> S3Client:
@@ -126,35 +129,35 @@ class House:
             cwd=self.emulator.state_dir,
         )
 
-    def database(self, engine: str, *, address: str) -> DatabaseServer:
-        """The database server of an engine, listening on an address."""
+    def database(self, engine: str) -> DatabaseServer:
+        """The database server of an engine."""
         kind: type[DatabaseServer] = PostgresServer if engine == "postgresql" else MariaDbServer
         name = "postgresql" if engine == "postgresql" else "mariadb"
         return kind(
             name,
             services=self.services,
             directory=self.directory / name,
-            address=address,
+            address=host_address(self.mode),
             port=self.ports[name],
         )
 
-    def start_databases(self, *, address: str) -> None:
+    def start_databases(self) -> None:
         """Start a server for each engine of the estate, and give each source its database and its secret."""
         for engine in sorted({"postgresql", *(source.engine for source in self.estate.sources.values())}):
-            self.database(engine, address=address).start()
+            self.database(engine).start()
         for name, source in self.estate.sources.items():
-            server = self.database(source.engine, address=address)
+            server = self.database(source.engine)
             server.ensure_customers(name)
             login = json.dumps(asdict(server.login(name)))
             self.hybrid("sources", "secret", name, "--file", "-", given=login)
-        postgres = self.database("postgresql", address=address)
+        postgres = self.database("postgresql")
         if not (self.directory / "airflow.database").exists():
             postgres.execute(f"create database {_AIRFLOW_DATABASE}")
             (self.directory / "airflow.database").touch()
 
     def start_site(self) -> None:
         """Start the local ECS and SSM endpoint."""
-        url = f"http://127.0.0.1:{self.ports['site']}/_site/hosts"
+        url = f"{self._site_url}/_site/hosts"
         self.services.start(
             _SITE,
             [
@@ -168,9 +171,9 @@ class House:
             cwd=ROOT,
         )
 
-    def airflow(self, *, address: str) -> AirflowServer:
-        """The local Airflow, whose metadata database is at an address."""
-        login = self.database("postgresql", address=address).login(_AIRFLOW_DATABASE)
+    def airflow(self) -> AirflowServer:
+        """The local Airflow."""
+        login = self.database("postgresql").login(_AIRFLOW_DATABASE)
         url = f"postgresql+psycopg2://postgres:{login.password}@{login.host}:{login.port}/{login.dbname}"
         return AirflowServer(
             services=self.services,
@@ -216,21 +219,54 @@ class House:
             raise HouseError(f"`hybrid {' '.join(arguments[:2])}` failed: {done.stderr.strip()}")
         return done.stdout
 
-    def anywhere_sites(self) -> list[str]:
-        """Sites that a host has to join."""
-        return [name for name, site in sorted(self.estate.sites.items()) if isinstance(site, AnywhereSite)]
+    def start_host(self, site: str) -> None:
+        """Start a host that joins an anywhere site, with an activation where it has not joined before."""
+        state = self.directory / "hosts" / site
+        state.mkdir(parents=True, exist_ok=True)
+        activation = state / "activation.json"
+        if not (state / "identity.json").exists():
+            activation.unlink(missing_ok=True)
+            self.hybrid(
+                "sites", "activate", site, "--count", "1", "--ttl", "1h", "--to-file", str(activation)
+            )
+        self._start_agent(
+            f"host-{site}",
+            "--cluster",
+            self.names.cluster(site),
+            "--activation-file",
+            str(activation),
+            state=state,
+        )
+        activation.unlink(missing_ok=True)
 
-    def stop(self) -> None:
-        """Stop everything, Airflow first and what it talks to last; the data stays."""
-        first = [AIRFLOW_SERVICE]
-        hosts = [name for name in self.services.names() if name.startswith("host-")]
-        last = [_SITE, "mariadb", "postgresql", _EMULATOR]
-        for name in [*first, *hosts, *last]:
-            self.services.stop(name)
+    def start_fargate(self) -> None:
+        """Start what stands for Fargate: a host for the tasks of every cloud site."""
+        self._start_agent("host-fargate", "--fargate", state=self.directory / "hosts" / "fargate")
+
+    def _start_agent(self, name: str, *arguments: str, state: Path) -> None:
+        hosts = f"{self._site_url}/_site/hosts"
+        process = (
+            *("--entry", f"{ETL_PROCESS.python} -m hybrid_etl", "--env", f"PYTHONPATH={ETL}"),
+            *("--env", f"PATH={os.environ.get('PATH', '')}"),
+        )
+        self.services.start(
+            name,
+            [
+                *(sys.executable, "-m", "hybrid.local.agent", "--endpoint", self._site_url),
+                *("--emulator", self.emulator.endpoint_url, "--state", str(state), "--name", name),
+                *("--region", self.region, "--mode", "docker" if self.mode is Mode.CONTAINER else "process"),
+                *(process if self.mode is Mode.PROCESS else ()),
+                *arguments,
+            ],
+            environment={**os.environ, **self.emulator.client_environment()},
+            ready=lambda: _is_connected(hosts, name),
+            timeout=60,
+            cwd=ROOT,
+        )
 
     def purge(self) -> None:
         """Delete everything that the demo made; it must be stopped."""
-        server = self.database("postgresql", address="127.0.0.1")
+        server = self.database("postgresql")
         if isinstance(server, PostgresServer):
             server.remove()
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -243,4 +279,9 @@ def _answers(url: str) -> bool:
         return False
 
 
-__all__ = ["DatabaseError", "House", "HouseError", "Mode"]
+def _is_connected(url: str, name: str) -> bool:
+    try:
+        hosts = urllib3.request("GET", url, timeout=2, retries=False).json()
+    except urllib3.exceptions.HTTPError:
+        return False
+    return any(host["name"] == name and host["connected"] for host in hosts["hosts"])
