@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pyarrow as pa
-import pymysql
-from pymysql.connections import Connection
+import pymysql  # type: ignore[import-untyped]
+from pymysql.connections import Connection  # type: ignore[import-untyped]
 
 from hybrid_etl.columns import Column
 from hybrid_etl.errors import EtlError, UserError

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 
-import pymysql
+import pymysql  # type: ignore[import-untyped]
 
 from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.secret import Secret

@@ -11,8 +11,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pymysql.connections import Connection
-from pymysql.protocol import FieldDescriptorPacket
+from pymysql.connections import Connection  # type: ignore[import-untyped]
+from pymysql.protocol import FieldDescriptorPacket  # type: ignore[import-untyped]
 
 from hybrid_etl.query import Value
 

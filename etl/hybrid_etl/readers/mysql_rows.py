@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pyarrow as pa
-from pymysql.connections import Connection
+from pymysql.connections import Connection  # type: ignore[import-untyped]
 
 from hybrid_etl.columns import Column
 from hybrid_etl.readers.mysql_protocol import Field, row_packets
@@ -15,7 +15,7 @@ from hybrid_etl.refusals import Refusals
 
 
 def row_batches(
-    connection:
+    connection: Connection,
     fields: list[Field],
     columns: list[Column],
     refusals: Refusals,
