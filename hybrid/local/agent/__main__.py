@@ -14,10 +14,19 @@ from typing import Annotated, NoReturn
 import typer
 
 from hybrid.local.agent.control import ControlPlane
-from hybrid.local.agent.host import Host, RegistrationFailed, identify, join_cluster, save_identity, this_machine
+from hybrid.local.agent.docker import DockerRunner, DockerUnavailable
+from hybrid.local.agent.host import (
+    Host,
+    RegistrationFailed,
+    identify,
+    join_cluster,
+    save_identity,
+    this_machine,
+)
 from hybrid.local.agent.process import ProcessRunner
 from hybrid.local.agent.runner import Runner
 from hybrid.local.lifetime import until_asked
+from hybrid.local.wire import HostIdentity
 
 
 class Mode(StrEnum):
@@ -27,14 +36,14 @@ class Mode(StrEnum):
     process = "process"
 
 
-def main(
+def main(  # noqa: PLR0917 - options of the command
     endpoint: Annotated[str, typer.Option(help="URL of the local ECS and SSM endpoint.")],
     emulator: Annotated[str, typer.Option(help="Endpoint URL of the emulator.")],
     state: Annotated[Path, typer.Option(help="Directory that keeps the host's identity.")],
     name: Annotated[str, typer.Option(help="Name of the host.")] = "host",
     cluster: Annotated[str, typer.Option(help="Cluster to join; none for --fargate.")] = "",
     activation_file: Annotated[
-        Path | None, typer.Option(help="JSON with ActivationId and ActivationCode, mode 0600.")
+        Path | None, typer.Option(help="JSON with activation_id and activation_code, mode 0600.")
     ] = None,
     fargate: Annotated[bool, typer.Option(help="Be capacity for FARGATE tasks of all clusters.")] = False,
     mode: Annotated[Mode, typer.Option(help="How to run containers.")] = Mode.docker,
@@ -63,18 +72,19 @@ def main(
         identity, known = identify(
             control, activation=activation, region=region, machine=machine, keep=state / "identity.json"
         )
-        runner = _runner(mode, name=identity.instance_id, control=control, emulator=emulator, state=state,
-                         entry=shlex.split(entry), environment=_pairs(env))  # fmt: skip
+        runner = _runner(
+            mode, identity, control=control, emulator=emulator, state=state, entry=entry, environment=env
+        )
+        identity = identity.model_copy(update={"line_port": runner.line_port})
         if not fargate:
             identity = join_cluster(
                 control, identity, cluster=cluster, region=region, machine=machine, runner=runner
             )
-            save_identity(identity, state / "identity.json")
+        save_identity(identity, state / "identity.json")
     except RegistrationFailed as failure:
         if runner:
             runner.close()
         _fail(str(failure), code=1)
-    assert runner is not None
     logging.info("registered as %s, %s mode", identity.instance_id, runner.mode)
     host = Host(control, identity, runner=runner, recovering=known)
     until_asked(host.stop, with_parent=with_parent)
@@ -82,20 +92,30 @@ def main(
 
 
 def _runner(
-    mode: Mode, *, name: str, control: ControlPlane, emulator: str, state: Path, entry: list[str],
-    environment: dict[str, str],
-) -> Runner:  # fmt: skip
+    mode: Mode,
+    identity: HostIdentity,
+    *,
+    control: ControlPlane,
+    emulator: str,
+    state: Path,
+    entry: str,
+    environment: list[str] | None,
+) -> Runner:
     if mode is Mode.process:
         if not entry:
             _fail("process mode needs --entry, such as 'python -m hybrid_etl'.", code=2)
         return ProcessRunner(
-            entry=entry, environment=environment, directory=(state / "tasks").resolve(), emulator_url=emulator,
+            entry=shlex.split(entry),
+            environment=_pairs(environment),
+            directory=(state / "tasks").resolve(),
+            emulator_url=emulator,
             endpoint_url=control.url,
-        )  # fmt: skip
-    from hybrid.local.agent.docker import DockerRunner, DockerUnavailable  # noqa: PLC0415 - needs Docker only now
-
+            line_port=identity.line_port,
+        )
     try:
-        return DockerRunner(host=name, control=control, emulator_url=emulator)
+        return DockerRunner(
+            host=identity.instance_id, control=control, emulator_url=emulator, line_port=identity.line_port
+        )
     except DockerUnavailable as problem:
         _fail(str(problem), code=1)
 
@@ -111,11 +131,11 @@ def _activation(file: Path | None, state: Path, cluster: str) -> dict[str, str]:
         if file.stat().st_mode & 0o077:
             _fail(f"{file} can be read by others: chmod 600 it, and make a new activation.", code=2)
         content = json.loads(file.read_bytes())
-        return {key: str(content[key]) for key in ("ActivationId", "ActivationCode")}
+        return {key: str(content[key]) for key in ("activation_id", "activation_code")}
     except OSError as error:
         _fail(f"{file} cannot be read: {error.strerror}.", code=2)
     except (ValueError, KeyError, TypeError):
-        _fail(f"{file} is not a JSON object with ActivationId and ActivationCode.", code=2)
+        _fail(f"{file} is not a JSON object with activation_id and activation_code.", code=2)
 
 
 def _pairs(options: list[str] | None) -> dict[str, str]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import http.client
-import json
-import urllib.parse
 from typing import Any
+
+import urllib3
 
 from hybrid.local.wire import HOST_TOKEN_HEADER, HostIdentity, Order, Orders, Poll, Report, TaskServices
 
@@ -40,6 +39,7 @@ class ControlPlane:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._pool = urllib3.PoolManager(timeout=_TIMEOUT_SECONDS, retries=False)
 
     def register(self, message: dict[str, str]) -> HostIdentity:
         """Turn an activation's id and code into an identity."""
@@ -69,23 +69,20 @@ class ControlPlane:
         """Where the agent finds the keys of a task's execution role."""
         return f"{self.url}/v2/credentials/{order.execution_access}" if order.execution_access else None
 
-    def _post(self, action: str, body: dict[str, Any], identity: HostIdentity | None = None) -> dict[str, Any]:
+    def _post(
+        self, action: str, body: dict[str, Any], identity: HostIdentity | None = None
+    ) -> dict[str, Any]:
         path = f"/_site/agent/{identity.instance_id}/{action}" if identity else f"/_site/agent/{action}"
         return self._request(path, body, identity.token if identity else "")
 
     def _request(self, path: str, body: dict[str, Any], token: str) -> dict[str, Any]:
-        address = urllib.parse.urlsplit(self.url)
-        connection = http.client.HTTPConnection(
-            address.hostname or "127.0.0.1", address.port, timeout=_TIMEOUT_SECONDS
-        )
         try:
-            connection.request("POST", path, json.dumps(body), {HOST_TOKEN_HEADER: token})
-            answer = connection.getresponse()
-            content: dict[str, Any] = json.loads(answer.read())
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            answer = self._pool.request(
+                "POST", f"{self.url}{path}", json=body, headers={HOST_TOKEN_HEADER: token}
+            )
+            content: dict[str, Any] = answer.json()
+        except (urllib3.exceptions.HTTPError, ValueError) as error:
             raise Unreachable(f"{self.url} does not answer: {error}") from error
-        finally:
-            connection.close()
         if answer.status == 503:
             raise Unreachable(str(content.get("message")))
         if answer.status >= 400:

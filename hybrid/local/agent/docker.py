@@ -37,7 +37,7 @@ _COMMAND_SECONDS = 120.0
 
 
 class DockerUnavailable(Exception):
-    """Docker does not answer, or containers could not reach their credentials; the message says what to do."""
+    """Docker does not answer, or containers could not reach their credentials."""
 
 
 def ensure_network() -> None:
@@ -49,7 +49,15 @@ def ensure_network() -> None:
     if _docker("network", "inspect", NETWORK).returncode == 0:
         return
     made = _docker(
-        "network", "create", "--subnet", SUBNET, "--gateway", GATEWAY, "--label", f"{HOST_LABEL}=site", NETWORK
+        "network",
+        "create",
+        "--subnet",
+        SUBNET,
+        "--gateway",
+        GATEWAY,
+        "--label",
+        f"{HOST_LABEL}=site",
+        NETWORK,
     )
     if made.returncode and "already exists" not in made.stderr:
         raise DockerUnavailable(
@@ -70,6 +78,7 @@ class DockerRunner:
         host: the host's identity, put on each container as a label.
         control: the endpoint, asked to serve credentials where containers look.
         emulator_url: the emulator.
+        line_port: of the host's earlier life, which its containers still know; 0 for none.
 
     Raises:
         DockerUnavailable: Docker does not answer.
@@ -77,19 +86,24 @@ class DockerRunner:
 
     mode = "docker"
 
-    def __init__(self, *, host: str, control: ControlPlane, emulator_url: str) -> None:
+    def __init__(self, *, host: str, control: ControlPlane, emulator_url: str, line_port: int) -> None:
         self._host = host
         version = _docker("version", "--format", "{{.Server.Version}}")
         if version.returncode:
-            raise DockerUnavailable(f"Docker does not answer: {version.stderr.strip()}. Start it, or use process mode.")
+            raise DockerUnavailable(
+                f"Docker does not answer: {version.stderr.strip()}. Start it, or use process mode."
+            )
         self.version = f"DockerVersion: {version.stdout.strip()}"
         ensure_network()
         try:
             self.services = control.open_task_services()
-            self._line = WanLink(GATEWAY, emulator_url)
+            self._line = WanLink(GATEWAY, emulator_url, port=line_port)
         except (Refused, Unreachable, OSError) as error:
-            raise DockerUnavailable(f"containers could not reach this machine at {GATEWAY}: {error}.") from error
+            raise DockerUnavailable(
+                f"containers could not reach this machine at {GATEWAY}: {error}."
+            ) from error
         self.emulator_url = self._line.url
+        self.line_port = self._line.port
 
     def start(self, order: Order, environment: dict[str, str]) -> RunningContainer:
         """Create and start a container, attached from its first line."""
@@ -97,8 +111,8 @@ class DockerRunner:
         digest = _docker("image", "inspect", "--format", "{{.Id}}", image)
         if digest.returncode:
             raise CannotStart(
-                f"CannotPullContainerError: {image} is not on this machine, and the local site has no registry: "
-                "build or tag it first."
+                f"CannotPullContainerError: {image} is not on this machine, and the local site has no "
+                "registry: build or tag it first."
             )
         ensure_network()
         created = _docker(
@@ -115,7 +129,9 @@ class DockerRunner:
 
     def recover(self, order: Order) -> RunningContainer | None:
         """The task's container that an earlier agent of this host started."""
-        found = _docker("container", "inspect", "--format", "{{.Id}} {{.Image}} {{.State.Status}}", _name(order))
+        found = _docker(
+            "container", "inspect", "--format", "{{.Id}} {{.Image}} {{.State.Status}}", _name(order)
+        )
         if found.returncode:
             return None
         container, image, status = found.stdout.split()
@@ -133,7 +149,8 @@ class DockerRunner:
     def sweep(self, keep: Sequence[str]) -> None:
         """Remove this host's containers of tasks that are not to be kept."""
         shape = f'{{{{.ID}}}} {{{{.Label "{TASK_LABEL}"}}}}'
-        listed = _docker("ps", "--all", "--no-trunc", "--filter", f"label={HOST_LABEL}={self._host}", "--format", shape)
+        mine = f"label={HOST_LABEL}={self._host}"
+        listed = _docker("ps", "--all", "--no-trunc", "--filter", mine, "--format", shape)
         for line in listed.stdout.splitlines():
             container, _, task = line.partition(" ")
             if task not in keep:
@@ -159,23 +176,18 @@ class RunningContainer:
         Raises:
             CannotStart: Docker could not start it.
         """
-        self._attach("start", "--attach", self.runtime_id)
-        assert self._output is not None
-        while True:
-            state = self._state()
-            if state["Status"] != "created":
-                break
-            if self._output.poll() is not None:
-                break
+        output = self._output = _attached("start", "--attach", self.runtime_id)
+        while (state := self._state())["Status"] == "created" and output.poll() is None:
             time.sleep(0.05)
-        if state["Status"] == "created" or (state["ExitCode"] in (126, 127, 128) and state["Error"]):
-            self._output.wait(_COMMAND_SECONDS)
+        if state["Status"] == "created":
+            state = self._state()
+        if state["Status"] == "created":
             self.remove()
-            raise CannotStart(f"CannotStartContainerError: {state['Error'] or 'Docker did not start the container'}")
+            raise CannotStart(f"CannotStartContainerError: {state['Error'] or 'Docker did not start it'}")
 
     def follow(self) -> None:
         """Read what it writes from now on."""
-        self._attach("logs", "--follow", "--since", "0s", self.runtime_id)
+        self._output = _attached("logs", "--follow", "--since", "0s", self.runtime_id)
 
     def stop(self, seconds: int) -> None:
         """`docker stop`: SIGTERM to its first process, SIGKILL `seconds` later."""
@@ -186,10 +198,9 @@ class RunningContainer:
 
     def wait(self, sink: LineSink) -> Ended:
         """Read output until the container has ended; the exit code is Docker's."""
-        assert self._output is not None
-        assert self._output.stdout is not None
-        pump(self._output.stdout, sink)
-        self._output.wait()
+        if self._output:
+            pump(self._output.stdout, sink)
+            self._output.wait()
         _docker("wait", self.runtime_id, timeout=None)
         state = self._state()
         reason = "OutOfMemoryError: Container killed due to memory usage" if state["OOMKilled"] else None
@@ -199,26 +210,21 @@ class RunningContainer:
         """Remove the container and its anonymous volumes."""
         _docker("rm", "--force", "--volumes", self.runtime_id)
 
-    def _attach(self, *command: str) -> None:
-        self._output = subprocess.Popen(
-            ["docker", *command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            # A signal to the agent's group is not for the container: stop() is.
-            start_new_session=True,
-        )
-
     def _state(self) -> dict[str, Any]:
         inspected = _docker("container", "inspect", "--format", "{{json .State}}", self.runtime_id)
         if inspected.returncode:
-            return {"Status": "removed", "ExitCode": 137, "Error": inspected.stderr.strip(), "OOMKilled": False}
+            return {
+                "Status": "removed",
+                "ExitCode": 137,
+                "Error": inspected.stderr.strip(),
+                "OOMKilled": False,
+            }
         state: dict[str, Any] = json.loads(inspected.stdout)
         return state
 
 
 def _secret(environment: dict[str, str]) -> dict[str, str]:
-    """Variables handed over in the environment of the docker command, so that no process list shows a value."""
+    """Variables handed over in the docker command's environment, so that no process list shows a value."""
     return {k: v for k, v in environment.items() if k not in ("PATH", "HOME") and not k.startswith("DOCKER_")}
 
 
@@ -228,32 +234,38 @@ def _variables(environment: dict[str, str]) -> list[str]:
     return [part for k, v in environment.items() for part in ("--env", k if k in by_name else f"{k}={v}")]
 
 
+def _attached(*command: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        ["docker", *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        # A signal to the agent's group is not for the container: stop() is.
+        start_new_session=True,
+    )
+
+
 def _options(order: Order) -> list[str]:
     container = order.container
     network = {"host": "host", "none": "none"}.get(order.network_mode, NETWORK)
-    options = ["--network", network]
-    if network == NETWORK:
-        options += ["--add-host", f"{HOST_NAME}:{GATEWAY}"]
-    # ECS gives a container with cpu 0 the 2 shares that Linux has as least. Source: ContainerDefinition.cpu.
-    options += ["--cpu-shares", str(max(2, container.cpu))]
-    if container.memory:
-        options += ["--memory", f"{container.memory}m"]
-    if container.memory_reservation:
-        options += ["--memory-reservation", f"{container.memory_reservation}m"]
-    if container.user:
-        options += ["--user", container.user]
-    if container.working_directory:
-        options += ["--workdir", container.working_directory]
-    if container.read_only_root:
-        options.append("--read-only")
-    if container.init:
-        options.append("--init")
+    given = {
+        "--network": network,
+        "--add-host": f"{HOST_NAME}:{GATEWAY}" if network == NETWORK else None,
+        # A container with cpu 0 gets 2 shares, the least that Linux has. Source: ContainerDefinition.cpu.
+        "--cpu-shares": str(max(2, container.cpu)),
+        "--memory": f"{container.memory}m" if container.memory else None,
+        "--memory-reservation": f"{container.memory_reservation}m" if container.memory_reservation else None,
+        "--user": container.user,
+        "--workdir": container.working_directory,
+        "--entrypoint": container.entry_point[0] if container.entry_point else None,
+    }
+    options = [part for name, value in given.items() if value for part in (name, value)]
+    switches = {"--read-only": container.read_only_root, "--init": container.init}
+    options += [name for name, on in switches.items() if on]
     for tmpfs in container.tmpfs:
         options += ["--tmpfs", ",".join([f"{tmpfs.path}:size={tmpfs.size}m", *tmpfs.options])]
     for mount in container.mounts:
         options += ["--volume", f"{mount.source}:{mount.target}{':ro' if mount.read_only else ''}"]
-    if container.entry_point:
-        options += ["--entrypoint", container.entry_point[0]]
     return options
 
 
@@ -270,10 +282,14 @@ def _docker(
 ) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
-            ["docker", *arguments], capture_output=True, text=True, timeout=timeout, env={**os.environ, **(environment or {})}
+            ["docker", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env={**os.environ, **(environment or {})},
+            check=False,
         )
     except FileNotFoundError:
         return subprocess.CompletedProcess(arguments, 127, "", "there is no docker command")
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(arguments, 124, "", f"docker did not answer in {timeout:g} s")
-

@@ -20,8 +20,13 @@ from hybrid.local.wire import HostIdentity, Order, Report
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_ecs.type_defs import RegisterContainerInstanceRequestTypeDef
 
 logger = logging.getLogger(__name__)
+
+#: Ports that the agent reserves at registration: SSH, Docker and its own.
+#: Source: Amazon ECS Developer Guide, "Amazon ECS container agent configuration", ECS_RESERVED_PORTS.
+_AGENT_PORTS = ("22", "2375", "2376", "51678", "51679")
 
 #: Seconds that a host which goes down gives its tasks between SIGTERM and SIGKILL.
 SHUTDOWN_SECONDS = 5
@@ -156,7 +161,7 @@ def identify(
 
     Args:
         control: the endpoint.
-        activation: `ActivationId` and `ActivationCode`, or None for Fargate capacity.
+        activation: `activation_id` and `activation_code`, or None for Fargate capacity.
         region: the site's region.
         machine: what to say of the host.
         keep: file of mode 0600 that keeps the identity.
@@ -174,8 +179,8 @@ def identify(
             identity = control.fargate(machine.name)
         else:
             identity = control.register({
-                "activation_id": activation["ActivationId"],
-                "activation_code": activation["ActivationCode"],
+                "activation_id": activation["activation_id"],
+                "activation_code": activation["activation_code"],
                 "region": region,
                 "computer_name": machine.name,
             })  # fmt: skip
@@ -186,7 +191,13 @@ def identify(
 
 
 def join_cluster(
-    control: ControlPlane, identity: HostIdentity, *, cluster: str, region: str, machine: Machine, runner: Runner
+    control: ControlPlane,
+    identity: HostIdentity,
+    *,
+    cluster: str,
+    region: str,
+    machine: Machine,
+    runner: Runner,
 ) -> HostIdentity:
     """Register the host as a container instance of a cluster, with the keys of its Anywhere role.
 
@@ -198,17 +209,15 @@ def join_cluster(
         ecs: ECSClient = boto3.Session(
             keys["AccessKeyId"], keys["SecretAccessKey"], keys["Token"], region_name=region
         ).client("ecs", endpoint_url=control.url)
-        known = identity.container_instance_arn
-        answer = ecs.register_container_instance(
-            cluster=cluster,
-            **({"containerInstanceArn": known} if known else {}),
-            totalResources=[
+        request: RegisterContainerInstanceRequestTypeDef = {
+            "cluster": cluster,
+            "totalResources": [
                 {"name": "CPU", "type": "INTEGER", "integerValue": machine.cpu},
                 {"name": "MEMORY", "type": "INTEGER", "integerValue": machine.memory},
-                {"name": "PORTS", "type": "STRINGSET", "stringSetValue": ["22", "2375", "2376", "51678", "51679"]},
+                {"name": "PORTS", "type": "STRINGSET", "stringSetValue": [*_AGENT_PORTS]},
             ],
-            versionInfo={"agentVersion": "local", "dockerVersion": runner.version},
-            attributes=[
+            "versionInfo": {"agentVersion": "local", "dockerVersion": runner.version},
+            "attributes": [
                 {"name": name, "value": value}
                 for name, value in {
                     "ecs.cpu-architecture": os.uname().machine,
@@ -216,7 +225,10 @@ def join_cluster(
                     **machine.attributes,
                 }.items()
             ],
-        )
+        }
+        if identity.container_instance_arn:
+            request["containerInstanceArn"] = identity.container_instance_arn
+        answer = ecs.register_container_instance(**request)
     except (Refused, Unreachable, ClientError, BotoCoreError) as error:
         raise RegistrationFailed(f"host {machine.name} could not join cluster {cluster}: {error}") from error
     arn = answer["containerInstance"]["containerInstanceArn"]

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import boto3
@@ -71,22 +72,18 @@ class LogStream:
 
     def _create(self) -> None:
         group, stream = self._target.group, self._target.stream
+        there = self._client.exceptions.ResourceAlreadyExistsException
         try:
             if self._target.create_group:
-                self._unless_there(lambda: self._client.create_log_group(logGroupName=group))
-            self._unless_there(lambda: self._client.create_log_stream(logGroupName=group, logStreamName=stream))
+                with suppress(there):
+                    self._client.create_log_group(logGroupName=group)
+            with suppress(there):
+                self._client.create_log_stream(logGroupName=group, logStreamName=stream)
         except (ClientError, BotoCoreError) as error:
             raise CannotStart(
-                "CannotStartContainerError: failed to initialize logging driver: failed to create Cloudwatch log "
-                f"stream {stream} in {group}: {error}"
+                "CannotStartContainerError: failed to initialize logging driver: failed to create Cloudwatch "
+                f"log stream {stream} in {group}: {error}"
             ) from error
-
-    def _unless_there(self, create: object) -> None:
-        assert callable(create)
-        try:
-            create()
-        except self._client.exceptions.ResourceAlreadyExistsException:
-            pass
 
     def _ship(self) -> None:
         while True:
@@ -125,7 +122,7 @@ class LogStream:
 def _client(region: str, credentials_url: str, emulator_url: str) -> CloudWatchLogsClient:
     session = botocore.session.get_session()
     provider = ContainerProvider(environ={"AWS_CONTAINER_CREDENTIALS_FULL_URI": credentials_url})
-    session._credentials = provider.load()  # noqa: SLF001 - botocore has no public way to set refreshable keys
+    session.get_component("credential_provider").providers = [provider]
     settings = Config(retries={"total_max_attempts": 2}, connect_timeout=3, read_timeout=10)
     return boto3.Session(botocore_session=session, region_name=region).client(
         "logs", endpoint_url=emulator_url, config=settings

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -33,6 +34,7 @@ class ProcessRunner:
         directory: where each task gets a working directory while it runs.
         emulator_url: the emulator.
         endpoint_url: where credentials and metadata are served.
+        line_port: of the host's earlier life; 0 for none.
     """
 
     mode = "process"
@@ -46,12 +48,14 @@ class ProcessRunner:
         directory: Path,
         emulator_url: str,
         endpoint_url: str,
+        line_port: int,
     ) -> None:
         self._entry = tuple(entry)
         self._environment = environment
         self._directory = directory
-        self._line = WanLink("127.0.0.1", emulator_url)
+        self._line = WanLink("127.0.0.1", emulator_url, port=line_port)
         self.emulator_url = self._line.url
+        self.line_port = self._line.port
         self.services = TaskServices(url=endpoint_url, relative=False)
 
     def start(self, order: Order, environment: dict[str, str]) -> RunningProcess:
@@ -69,7 +73,7 @@ class ProcessRunner:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent(),
+                preexec_fn=_die_with_parent(),  # noqa: PLW1509 - one call of prctl, loaded before the fork
             )
         except OSError as error:
             shutil.rmtree(workplace, ignore_errors=True)
@@ -113,7 +117,6 @@ class RunningProcess:
 
     def wait(self, sink: LineSink) -> Ended:
         """Read output until the process has ended, then end what it left of its group."""
-        assert self._process.stdout is not None
         reader = threading.Thread(target=pump, args=(self._process.stdout, sink), daemon=True)
         reader.start()
         code = self._process.wait()
@@ -134,15 +137,13 @@ class RunningProcess:
         self._send(signal.SIGKILL)
 
     def _send(self, number: int) -> None:
-        try:
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            pass
 
 
-def pump(stream: IO[bytes], sink: LineSink) -> None:
+def pump(stream: IO[bytes] | None, sink: LineSink) -> None:
     """Give each line of a stream to a sink; bytes that are not UTF-8 are replaced."""
-    for line in stream:
+    for line in stream or ():
         sink(line.decode("utf-8", errors="replace").rstrip("\r\n"))
 
 

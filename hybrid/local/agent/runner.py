@@ -63,6 +63,10 @@ class Runner(Protocol):
         """What `versionInfo.dockerVersion` of the container instance says."""
 
     @property
+    def line_port(self) -> int:
+        """Port of the relay to AWS; the same again when the host starts again."""
+
+    @property
     def emulator_url(self) -> str:
         """The emulator, as a container reaches it."""
 

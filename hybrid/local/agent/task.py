@@ -82,8 +82,9 @@ class TaskRun:
             self._tell_end(ended)
         except CannotStart as reason:
             logger.info("task %s did not start: %s", self._order.task_id, reason)
+            why = str(reason)
             self._tell(
-                "STOPPED", container_reason=str(reason), stopped_reason="Task failed to start", failed_to_start=True
+                "STOPPED", container_reason=why, stopped_reason="Task failed to start", failed_to_start=True
             )
         finally:
             if log:
@@ -137,7 +138,7 @@ class TaskRun:
         return order.container.environment | added
 
     def _tell_end(self, ended: Ended) -> None:
-        logger.info("task %s ended with %s%s", self._order.task_id, ended.exit_code, f" ({ended.reason})" if ended.reason else "")
+        logger.info("task %s ended with %s %s", self._order.task_id, ended.exit_code, ended.reason or "")
         self._tell("STOPPED", exit_code=ended.exit_code, container_reason=ended.reason)
 
     def _tell(self, status: str, **what: object) -> None:

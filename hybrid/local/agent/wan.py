@@ -1,9 +1,9 @@
 """The host's way to AWS: a relay that its containers go through, and that can be cut.
 
-A container's `AWS_ENDPOINT_URL` is this relay, on an address that only this machine, or only the containers of
-its Docker network, can reach; the emulator itself stays on 127.0.0.1. Cutting resets what is open and refuses
-what is new, for the agent's own log uploads too. What does not go through here (the database beside the host)
-goes on, as it does when a site loses its line.
+A container's `AWS_ENDPOINT_URL` is this relay, on an address that only this machine, or only the containers
+of its Docker network, can reach; the emulator itself stays on 127.0.0.1. Cutting resets what is open and
+refuses what is new, for the agent's own log uploads too. What does not go through here (the database beside
+the host) goes on, as it does when a site loses its line.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ class WanLink:
     """A TCP relay from `address` to a URL's host and port, in a thread of its own.
 
     Args:
-        address: where to listen; the port is free choice.
+        address: where to listen.
         target: what to reach, such as `http://localhost:4566`.
+        port: to listen on if it is free, else any.
 
     Raises:
         OSError: `address` is not of this machine.
     """
 
-    def __init__(self, address: str, target: str) -> None:
+    def __init__(self, address: str, target: str, *, port: int = 0) -> None:
         parts = urllib.parse.urlsplit(target)
         self._target = (parts.hostname or "localhost", parts.port or 80)
         self._up = True
@@ -36,13 +37,13 @@ class WanLink:
         self._thread = threading.Thread(target=self._loop.run_forever, name="wan", daemon=True)
         self._thread.start()
         try:
-            starting = asyncio.start_server(self._relay, address, 0)
-            server = asyncio.run_coroutine_threadsafe(starting, self._loop).result(10)
+            server = self._listen(address, port)
         except OSError:
             self._end()
             raise
         self._server = server
-        self.url = f"{parts.scheme}://{address}:{server.sockets[0].getsockname()[1]}"
+        self.port = int(server.sockets[0].getsockname()[1])
+        self.url = f"{parts.scheme}://{address}:{self.port}"
 
     @property
     def up(self) -> bool:
@@ -61,6 +62,15 @@ class WanLink:
         self._loop.call_soon_threadsafe(self._server.close)
         self._loop.call_soon_threadsafe(self._reset_open)
         self._end()
+
+    def _listen(self, address: str, port: int) -> asyncio.Server:
+        try:
+            starting = asyncio.start_server(self._relay, address, port)
+            return asyncio.run_coroutine_threadsafe(starting, self._loop).result(10)
+        except OSError:
+            if port == 0:
+                raise
+            return self._listen(address, 0)
 
     def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
