@@ -3,28 +3,23 @@
 It is a place to run things, not a proof of least privilege or of template validity. ECS tasks,
 container instances and hybrid activations are answered by `hybrid.local.endpoint` in front of it.
 
-    emulator = Emulator(Path(".hybrid/state"), port=4566)
+    emulator = Emulator(Path(".hybrid/state"), port=4566, python=EMULATOR.ensure().python)
     with emulator:
         subprocess.run(["cdk", "deploy"], env={**os.environ, **emulator.client_environment()})
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-#: Lock file of the emulator's environment. MiniStack pins botocore, so it cannot share ours.
-REQUIREMENTS = Path(__file__).with_name("requirements-emulator.txt")
+import urllib3
 
 #: The account that MiniStack answers for when the access key is not twelve digits.
 ACCOUNT = "000000000000"
@@ -33,43 +28,7 @@ _LOG_TAIL_LINES = 15
 
 
 class EmulatorError(Exception):
-    """The emulator could not be installed, started or reset; the message says what to do."""
-
-
-def install(environment: Path) -> Path:
-    """Make the emulator's virtual environment, or leave it when it matches the lock file.
-
-    Args:
-        environment: directory of the environment, such as `.hybrid/envs/emulator`.
-
-    Returns:
-        The environment's Python interpreter.
-
-    Raises:
-        EmulatorError: the packages could not be installed.
-    """
-    python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    stamp = environment / "requirements.sha256"
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    if python.exists() and stamp.exists() and stamp.read_text().strip() == wanted:
-        return python
-    uv = shutil.which("uv")
-    if uv:
-        make = [uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(environment)]
-        fill = [uv, "pip", "install", "--quiet", "--python", str(python), "-r", str(REQUIREMENTS)]
-    else:
-        make = [sys.executable, "-m", "venv", str(environment)]
-        fill = [str(python), "-m", "pip", "install", "--quiet", "-r", str(REQUIREMENTS)]
-    environment.parent.mkdir(parents=True, exist_ok=True)
-    for command in (make, fill):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=900)
-        if done.returncode:
-            raise EmulatorError(
-                f"the emulator's environment {environment} could not be made: `{' '.join(command)}` ended with "
-                f"{done.returncode}: {done.stderr.strip()[-500:]}. Check the connection to PyPI and run again."
-            )
-    stamp.write_text(wanted + "\n")
-    return python
+    """The emulator could not be started or reset; the message says what to do."""
 
 
 class Emulator:
@@ -78,7 +37,7 @@ class Emulator:
     Args:
         state_dir: where state, S3 objects and the log `emulator.log` are kept; made when missing.
         port: TCP port on `bind`.
-        python: interpreter of the environment that `install` made.
+        python: interpreter of the emulator's own environment (`hybrid.environments.EMULATOR`).
         region: region of requests that name none.
         auth: enforce IAM policies and signatures (`AUTH=true`). The root key stays `test`/`test`.
         bind: address to listen on. The default is reachable from this machine only.
@@ -135,9 +94,7 @@ class Emulator:
         if self._process and self._process.poll() is None:
             return
         if not self.python.exists():
-            raise EmulatorError(
-                f"no emulator environment at {self.python.parent.parent}: run install() first."
-            )
+            raise EmulatorError(f"no emulator environment at {self.python.parent.parent}: make it first.")
         self._refuse_taken_port()
         environment = self.server_environment()
         with self.log.open("ab") as log:
@@ -150,7 +107,7 @@ class Emulator:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._wait_healthy(timeout)
+        self._wait_healthy(self._process, timeout)
 
     def stop(self, *, timeout: float = 15.0) -> None:
         """Stop the server and whatever it started: SIGTERM, which saves state, then SIGKILL."""
@@ -169,10 +126,12 @@ class Emulator:
     def healthy(self) -> bool:
         """Whether the server answers its health check."""
         try:
-            with urllib.request.urlopen(f"{self._loopback_url}/_ministack/health", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
+            answer = urllib3.request(
+                "GET", f"{self._loopback_url}/_ministack/health", timeout=2, retries=False
+            )
+        except urllib3.exceptions.HTTPError:
             return False
+        return answer.status == 200
 
     def reset(self) -> None:
         """Forget every resource of every service.
@@ -180,10 +139,9 @@ class Emulator:
         Raises:
             EmulatorError: the server did not answer.
         """
-        request = urllib.request.Request(f"{self._loopback_url}/_ministack/reset", method="POST")
         try:
-            urllib.request.urlopen(request, timeout=30).close()
-        except (urllib.error.URLError, OSError) as error:
+            urllib3.request("POST", f"{self._loopback_url}/_ministack/reset", timeout=30, retries=False)
+        except urllib3.exceptions.HTTPError as error:
             raise EmulatorError(f"the emulator on port {self.port} could not be reset: {error}.") from error
 
     def __enter__(self) -> Emulator:
@@ -229,15 +187,14 @@ class Emulator:
                 probe.bind((self.bind, self.port))
             except OSError as error:
                 raise EmulatorError(
-                    f"port {self.port} on {self.bind} is taken ({error.strerror}): stop what listens there or "
-                    "choose another port for the emulator."
+                    f"port {self.port} on {self.bind} is taken ({error.strerror}): stop what listens there "
+                    "or choose another port for the emulator."
                 ) from error
 
-    def _wait_healthy(self, timeout: float) -> None:
-        assert self._process is not None
+    def _wait_healthy(self, process: subprocess.Popen[bytes], timeout: float) -> None:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
-            code = self._process.poll()
+            code = process.poll()
             if code is not None:
                 self._process = None
                 raise EmulatorError(f"the emulator ended with {code} while starting. {self._tail()}")
@@ -255,7 +212,5 @@ class Emulator:
 
 
 def _kill_group(group: int) -> None:
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass

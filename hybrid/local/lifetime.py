@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -21,6 +22,6 @@ def until_asked(stop: Callable[[], None], *, with_parent: bool) -> None:
 
 
 def _watch(stop: Callable[[], None]) -> None:
-    while sys.stdin.buffer.raw.read(4096):  # type: ignore[attr-defined]
+    while os.read(sys.stdin.fileno(), 4096):
         pass
     stop()

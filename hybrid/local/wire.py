@@ -130,11 +130,12 @@ class FargateHello(Message):
 
 
 class HostIdentity(Message):
-    """Who a host is after registration; kept by the agent in a file of mode 0600."""
+    """Who a host is after registration, and the port of its line; kept in a file of mode 0600."""
 
     instance_id: str
     token: str
     container_instance_arn: str | None = None
+    line_port: int = 0
 
 
 class TaskServices(Message):

@@ -15,13 +15,17 @@ from hybrid.local.endpoint.store import StateFileError
 from hybrid.local.lifetime import until_asked
 
 
-def main(
+def main(  # noqa: PLR0917 - options of the command
     port: Annotated[int, typer.Option(help="TCP port on 127.0.0.1.")],
     state: Annotated[Path, typer.Option(help="JSON file that keeps activations, hosts and tasks.")],
     emulator: Annotated[str, typer.Option(help="Endpoint URL of the emulator.")],
     region: Annotated[str, typer.Option(help="AWS Region of the site.")] = "eu-west-1",
-    silence: Annotated[float, typer.Option(help="Seconds without a poll until a host is disconnected.")] = 4.0,
-    credentials_seconds: Annotated[int, typer.Option(help="Lifetime of task credentials, at least 900.")] = 3600,
+    silence: Annotated[
+        float, typer.Option(help="Seconds without a poll until a host is disconnected.")
+    ] = 4.0,
+    credentials_seconds: Annotated[
+        int, typer.Option(help="Lifetime of task credentials, at least 900.")
+    ] = 3600,
     with_parent: Annotated[bool, typer.Option(help="End when standard input closes.")] = False,
 ) -> None:
     """Answer ECS and SSM for a local site.

@@ -41,20 +41,21 @@ class Access:
         """
         with self._store.read() as state:
             found = [
-                (record, role)
+                (record.task.id, role)
                 for record in state.tasks.values()
                 for key, role in (
                     (record.order.access, record.task_role_arn),
                     (record.order.execution_access, record.execution_role_arn),
                 )
                 # The agent ships the last log lines with the execution role after the task has stopped.
-                if key == access and (not record.task.stopped or access == record.order.execution_access)
+                if role
+                and key == access
+                and (not record.task.stopped or key == record.order.execution_access)
             ]
-        if not found or found[0][1] is None:
+        if not found:
             raise ServiceError("InvalidIdInRequest", "CredentialsV2Request: Credentials not found")
-        record, role = found[0]
-        keys = self._keys(access, role, session=record.task.id)
-        return _document(role, keys)
+        task_id, role_arn = found[0]
+        return _document(role_arn, self._keys(access, role_arn, session=task_id))
 
     def host_credentials(self, host: str, role_arn: str) -> Json:
         """Keys of a host's Anywhere role; requests signed with them are known to come from the host."""

@@ -128,7 +128,7 @@ class Activations:
             node = ManagedInstance(
                 instance_id=f"mi-{secrets.token_hex(9)[:17]}", activation_id=activation_id,
                 iam_role=activation.iam_role, registration_date=now, name=activation.default_instance_name,
-                computer_name=computer_name, ip_address=address,
+                computer_name=computer_name, IPAddress=address,
             )  # fmt: skip
             token = secrets.token_urlsafe(32)
             state.hosts[node.instance_id] = HostRecord(
@@ -179,9 +179,9 @@ class Activations:
             return {"TagList": _node(state, params["ResourceId"]).tags}
 
     def _described(self, host: HostRecord) -> Json:
-        assert host.node is not None
+        node = host.node.wire() if host.node else {}
         status = "Online" if self._store.connected(host) else "ConnectionLost"
-        return host.node.wire() | {"PingStatus": status, "LastPingDateTime": host.last_ping}
+        return node | {"PingStatus": status, "LastPingDateTime": host.last_ping}
 
 
 def digest(secret: str) -> str:

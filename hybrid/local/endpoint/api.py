@@ -29,8 +29,8 @@ _ACCESS_KEY = re.compile(r"Credential=([^/]+)/")
 
 #: ECS operations that the emulator would answer, wrongly, without containers behind them.
 _REFUSED = frozenset({
-    "StartTask", "ExecuteCommand", "UpdateContainerAgent", "SubmitTaskStateChange", "SubmitContainerStateChange",
-    "SubmitAttachmentStateChanges", "UpdateTaskProtection", "GetTaskProtection",
+    "StartTask", "ExecuteCommand", "UpdateContainerAgent", "SubmitTaskStateChange",
+    "SubmitContainerStateChange", "SubmitAttachmentStateChanges", "UpdateTaskProtection", "GetTaskProtection",
 })  # fmt: skip
 
 
@@ -133,7 +133,9 @@ class Api:
         with self._store.read() as state:
             for cluster in result.get("clusters", []):
                 arn = cluster.get("clusterArn")
-                live = [r.task for r in state.tasks.values() if r.task.cluster_arn == arn and not r.task.stopped]
+                live = [
+                    r.task for r in state.tasks.values() if r.task.cluster_arn == arn and not r.task.stopped
+                ]
                 running = sum(task.last_status == "RUNNING" for task in live)
                 cluster["registeredContainerInstancesCount"] = len(
                     capacity.of_cluster(self._store, state, str(arn))
@@ -146,7 +148,7 @@ class Api:
         return {
             "RegisterContainerInstance": self._register_instance,
             "DeregisterContainerInstance": _plain(instances.deregister),
-            "ListContainerInstances": _plain(instances.list),
+            "ListContainerInstances": _plain(instances.list_arns),
             "DescribeContainerInstances": _plain(instances.describe),
             "UpdateContainerInstancesState": _plain(instances.update_state),
             "PutAttributes": _plain(instances.put_attributes),
@@ -155,10 +157,10 @@ class Api:
             "RunTask": _plain(tasks.run),
             "StopTask": _plain(tasks.stop),
             "DescribeTasks": _plain(tasks.describe),
-            "ListTasks": _plain(tasks.list),
+            "ListTasks": _plain(tasks.list_arns),
             "TagResource": _plain(tags.tag),
             "UntagResource": _plain(tags.untag),
-            "ListTagsForResource": _plain(tags.list),
+            "ListTagsForResource": _plain(tags.list_tags),
         }
 
     def _register_instance(self, params: Json, request: Request) -> Json:
@@ -200,13 +202,17 @@ def _parameters(request: Request, service: str) -> Json | None:
     try:
         params = json.loads(request.body or b"{}")
     except ValueError:
-        raise ServiceError("SerializationException", f"the body of the {service} request is not JSON") from None
+        raise ServiceError(
+            "SerializationException", f"the body of the {service} request is not JSON"
+        ) from None
     return params if isinstance(params, dict) else None
 
 
 def _is_ours(service: str, operation: str, params: Json) -> bool:
     """Tags are kept where the resource is: tasks, instances and nodes here, the rest in the emulator."""
-    if service == "ssm" and operation.endswith("ToResource") | operation.endswith(("FromResource", "ForResource")):
+    if service == "ssm" and operation.endswith("ToResource") | operation.endswith(
+        ("FromResource", "ForResource")
+    ):
         return params.get("ResourceType") == "ManagedInstance"
     if service == "ecs" and operation in ("TagResource", "UntagResource", "ListTagsForResource"):
         return any(f":{kind}/" in str(params.get("resourceArn")) for kind in ("task", "container-instance"))

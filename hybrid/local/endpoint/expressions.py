@@ -121,10 +121,11 @@ class _Parser:
         if self.take() != "[":
             raise self.wrong()
         members = {self.take()}
-        while (token := self.take()) != "]":
-            if token != ",":
-                raise self.wrong()
+        while self.peek() == ",":
+            self.take()
             members.add(self.take())
+        if self.take() != "]":
+            raise self.wrong()
         return members
 
 

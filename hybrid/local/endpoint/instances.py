@@ -88,7 +88,7 @@ class Instances:
             instance.status = "INACTIVE"
             return {"containerInstance": capacity.measure(self._store, state, instance).described()}
 
-    def list(self, params: Json) -> Json:
+    def list_arns(self, params: Json) -> Json:
         """ListContainerInstances, with `filter` in the cluster query language and `status`."""
         cluster_arn = self._upstream.cluster_arn(params.get("cluster"))
         matches = parse(params["filter"]) if params.get("filter") else lambda _: True

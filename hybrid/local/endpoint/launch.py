@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from hybrid.local.endpoint.errors import ServiceError, client_error, invalid_parameter
 from hybrid.local.endpoint.model import Json
@@ -73,7 +73,7 @@ def blueprint(upstream: Upstream, params: Json, *, launch_type: str) -> Blueprin
     if len(json.dumps(overrides, separators=(",", ":"))) > OVERRIDES_LIMIT:
         raise invalid_parameter(f"Overrides length must be at most {OVERRIDES_LIMIT}.")
     _check_launch_type(definition, launch_type, params)
-    container = cast("dict[str, Any]", _only_container(definition))
+    container = _only_container(definition)
     mine = _container_override(overrides, container["name"])
     task_role = overrides.get("taskRoleArn") or definition.get("taskRoleArn") or None
     execution_role = overrides.get("executionRoleArn") or definition.get("executionRoleArn") or None
@@ -121,7 +121,7 @@ def _check_launch_type(definition: TaskDefinitionTypeDef, launch_type: str, para
     if launch_type == "EXTERNAL" and awsvpc:
         raise invalid_parameter("The awsvpc network mode is not supported on launch type EXTERNAL.")
     if launch_type == "FARGATE" and not awsvpc:
-        raise client_error("Fargate only supports network mode ‘awsvpc’.")
+        raise client_error("Fargate only supports network mode 'awsvpc'.")
     if awsvpc and not network:
         raise invalid_parameter(
             "Network Configuration must be provided when networkMode 'awsvpc' is specified."
@@ -134,8 +134,8 @@ def _check_launch_type(definition: TaskDefinitionTypeDef, launch_type: str, para
         raise invalid_parameter("subnets can have between 1 and 16 items.")
 
 
-def _only_container(definition: TaskDefinitionTypeDef) -> Any:
-    containers = definition["containerDefinitions"]
+def _only_container(definition: TaskDefinitionTypeDef) -> Json:
+    containers = cast("list[Json]", definition["containerDefinitions"])
     unsupported = [
         what
         for what, there in (
@@ -158,7 +158,8 @@ def _container_override(overrides: Json, name: str) -> Json:
     for override in overrides.get("containerOverrides", []):
         if override.get("name") != name:
             raise invalid_parameter(
-                f"Override for container named {override.get('name')} is not a container in the TaskDefinition."
+                f"Override for container named {override.get('name')} is not a container in the "
+                "TaskDefinition."
             )
         mine = override
     return mine
@@ -167,28 +168,29 @@ def _container_override(overrides: Json, name: str) -> Json:
 def _check_role(upstream: Upstream, role_arn: str) -> None:
     if not upstream.trusts(role_arn, "ecs-tasks.amazonaws.com"):
         raise client_error(
-            f"ECS was unable to assume the role '{role_arn}' that was provided for this task. Please verify that "
-            "the role being passed has the proper trust relationship and permissions and that your IAM user has "
-            "permissions to pass this role."
+            f"ECS was unable to assume the role '{role_arn}' that was provided for this task. Please verify "
+            "that the role being passed has the proper trust relationship and permissions and that your IAM "
+            "user has permissions to pass this role."
         )
 
 
 def _container_order(definition: TaskDefinitionTypeDef, container: Json, override: Json) -> ContainerOrder:
     environment = {e["name"]: e["value"] for e in container.get("environment", [])}
     environment |= {e["name"]: e.get("value", "") for e in override.get("environment", [])}
+    chosen = container | override
     linux = container.get("linuxParameters", {})
     return ContainerOrder(
         name=container["name"],
         image=container["image"],
         entry_point=tuple(container.get("entryPoint", ())),
-        command=tuple(override.get("command", container.get("command", ()))),
+        command=tuple(chosen.get("command", ())),
         environment=environment,
         user=container.get("user"),
         working_directory=container.get("workingDirectory"),
         read_only_root=container.get("readonlyRootFilesystem", False),
-        cpu=override.get("cpu", container.get("cpu", 0)),
-        memory=override.get("memory", container.get("memory")),
-        memory_reservation=override.get("memoryReservation", container.get("memoryReservation")),
+        cpu=chosen.get("cpu", 0),
+        memory=chosen.get("memory"),
+        memory_reservation=chosen.get("memoryReservation"),
         init=linux.get("initProcessEnabled", False),
         tmpfs=tuple(
             Tmpfs(path=t["containerPath"], size=t["size"], options=tuple(t.get("mountOptions", ())))

@@ -58,20 +58,16 @@ def constraints(wanted: Sequence[tuple[str, str]]) -> Constraints:
 
 def refusal(capacity: Capacity, need: Need) -> str | None:
     """Why an instance cannot take a task, or None when it can."""
-    if not capacity.connected:
-        return "AGENT"
-    if any(not _has(capacity, attribute) for attribute in need.attributes):
-        return "ATTRIBUTE"
     subjects = capacity.subjects()
-    if not all(predicate(subjects) for predicate in need.members_of):
-        return "MemberOf placement constraint unsatisfied."
-    if need.distinct and need.group in capacity.groups:
-        return "DistinctInstance placement constraint unsatisfied."
-    if need.cpu > capacity.cpu:
-        return "RESOURCE:CPU"
-    if need.memory > capacity.memory:
-        return "RESOURCE:MEMORY"
-    return None
+    reasons = {
+        "AGENT": not capacity.connected,
+        "ATTRIBUTE": any(not _has(capacity, attribute) for attribute in need.attributes),
+        "MemberOf placement constraint unsatisfied.": not all(member(subjects) for member in need.members_of),
+        "DistinctInstance placement constraint unsatisfied.": need.distinct and need.group in capacity.groups,
+        "RESOURCE:CPU": need.cpu > capacity.cpu,
+        "RESOURCE:MEMORY": need.memory > capacity.memory,
+    }
+    return next((reason for reason, applies in reasons.items() if applies), None)
 
 
 def choose(fitting: Sequence[Capacity], strategy: Sequence[Strategy]) -> Capacity:

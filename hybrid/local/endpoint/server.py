@@ -108,22 +108,27 @@ class Endpoint:
         body: Json = json.loads(request.body) if request.body else {}
         match request.method, parts:
             case "GET", ["health"]:
-                return json_answer({"status": "ok"})
+                answer: Json = {"status": "ok"}
             case "GET", ["hosts"]:
-                return json_answer(self._hosts.described())
+                answer = self._hosts.described()
             case "POST", ["hosts", host, ("cut" | "mend") as switch]:
-                return json_answer(self._hosts.set_cut(host, cut=switch == "cut"))
-            case "POST", ["faults"]:
-                self._faults.add(Fault.model_validate(body))
-                return json_answer({})
-            case "DELETE", ["faults"]:
-                self._faults.clear()
-                return json_answer({})
+                answer = self._hosts.set_cut(host, cut=switch == "cut")
+            case ("POST" | "DELETE") as method, ["faults"]:
+                answer = self._set_faults(Fault.model_validate(body) if method == "POST" else None)
             case "POST", ["task-services"]:
-                return json_answer(self._open_task_services().model_dump())
+                answer = self._open_task_services().model_dump()
             case "POST", ["agent", *rest]:
-                return json_answer(self._agent(rest, body, request))
-        return error_answer(ServiceError("NotFound", f"no {request.method} {request.path}", status=404))
+                answer = self._agent(rest, body, request)
+            case _:
+                raise ServiceError("NotFound", f"no {request.method} {request.path}", status=404)
+        return json_answer(answer)
+
+    def _set_faults(self, fault: Fault | None) -> Json:
+        if fault:
+            self._faults.add(fault)
+        else:
+            self._faults.clear()
+        return {}
 
     def _agent(self, parts: list[str], body: Json, request: Request) -> Json:
         match parts:
@@ -159,8 +164,8 @@ class Endpoint:
             if self._task_services is None:
                 raise ServiceError(
                     "TaskServicesUnavailable",
-                    f"{TASK_SERVICES_ADDRESS} is not an address of this machine: containers cannot reach their "
-                    "credentials. Use process mode.",
+                    f"{TASK_SERVICES_ADDRESS} is not an address of this machine: containers cannot reach "
+                    "their credentials. Use process mode.",
                     status=500,
                 )
             return TaskServices(url=self._task_services.url, relative=self._task_services.port == 80)
@@ -173,7 +178,9 @@ class _Listener:
         self._server = _Server((address, port), _handler(answer))
         self.port = int(self._server.server_address[1])
         self.url = f"http://{address}:{self.port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:
@@ -198,7 +205,9 @@ def _handler(answer: Callable[[Request], Answer]) -> type[BaseHTTPRequestHandler
                 result = answer(request)
             except Exception:
                 logger.exception("%s %s failed", self.command, self.path)
-                result = error_answer(ServiceError("ServerException", "a fault of the local endpoint", status=500))
+                result = error_answer(
+                    ServiceError("ServerException", "a fault of the local endpoint", status=500)
+                )
             self.send_response(result.status)
             for name, value in result.headers:
                 if name.lower() not in ("date", "server"):

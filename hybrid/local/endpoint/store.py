@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from hybrid.local.endpoint.shapes import HostRecord, State
 
-#: How long a stopped task can be described. Source: Amazon ECS Developer Guide, "Viewing stopped task errors":
-#: stopped tasks are shown for at least one hour.
+#: How long a stopped task can be described.
+#: Source: Amazon ECS API Reference, DescribeTasks: stopped tasks appear for at least one hour.
 STOPPED_TASK_SECONDS = 3600.0
 
 #: Lifetime of a RunTask client token. Source: Amazon ECS API Reference, "Ensuring idempotency" (24 hours).

@@ -38,7 +38,7 @@ class Tags:
             target.tags = [tag for tag in target.tags if tag.key not in params["tagKeys"]]
         return {}
 
-    def list(self, params: Json) -> Json:
+    def list_tags(self, params: Json) -> Json:
         """ListTagsForResource."""
         with self._store.read() as state:
             return {"tags": [tag.wire() for tag in _target(state, params["resourceArn"]).tags]}

@@ -100,7 +100,7 @@ class Tasks:
                 found.append(record.task.wire() if tags else record.task.wire() | {"tags": []})
         return {"tasks": found, "failures": failures}
 
-    def list(self, params: Json) -> Json:
+    def list_arns(self, params: Json) -> Json:
         """ListTasks, by desired status (RUNNING unless said), family, startedBy, instance, launch type."""
         cluster_arn = self._upstream.cluster_arn(params.get("cluster"))
         size = int(params.get("maxResults", PAGE))
@@ -191,7 +191,8 @@ class Tasks:
         hosts = [h for h in state.hosts.values() if h.fargate and self._store.connected(h)]
         if not hosts:
             raise client_error(
-                "Capacity is unavailable at this time. Please try again later or in a different availability zone"
+                "Capacity is unavailable at this time. Please try again later or in a different "
+                "availability zone"
             )
         busy = [record.host for record in state.tasks.values() if not record.task.stopped]
         return min(hosts, key=lambda host: busy.count(host.host)).host

@@ -1,17 +1,17 @@
-"""The emulator behind the endpoint: what it knows of clusters, definitions and roles, and requests passed on."""
+"""The emulator behind the endpoint: its clusters, definitions and roles, and requests passed on to it."""
 
 from __future__ import annotations
 
-import http.client
-import urllib.parse
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import urllib3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from urllib3 import HTTPHeaderDict
 
 from hybrid.local.endpoint.errors import ServiceError, client_error, cluster_not_found
 from hybrid.local.endpoint.model import Json
@@ -53,6 +53,7 @@ class Upstream:
     def __init__(self, url: str, *, region: str) -> None:
         self.url = url
         self.region = region
+        self._pool = urllib3.PoolManager(timeout=120, retries=False, maxsize=32)
         session = boto3.Session("test", "test", region_name=region)
         settings = Config(retries={"total_max_attempts": 3}, connect_timeout=5, read_timeout=30)
         self._ecs = session.client("ecs", endpoint_url=url, config=settings)
@@ -127,24 +128,17 @@ class Upstream:
         Raises:
             ServiceError: `ServerException` when the emulator does not answer.
         """
-        address = urllib.parse.urlsplit(self.url)
-        connection = http.client.HTTPConnection(address.hostname or "localhost", address.port, timeout=120)
+        kept = HTTPHeaderDict((name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP)
         try:
-            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-            for name, value in headers:
-                if name.lower() not in _HOP_BY_HOP:
-                    connection.putheader(name, value)
-            connection.putheader("Content-Length", str(len(body)))
-            connection.endheaders(body)
-            answer = connection.getresponse()
-            kept = tuple((n, v) for n, v in answer.getheaders() if n.lower() not in _HOP_BY_HOP)
-            return Answer(answer.status, kept, answer.read())
-        except OSError as error:
+            answer = self._pool.urlopen(
+                method, f"{self.url}{path}", body=body, headers=kept, redirect=False, decode_content=False
+            )
+        except urllib3.exceptions.HTTPError as error:
             raise ServiceError(
                 "ServerException", f"the emulator at {self.url} does not answer: {error}", status=500
             ) from error
-        finally:
-            connection.close()
+        passed = tuple((n, v) for n, v in answer.headers.items() if n.lower() not in _HOP_BY_HOP)
+        return Answer(answer.status, passed, answer.data)
 
 
 def _principal(statement: Json) -> Any:
