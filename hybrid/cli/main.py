@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from hybrid.cli import cdk, demo, estate_file, tests
+from hybrid.cli import cdk, demo, estate_file, sites, sources, tests
 
 app = typer.Typer(
     name="hybrid",
@@ -15,6 +15,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(demo.app, name="demo")
+app.add_typer(sites.app, name="sites")
+app.add_typer(sources.app, name="sources")
 app.command("test")(tests.run_tests)
 app.command("validate")(estate_file.validate)
 app.command("schema")(estate_file.schema)

@@ -1,0 +1,95 @@
+"""`hybrid sources`: the databases of the estate and their credentials."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr, ValidationError
+
+from hybrid.cli import terminal
+from hybrid.cli.aws_options import DryRun, EstateFile, Json, Profile, Region, session
+from hybrid.estate.model import Source
+from hybrid.fleet import errors, source_secrets
+from hybrid.fleet.source_secrets import SourceCredentials
+from hybrid.paths import ESTATE
+
+app = typer.Typer(help="Databases of the estate and their credentials.", no_args_is_help=True)
+
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
+
+
+@app.command("list")
+def list_sources(
+    estate: EstateFile = ESTATE, profile: Profile = None, region: Region = None, json_output: Json = False
+) -> None:
+    """List the sources and whether their secrets are filled.
+
+    Example: bin/hybrid sources list
+    """
+    with session(estate, profile, region) as (described, aws):
+        found = list(source_secrets.states(aws, described))
+    if json_output:
+        terminal.result_json([asdict(one) for one in found])
+        return
+    rows = [(s.source, s.site, s.engine, s.state, s.changed or "-", s.secret) for s in found]
+    terminal.result_table(("source", "site", "engine", "credentials", "changed", "secret"), rows)
+
+
+@app.command("secret")
+def secret(
+    name: Annotated[str, typer.Argument(help="Name of the source.")],
+    file: Annotated[
+        Path | None, typer.Option("--file", help="JSON file to read; `-` is standard input.", allow_dash=True)
+    ] = None,
+    dry_run: DryRun = False,
+    estate: EstateFile = ESTATE,
+    profile: Profile = None,
+    region: Region = None,
+    json_output: Json = False,
+) -> None:
+    """Fill a source's secret: from a prompt, or as JSON from standard input or a file; never from an argument.
+
+    Example: bin/hybrid sources secret regional --file regional.json
+    """
+    with session(estate, profile, region) as (described, aws):
+        wanted = source_secrets.require(aws, described, name)
+        credentials = _credentials(described.sources[name], file)
+        if not dry_run:
+            source_secrets.put(aws, described, name, credentials)
+    if json_output:
+        terminal.result_json({"source": name, "secret": wanted, "written": not dry_run})
+        return
+    terminal.result(f"{'would fill' if dry_run else 'filled'} secret {wanted} of source {name}")
+
+
+def _credentials(source: Source, file: Path | None) -> SourceCredentials:
+    if file is None and sys.stdin.isatty():
+        return _asked(source)
+    if file is None or str(file) == "-":
+        return source_secrets.parse(SecretStr(sys.stdin.read()), origin="standard input")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise errors.SecretRefused(f"{file} cannot be read: {reason}") from None
+    return source_secrets.parse(SecretStr(text), origin=str(file))
+
+
+def _asked(source: Source) -> SourceCredentials:
+    answers = {
+        "host": typer.prompt("host", err=True),
+        "port": typer.prompt("port", default=_PORTS[source.engine], type=int, err=True),
+        "dbname": typer.prompt("database", err=True),
+        "username": typer.prompt("user", err=True),
+        "password": typer.prompt("password", hide_input=True, err=True),
+        "sslmode": typer.prompt("sslmode", default="prefer", err=True),
+    }
+    try:
+        return SourceCredentials.model_validate(answers)
+    except ValidationError as error:
+        wrong = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
+    raise errors.SecretRefused(f"these answers do not fit: {wrong}; see docs/reference/contracts.md")

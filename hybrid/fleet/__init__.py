@@ -1,0 +1,8 @@
+"""The fleet: activations of sites, the hosts that joined with them, and the secrets of sources.
+
+from hybrid.fleet import activating, client
+aws = client.AwsClient(region="eu-west-1")
+made = activating.activate(aws, estate, site="on-premises", terms=Terms(count=4), destination=SiteSecret(aws))
+
+Everything here speaks to AWS through `client.AwsClient` and raises `errors.FleetError`, nothing else.
+"""

@@ -1,0 +1,328 @@
+"""One typed client over boto3: every AWS call of the fleet, with its pages, its retries and its errors.
+
+Retries are botocore's adaptive mode, which slows the client down to the rate that AWS grants. The one
+call that must not be repeated blindly is CreateActivation, which knows no client token: a lost answer
+may mean an activation whose code nobody has. It is repeated after throttling only.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
+from pydantic import SecretStr
+
+from hybrid.fleet import errors, parsing
+from hybrid.fleet.answers import (
+    ActivationRecord,
+    ClusterRecord,
+    InstanceRecord,
+    IssuedActivation,
+    NodeRecord,
+    SecretRecord,
+    StackRecord,
+    TaskRecord,
+)
+from hybrid.fleet.translation import THROTTLING, translated
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_ssm import SSMClient
+
+#: Attempts of a call, the first included. With adaptive retries the waits grow to 20 seconds.
+ATTEMPTS = 10
+
+#: Most items of one call (ECS and SSM API references): DescribeContainerInstances, DescribeClusters and
+#: DescribeTasks 100, UpdateContainerInstancesState and PutAttributes 10, DescribeInstanceInformation and
+#: DescribeActivations pages of 50, InstanceIds of a filter 100.
+_DESCRIBED, _UPDATED, _ATTRIBUTES, _PAGE = 100, 10, 10, 50
+
+
+class AwsClient:
+    """AWS, as far as the fleet needs it.
+
+    Args:
+        region: AWS Region.
+        profile: of the AWS configuration files; None for the default chain of credentials.
+        workers: calls that may be under way at once.
+        attempts: of a call, the first included.
+
+    Attributes:
+        region: as given.
+        workers: as given.
+        calls: how often each operation was sent, retries included.
+
+    Raises:
+        errors.CredentialsMissing: there is no such profile.
+    """
+
+    def __init__(
+        self, *, region: str, profile: str | None = None, workers: int = 8, attempts: int = ATTEMPTS
+    ) -> None:
+        self.region = region
+        self.workers = workers
+        self.calls: Counter[str] = Counter()
+        self._lock = Lock()
+        self._attempts = attempts
+        try:
+            self._session = boto3.Session(profile_name=profile, region_name=region)
+        except ProfileNotFound as error:
+            raise errors.CredentialsMissing(
+                f"the AWS configuration has no profile `{profile}`; known: "
+                f"{', '.join(boto3.Session().available_profiles) or 'none'}"
+            ) from error
+        with translated("find credentials for AWS"):
+            self._ecs: ECSClient = self._client("ecs")
+            self._ssm: SSMClient = self._client("ssm")
+            self._once: SSMClient = self._client("ssm", attempts=1)
+            self._secrets: SecretsManagerClient = self._client("secretsmanager")
+            self._stacks: CloudFormationClient = self._client("cloudformation")
+
+    def _client(self, service: str, *, attempts: int | None = None) -> Any:
+        settings = Config(
+            retries={"mode": "adaptive", "total_max_attempts": attempts or self._attempts},
+            max_pool_connections=self.workers,
+            connect_timeout=5,
+            read_timeout=30,
+            user_agent_extra="hybrid-airflow",
+        )
+        client = self._session.client(service, config=settings)  # type: ignore[call-overload]
+        client.meta.events.register("before-send", self._count)
+        return client
+
+    def _count(self, request: Any, **_: Any) -> None:
+        target = request.headers.get("X-Amz-Target", b"")
+        name = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
+        with self._lock:
+            self.calls[name or "CloudFormation"] += 1
+
+    # Activations
+
+    def create_activation(
+        self,
+        *,
+        role: str,
+        limit: int,
+        expires: datetime,
+        name: str,
+        description: str,
+        tags: Mapping[str, str],
+    ) -> IssuedActivation:
+        """CreateActivation, never sent again after an answer was lost.
+
+        Args:
+            role: path and name of the role, without a slash in front.
+            limit: hosts that may register, 1 to 1,000.
+            expires: aware time.
+            name: default name of the nodes.
+            description: at most 256 characters.
+            tags: of the nodes that register.
+
+        Raises:
+            errors.Unreachable: the answer was lost; the activation may exist.
+            errors.FleetError: AWS refused; no activation was made.
+        """
+        for attempt in range(1, self._attempts + 1):
+            try:
+                answer = self._once.create_activation(
+                    IamRole=role,
+                    RegistrationLimit=limit,
+                    ExpirationDate=expires,
+                    DefaultInstanceName=name,
+                    Description=description,
+                    Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+                )
+                return IssuedActivation(answer["ActivationId"], SecretStr(answer["ActivationCode"]))
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in THROTTLING or attempt == self._attempts:
+                    with translated("create an activation"):
+                        raise
+                time.sleep(random.uniform(0, min(20, 2 ** (attempt - 1))))  # noqa: S311 - jitter
+            except BotoCoreError:
+                with translated("create an activation"):
+                    raise
+        raise AssertionError("unreachable")
+
+    def activations(
+        self, *, name: str | None = None, activation_id: str | None = None
+    ) -> Iterator[ActivationRecord]:
+        """DescribeActivations, all pages.
+
+        Args:
+            name: default name that the activations give to nodes; None for any.
+            activation_id: the one activation; None for any.
+        """
+        chosen = {"DefaultInstanceName": name, "ActivationIds": activation_id}
+        filters: Any = [{"FilterKey": key, "FilterValues": [value]} for key, value in chosen.items() if value]
+        with translated("list activations"):
+            pages = self._ssm.get_paginator("describe_activations").paginate(
+                Filters=filters, PaginationConfig={"PageSize": _PAGE}
+            )
+            for page in pages:
+                yield from map(parsing.activation, page.get("ActivationList", []))
+
+    def delete_activation(self, activation_id: str) -> bool:
+        """DeleteActivation; nodes that registered with it stay. False where it did not exist any more."""
+        try:
+            with translated(f"revoke activation {activation_id}"):
+                self._ssm.delete_activation(ActivationId=activation_id)
+        except errors.NotFound:
+            return False
+        return True
+
+    # Stacks, clusters
+
+    def stack(self, name: str) -> StackRecord | None:
+        """DescribeStacks of one stack; None where there is none."""
+        try:
+            with translated(f"read stack {name}"):
+                found = self._stacks.describe_stacks(StackName=name)["Stacks"]
+        except errors.NotFound:
+            return None
+        return StackRecord(found[0]["StackName"], found[0]["StackStatus"]) if found else None
+
+    def stacks(self) -> Iterator[StackRecord]:
+        """ListStacks, all pages, without those that were deleted."""
+        with translated("list the stacks"):
+            for page in self._stacks.get_paginator("list_stacks").paginate():
+                for found in page["StackSummaries"]:
+                    if found["StackStatus"] != "DELETE_COMPLETE":
+                        yield StackRecord(found["StackName"], found["StackStatus"])
+
+    def clusters(self, names: Sequence[str]) -> dict[str, ClusterRecord]:
+        """DescribeClusters, by name; those that do not exist are left out."""
+        found: dict[str, ClusterRecord] = {}
+        with translated("read the clusters"):
+            for some in _portions(names, _DESCRIBED):
+                for cluster in self._ecs.describe_clusters(clusters=some)["clusters"]:
+                    found[cluster["clusterName"]] = parsing.cluster(cluster)
+        return found
+
+    # Secrets
+
+    def secret(self, name: str) -> SecretRecord | None:
+        """DescribeSecret; None where there is none."""
+        try:
+            with translated(f"describe secret {name}"):
+                return parsing.secret(name, self._secrets.describe_secret(SecretId=name))
+        except errors.NotFound:
+            return None
+
+    def put_secret(self, name: str, value: SecretStr, *, version: str) -> None:
+        """PutSecretValue, as the current version.
+
+        Args:
+            name: of the secret.
+            value: its text; in no message and no log.
+            version: id of the version, 32 to 64 characters; sending the same twice changes nothing.
+        """
+        with translated(f"write secret {name}"):
+            self._secrets.put_secret_value(
+                SecretId=name, SecretString=value.get_secret_value(), ClientRequestToken=version
+            )
+
+    # Hosts
+
+    def instances(self, cluster: str) -> list[InstanceRecord]:
+        """ListContainerInstances and DescribeContainerInstances of a cluster, all pages.
+
+        Raises:
+            errors.NotFound: there is no such cluster.
+        """
+        found: list[InstanceRecord] = []
+        with translated(f"list the hosts of cluster {cluster}"):
+            for page in self._ecs.get_paginator("list_container_instances").paginate(cluster=cluster):
+                if arns := page["containerInstanceArns"]:
+                    answer = self._ecs.describe_container_instances(cluster=cluster, containerInstances=arns)
+                    found += [parsing.instance(cluster, one) for one in answer["containerInstances"]]
+        return found
+
+    def nodes(self, *, tags: Mapping[str, str] | None = None, ids: Sequence[str] = ()) -> Iterator[NodeRecord]:
+        """DescribeInstanceInformation, all pages, of nodes with all of `tags`, or of nodes `ids`."""
+        chosen: list[list[dict[str, Any]]] = [
+            [{"Key": "InstanceIds", "Values": some}] for some in _portions(list(ids), _DESCRIBED)
+        ]
+        if tags is not None:
+            chosen = [[{"Key": f"tag:{key}", "Values": [value]} for key, value in tags.items()]]
+        with translated("list managed nodes"):
+            pages = self._ssm.get_paginator("describe_instance_information")
+            for filters in chosen:
+                config: Any = {"PageSize": _PAGE}
+                for page in pages.paginate(Filters=filters, PaginationConfig=config):  # type: ignore[arg-type]
+                    yield from map(parsing.node, page["InstanceInformationList"])
+
+    def tasks(self, cluster: str, instance: str) -> list[TaskRecord]:
+        """ListTasks and DescribeTasks: what runs, or is to run, on a host."""
+        found: list[TaskRecord] = []
+        with translated(f"list the tasks of host {instance}"):
+            pages = self._ecs.get_paginator("list_tasks").paginate(cluster=cluster, containerInstance=instance)
+            for page in pages:
+                if arns := page["taskArns"]:
+                    answer = self._ecs.describe_tasks(cluster=cluster, tasks=arns)
+                    found += [parsing.task(one) for one in answer["tasks"]]
+        return [task for task in found if task.status != "STOPPED"]
+
+    def set_state(self, cluster: str, instances: Sequence[str], status: Literal["ACTIVE", "DRAINING"]) -> None:
+        """UpdateContainerInstancesState.
+
+        Raises:
+            errors.NotFound: one of the instances is gone.
+        """
+        with translated(f"set {len(instances)} host(s) of {cluster} to {status}"):
+            for some in _portions(instances, _UPDATED):
+                answer = self._ecs.update_container_instances_state(
+                    cluster=cluster, containerInstances=some, status=status
+                )
+                if failures := answer.get("failures"):
+                    gone = ", ".join(one.get("arn", "?").rsplit("/", 1)[-1] for one in failures)
+                    raise errors.NotFound(f"{gone}: no container instance of {cluster} any more; list again")
+
+    def put_attributes(self, cluster: str, instance: str, attributes: Mapping[str, str]) -> None:
+        """PutAttributes of a container instance."""
+        with translated(f"label host {instance}"):
+            for some in _portions(list(attributes), _ATTRIBUTES):
+                self._ecs.put_attributes(
+                    cluster=cluster,
+                    attributes=[
+                        {"name": k, "value": attributes[k], "targetType": "container-instance", "targetId": instance}
+                        for k in some
+                    ],
+                )
+
+    def delete_attributes(self, cluster: str, instance: str, names: Sequence[str]) -> None:
+        """DeleteAttributes of a container instance."""
+        with translated(f"remove labels of host {instance}"):
+            for some in _portions(names, _ATTRIBUTES):
+                self._ecs.delete_attributes(
+                    cluster=cluster,
+                    attributes=[{"name": k, "targetType": "container-instance", "targetId": instance} for k in some],
+                )
+
+    def deregister_instance(self, cluster: str, instance: str, *, force: bool) -> None:
+        """DeregisterContainerInstance; with `force`, running tasks are left behind as orphans."""
+        with translated(f"deregister {instance} from cluster {cluster}"):
+            self._ecs.deregister_container_instance(cluster=cluster, containerInstance=instance, force=force)
+
+    def deregister_node(self, node: str) -> bool:
+        """DeregisterManagedInstance. False where the node did not exist any more."""
+        try:
+            with translated(f"deregister {node} from Systems Manager"):
+                self._ssm.deregister_managed_instance(InstanceId=node)
+        except errors.NotFound:
+            return False
+        return True
+
+
+def _portions(items: Sequence[str], size: int) -> Iterator[list[str]]:
+    for start in range(0, len(items), size):
+        yield list(items[start : start + size])

@@ -1,0 +1,102 @@
+"""A local AWS for the fleet's tests: the emulator, and the project's ECS and SSM endpoint in front of it."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fleet_estate import REGION, DeployedEstate, LocalAws, estate_text, free_port, site_template  # noqa: E402
+
+from hybrid.environments import EMULATOR  # noqa: E402
+from hybrid.estate import load_estate  # noqa: E402
+from hybrid.fleet.client import AwsClient  # noqa: E402
+from hybrid.local.emulator import Emulator  # noqa: E402
+from hybrid.local.endpoint import Endpoint  # noqa: E402
+from hybrid.local.endpoint.shapes import Activation  # noqa: E402
+from hybrid.naming import Names  # noqa: E402
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _unused_activations_can_be_described() -> Iterator[None]:
+    """The service model gives RegistrationsCount a minimum of 1, so an unused activation has to leave it out."""
+    described = Activation.described
+
+    def without_zero(self: Activation, now: float) -> dict[str, Any]:
+        answer = described(self, now)
+        return answer if answer.get("RegistrationsCount") else {k: v for k, v in answer.items() if k != "RegistrationsCount"}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Activation, "described", without_zero)
+        yield
+
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    state = tmp_path_factory.mktemp("aws")
+    emulator = Emulator(state, port=free_port(), python=EMULATOR.ensure().python)
+    with emulator:
+        endpoint = Endpoint(port=0, state_file=state / "site.json", emulator_url=emulator.endpoint_url, region=REGION)
+        variables = emulator.client_environment() | {
+            "AWS_ENDPOINT_URL_ECS": endpoint.url, "AWS_ENDPOINT_URL_SSM": endpoint.url,
+        }  # fmt: skip
+        yield LocalAws(emulator.endpoint_url, endpoint.url, variables)
+        endpoint.close()
+
+
+@pytest.fixture
+def aws_environment(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
+    for name, value in local_aws.variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    yield local_aws
+    local_aws.clear_faults()
+
+
+@pytest.fixture
+def deploy(
+    aws_environment: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., DeployedEstate]:
+    """Deploys an estate of its own for each test: `deploy(["depot"])`."""
+    from hybrid.cli import main, sites  # noqa: PLC0415 - after the environment is set
+
+    monkeypatch.setattr(sites, "STATE", tmp_path / "state")
+
+    def made(anywhere: list[str], *, deployed: list[str] | None = None) -> DeployedEstate:
+        name = f"t{next(_NUMBERS)}"
+        file = tmp_path / f"{name}.yaml"
+        file.write_text(estate_text(name, anywhere))
+        names, stacks = Names(name), aws_environment.client("cloudformation")
+        for site in anywhere if deployed is None else deployed:
+            sources = ["ledger"] if site == anywhere[0] else []
+            stacks.create_stack(StackName=names.site_stack(site), TemplateBody=site_template(names, site, sources))
+            stacks.get_waiter("stack_create_complete").wait(
+                StackName=names.site_stack(site), WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+            )
+
+        def run(*arguments: str, **options: Any) -> Result:
+            return CliRunner().invoke(main.app, [*arguments, "--estate", str(file)], **options)
+
+        return DeployedEstate(file, load_estate(file), aws_environment, run)
+
+    return made
+
+
+@pytest.fixture
+def depot(deploy: Callable[..., DeployedEstate]) -> DeployedEstate:
+    """An estate with one anywhere site, `depot`, and one source there, `ledger`."""
+    return deploy(["depot"])
+
+
+@pytest.fixture
+def client(aws_environment: LocalAws) -> AwsClient:
+    return AwsClient(region=REGION)
