@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +17,10 @@ from hybrid.paths import DAGS, ESTATE  # noqa: E402
 from hybrid.plugin import build_plugins_zip  # noqa: E402
 
 use_project_node()
+# jsii unpacks the library into a directory with another name each time; stack frames carry that name
+# into the metadata and the report, which are to be the same for the same estate.
+if "CDK_DEBUG" not in os.environ:
+    os.environ["NODE_OPTIONS"] = f"{os.environ.get('NODE_OPTIONS', '')} --stack-trace-limit=0".strip()
 
 from aws_cdk import App  # noqa: E402
 
@@ -26,7 +31,7 @@ from stacks.estate_app import Artifacts, EstateStacks  # noqa: E402
 
 def main() -> int:
     """Synthesize the estate that the context names."""
-    app = App(analytics_reporting=False)
+    app = App(analytics_reporting=False, stack_traces=False)
     try:
         estate = load_estate(Path(app.node.try_get_context("estate") or ESTATE))
     except EstateError as error:

@@ -48,10 +48,15 @@ class ObjectDeployment(Construct):
         prune: bool,
     ) -> None:
         super().__init__(scope, construct_id)
+        # By its name: the AWS CDK would tag a bucket that it knows with the prefix, and so change the
+        # stack that owns the bucket whenever this one changes.
+        destination = s3.Bucket.from_bucket_attributes(
+            self, "Bucket", bucket_name=bucket.bucket_name, encryption_key=key
+        )
         self.deployment = s3deploy.BucketDeployment(
             self,
             "Objects",
-            destination_bucket=bucket,
+            destination_bucket=destination,
             destination_key_prefix=prefix,
             sources=list(sources),
             prune=prune,
@@ -60,7 +65,7 @@ class ObjectDeployment(Construct):
             memory_limit=_MEMORY_MIB,
             log_group=_log_group(Stack.of(self), key),
         )
-        _acknowledge_function(self.deployment, bucket=bucket)
+        _acknowledge_function(self.deployment, bucket=destination)
 
 
 def _log_group(stack: Stack, key: kms.IKey) -> logs.ILogGroup:
