@@ -120,13 +120,15 @@ class Hosts:
     def described(self) -> Json:
         """All hosts, for people and tests."""
         with self._store.read() as state:
+            joined = {instance.ec2_instance_id for instance in state.instances.values()}
             return {
                 "hosts": [
                     {
                         "host": record.host,
                         "name": record.node.computer_name if record.node else record.host,
                         "kind": "fargate" if record.fargate else "external",
-                        "connected": self._store.connected(record),
+                        "connected": (record.fargate or record.host in joined)
+                        and self._store.connected(record),
                         "cut": record.cut,
                         "last_ping": record.last_ping,
                     }
