@@ -6,7 +6,14 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from scripted_aws import ScriptedAws
 
 DAGS = Path(__file__).parents[2] / "dags"
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -15,12 +22,27 @@ os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-tests-"))
 os.environ.update(
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
     AIRFLOW__CORE__UNIT_TEST_MODE="False",
-    AIRFLOW__LOGGING__LOGGING_LEVEL="WARNING",
+    AIRFLOW__LOGGING__LOGGING_LEVEL="INFO",
     AWS_EC2_METADATA_DISABLED="true",
 )
-sys.path.insert(0, str(DAGS / "plugin"))
+sys.path[:0] = [str(DAGS / "plugin"), str(Path(__file__).parent)]
 
 try:
     import airflow  # noqa: F401
 except ImportError:
     collect_ignore_glob = ["test_*.py"]
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedAws]:
+    """Scripted AWS, and an Airflow connection that leads there."""
+    from hybrid_airflow import logs
+    from scripted_aws import REGION, scripted_aws
+
+    monkeypatch.setattr(logs, "FLUSH", 0.6)
+    with scripted_aws() as stand_in:
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", '{"conn_type": "aws"}')
+        monkeypatch.setenv("AWS_ENDPOINT_URL", stand_in.url)
+        for name, value in {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}.items():
+            monkeypatch.setenv(name, value)
+        yield stand_in

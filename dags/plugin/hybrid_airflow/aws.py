@@ -40,6 +40,11 @@ class Clients:
     def ssm(self) -> Any:
         return self._client("ssm")
 
+    def connect(self, *services: str) -> None:
+        """Make these clients now, so that no later call asks Airflow for the connection."""
+        for service in services:
+            getattr(self, service)
+
     def _client(self, service: str) -> Any:
         hook: AwsGenericHook[Any] = AwsGenericHook(
             aws_conn_id=self.aws_conn_id, region_name=self.region, client_type=service, config=Config(**_CONFIG)

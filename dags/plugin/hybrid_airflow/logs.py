@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,9 +16,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 TAIL = 20
 #: Events asked of GetLogEvents at once; 10,000 is its limit.
 _PAGE = 1000
-#: Seconds that awslogs may hold lines back after a container's end, as its driver flushes every 5 s.
-_FLUSH = 8.0
-_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+#: Seconds after a container's end in which its last lines may still arrive: awslogs flushes every 5 s.
+FLUSH = 6.0
+#: The level at which a container says why it failed.
+ERROR = 40
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": ERROR, "critical": 50}
 
 
 @dataclass(frozen=True)
@@ -83,13 +86,16 @@ class LogReader:
         self.tail.extend(lines)
         return lines
 
-    def drain(self, *, wait: float = _FLUSH) -> list[Line]:
-        """The last lines of a container that has ended, waited for up to `wait` seconds."""
+    def drain(self, ended_at: datetime) -> list[Line]:
+        """The last lines of a container that ended then; waits for as long as its log driver may hold them.
+
+        An error among them is its last word.
+        """
         lines = self.read()
-        deadline = time.monotonic() + wait
-        while not lines and self._worth_waiting() and time.monotonic() < deadline:
-            time.sleep(1)
-            lines = self.read()
+        until = ended_at + timedelta(seconds=FLUSH)
+        while datetime.now(UTC) < until and self.trouble != "AccessDeniedException" and not self._has_error():
+            time.sleep(0.5)
+            lines += self.read()
         return lines
 
     def last_lines(self) -> list[Line]:
@@ -102,8 +108,8 @@ class LogReader:
             return list(self.tail)
         return [read_line(event["message"]) for event in answer["events"]] or list(self.tail)
 
-    def _worth_waiting(self) -> bool:
-        return not self.tail or self.trouble == "ThrottlingException"
+    def _has_error(self) -> bool:
+        return any(line.level >= ERROR for line in self.tail)
 
     def _page(self) -> tuple[list[dict[str, Any]], str | None] | None:
         where = {"nextToken": self.token} if self.token else {}

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Sequence
-from datetime import timedelta
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NoReturn
 
 from airflow.sdk import BaseOperator
+from botocore.exceptions import BotoCoreError, ClientError
 
+from hybrid_airflow import launch, site, watch
 from hybrid_airflow.aws import Clients
 from hybrid_airflow.compat import AirflowException, AirflowFailException
+from hybrid_airflow.describe import describe, started_by
 from hybrid_airflow.hosts import host_of
-from hybrid_airflow.identity import RunIdentity, identify
+from hybrid_airflow.identity import identify
 from hybrid_airflow.interval import Interval, IntervalError, choose
+from hybrid_airflow.launch import LaunchError, Order
 from hybrid_airflow.logs import LogReader
 from hybrid_airflow.manifest import Estate, Pipeline
+from hybrid_airflow.plan import Plan
 from hybrid_airflow.receipt import Receipt, ReceiptError, read_receipt
-from hybrid_airflow.snapshot import TaskSnapshot, read_task
-from hybrid_airflow.verdict import failure
+from hybrid_airflow.retrying import passes, plain
+from hybrid_airflow.snapshot import TaskSnapshot, load
+from hybrid_airflow.triggers import ContainerTrigger, SiteTrigger
+from hybrid_airflow.verdict import Failure, failure
+from hybrid_airflow.watch import Deadlines, Ended, Stop, Watch
 
 
 class RunPipelineOperator(BaseOperator):
-    """Run a pipeline of the estate; its XCom is the receipt of what landed.
+    """Run a pipeline of the estate; its XCom is the receipt of what landed (`hybrid_airflow.receipt`).
+
+    A try has one container, however often a worker or a triggerer is killed. It succeeds when every
+    container of the ECS task exited 0 and the lake holds the receipt of this very try; everything else
+    fails, with a line that says what happened, where, and what to do. A user's mistake (exit code 2)
+    is not tried again.
 
     Args:
         estate: The estate, as `hybrid_airflow.manifest.read_estate` reads it.
@@ -30,8 +44,10 @@ class RunPipelineOperator(BaseOperator):
         interval_from: Begin of the interval, ISO 8601 with a zone (templated). Both or neither; without
             them it is the DAG's parameters `from` and `to`, then what landed upstream, then the data interval.
         interval_to: End of the interval, not included.
-        aws_conn_id: Airflow connection for AWS.
-        poll_seconds: Seconds between two looks at the container.
+        deferrable: Wait in the triggerer, which takes no worker; False waits in the worker.
+        aws_conn_id: Airflow connection for AWS; None for boto3's own credentials.
+        poll_seconds: Between two looks at the container.
+        grace_seconds: From StopTask until a container counts as cut off.
     """
 
     template_fields: Sequence[str] = ("interval_from", "interval_to")
@@ -44,51 +60,78 @@ class RunPipelineOperator(BaseOperator):
         pipeline: Pipeline,
         interval_from: str | None = None,
         interval_to: str | None = None,
+        deferrable: bool = True,
         aws_conn_id: str | None = "aws_default",
-        poll_seconds: float = 10,
+        poll_seconds: float = 10.0,
+        grace_seconds: float = watch.GRACE,
         **kwargs: Any,
     ) -> None:
-        site = estate.sites[pipeline.site]
-        kwargs.setdefault("pool", site.pool)
+        at = estate.sites[pipeline.site]
+        kwargs.setdefault("pool", at.pool)
         kwargs.setdefault("owner", pipeline.owner)
         kwargs.setdefault("retries", pipeline.retries)
         kwargs.setdefault("retry_delay", timedelta(seconds=pipeline.retry_delay_seconds))
         super().__init__(**kwargs)
         self.estate = estate
         self.pipeline = pipeline
-        self.site = site
+        self.at = at
         self.interval_from = interval_from
         self.interval_to = interval_to
+        self.deferrable = deferrable
         self.aws_conn_id = aws_conn_id
         self.poll_seconds = poll_seconds
-        self._task: TaskSnapshot | None = None
+        self.grace_seconds = grace_seconds
+        self._clients = Clients(aws_conn_id=aws_conn_id, region=estate.region)
+        self._plan: Plan | None = None
 
     def execute(self, context: Any) -> dict[str, Any]:
-        clients = Clients(aws_conn_id=self.aws_conn_id, region=self.estate.region)
-        interval = self._interval(context)
-        ti = context["ti"]
-        identity = identify(
-            dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id, map_index=ti.map_index if ti.map_index is not None else -1,
-            try_number=ti.try_number, instance_id=str(ti.id),
-        )
-        task = self._task = self._start(clients, interval, identity)
-        reader = LogReader(
-            clients.logs, group=self.site.log_group, stream=f"{self.pipeline.log_stream_prefix}/{task.task_id}"
-        )
-        while not task.stopped:
-            time.sleep(self.poll_seconds)
-            for line in reader.read():
-                self.log.log(line.level, "%s", line.text)
-            answer = clients.ecs.describe_tasks(cluster=self.site.cluster, tasks=[task.arn])
-            task = self._task = read_task(answer["tasks"][0])
-        for line in reader.drain():
-            self.log.log(line.level, "%s", line.text)
-        return self._conclude(clients, task, reader, interval, identity)
+        """Find or start the container, wait for it, and read its receipt.
+
+        Raises:
+            AirflowException: The run failed; the message is one plain line, then the container's last lines.
+            AirflowFailException: It failed so that a retry would fail as well.
+        """
+        return self._go(context, self._make_plan(context))
+
+    def resume_at_site(self, context: Any, event: Mapping[str, Any], plan: Mapping[str, Any]) -> dict[str, Any]:
+        """Go on after the wait for the site."""
+        if not event["open"]:
+            self._fail(event["sentence"])
+        return self._go(context, Plan.load(plan))
+
+    def resume_at_end(self, context: Any, event: Mapping[str, Any], plan: Mapping[str, Any]) -> dict[str, Any]:
+        """Go on after the container has ended, or the wait for it."""
+        ended = Ended(task=load(event["task"]) if event["task"] else None, because=event["because"])
+        return self._conclude(context, Plan.load(plan), ended, self._reader(ended.task, token=event["log_token"]))
 
     def on_kill(self) -> None:
-        if self._task is not None and not self._task.stopped:
-            clients = Clients(aws_conn_id=self.aws_conn_id, region=self.estate.region)
-            clients.ecs.stop_task(cluster=self.site.cluster, task=self._task.arn, reason="Airflow: the run was ended")
+        """Stop the container of this try, also when the kill came while it was being started."""
+        if self._plan is None:
+            return
+        ecs, identity = self._clients.ecs, self._plan.identity
+        try:
+            for task in started_by(ecs, cluster=self.at.cluster, name=identity.started_by):
+                if task.attempt == identity.attempt and not task.stopped:
+                    launch.stop(ecs, cluster=self.at.cluster, arn=task.arn, reason="the run was ended in Airflow")
+        except (ClientError, BotoCoreError) as error:
+            self.log.warning("ECS did not stop the container: %s", plain(error))
+
+    def _make_plan(self, context: Any) -> Plan:
+        ti, now = context["ti"], watch.now()
+        return Plan(
+            identity=identify(
+                dag_id=ti.dag_id,
+                run_id=ti.run_id,
+                task_id=ti.task_id,
+                map_index=-1 if ti.map_index is None else ti.map_index,
+                try_number=ti.try_number,
+                instance_id=str(ti.id),
+            ),
+            interval=self._interval(context),
+            since=now,
+            room_until=now + timedelta(seconds=self.pipeline.start_deadline_seconds),
+            end_by=now + self.execution_timeout if self.execution_timeout else None,
+        )
 
     def _interval(self, context: Any) -> Interval | None:
         if not self.pipeline.uses_interval:
@@ -104,54 +147,202 @@ class RunPipelineOperator(BaseOperator):
         except IntervalError as error:
             raise AirflowFailException(str(error)) from None
 
-    def _start(self, clients: Clients, interval: Interval | None, identity: RunIdentity) -> TaskSnapshot:
-        command = ["run", self.pipeline.specification, *(interval.arguments if interval else ())]
-        network: dict[str, Any] = {}
-        if self.site.launch_type == "FARGATE":
-            network["networkConfiguration"] = {
-                "awsvpcConfiguration": {
-                    "subnets": list(self.site.subnets),
-                    "securityGroups": list(self.site.security_groups),
-                    "assignPublicIp": "DISABLED",
-                }
-            }
-        answer = clients.ecs.run_task(
-            cluster=self.site.cluster,
-            taskDefinition=self.pipeline.family,
-            launchType=self.site.launch_type,
-            startedBy=identity.started_by,
-            clientToken=identity.client_token,
-            overrides={
-                "containerOverrides": [
-                    {"name": self.pipeline.container, "command": [*command, "--attempt", identity.attempt]}
-                ]
-            },
-            **network,
-        )
-        if answer["failures"]:
-            raise AirflowException(f"ECS did not start the container: {answer['failures'][0].get('reason')}")
-        task = read_task(answer["tasks"][0])
-        self.log.info("Task %s runs '%s' at site %s.", task.task_id, " ".join(command), self.pipeline.site)
-        return task
+    def _go(self, context: Any, plan: Plan) -> dict[str, Any]:
+        self._plan = plan
+        self._clients.connect("ecs", "logs")
+        order = self._order(plan)
+        try:
+            task = launch.find(self._clients.ecs, order)
+            if task is not None:
+                self.log.info("Task %s of this try is %s: taken up again.", task.task_id, task.last_status)
+            else:
+                task = self._start(plan, order)
+        except LaunchError as error:
+            self._fail(f"Pipeline '{self.pipeline.pipeline}' did not start: {error}.", final=error.final)
+        reader = self._reader(task)
+        if task.stopped:
+            return self._conclude(context, plan, Ended(task=task), reader)
+        if self.deferrable:
+            self.defer(
+                trigger=self._trigger(plan, task), method_name="resume_at_end", kwargs={"plan": plan.dump()}
+            )
+        return self._conclude(context, plan, self._wait(plan, task, reader), reader)
 
-    def _conclude(
-        self, clients: Clients, task: TaskSnapshot, reader: LogReader, interval: Interval | None, identity: RunIdentity
-    ) -> dict[str, Any]:
-        missing = None
-        if task.succeeded:
+    def _start(self, plan: Plan, order: Order) -> TaskSnapshot:
+        """Start the container when the site can take it; defers, or waits, until it can."""
+        rest = 0.0
+        while True:
+            self._await_site(plan, rest=rest)
             try:
-                receipt = read_receipt(
-                    clients.s3, bucket=self.estate.lake_bucket, prefix=self.pipeline.prefix,
-                    interval=interval, attempt=identity.attempt,
+                task = launch.start(self._clients.ecs, order)
+            except LaunchError as error:
+                if not error.waits or watch.now() >= plan.room_until:
+                    raise
+                self.log.warning("Site '%s' cannot take the container yet: %s.", self.pipeline.site, error)
+                rest = random.uniform(0.5, 1.5) * min(30.0, 3 * self.poll_seconds)  # noqa: S311  spreads the calls
+                continue
+            host = host_of(task, ecs=self._clients.ecs, ssm=self._clients.ssm)
+            self.log.info(
+                "Task %s runs '%s' at site '%s'%s.",
+                task.task_id, " ".join(order.command), self.pipeline.site, f", on host {host}" if host else "",
+            )  # fmt: skip
+            return task
+
+    def _await_site(self, plan: Plan, *, rest: float) -> None:
+        """Return when the site has a connected host; after a refusal, not before `rest` seconds."""
+        while True:
+            state = self._look_at_site()
+            is_open = state is None or state.open
+            if is_open and not rest:
+                return
+            if state and not is_open and watch.now() >= plan.room_until:
+                self._fail(state.sentence())
+            if state and not is_open:
+                self.log.warning("%s Waiting until %s.", state.sentence(), plan.room_until.strftime("%H:%M %Z"))
+            if self.deferrable:
+                self.defer(
+                    trigger=SiteTrigger(
+                        name=self.pipeline.site,
+                        cluster=self.at.cluster,
+                        region=self.estate.region,
+                        aws_conn_id=self.aws_conn_id,
+                        until=plan.room_until.isoformat(),
+                        rest_seconds=rest,
+                        poll_seconds=min(30.0, 3 * self.poll_seconds),
+                    ),
+                    method_name="resume_at_site",
+                    kwargs={"plan": plan.dump()},
+                )
+            time.sleep(rest or min(30.0, 3 * self.poll_seconds))
+            rest = 0.0
+
+    def _look_at_site(self) -> site.SiteState | None:
+        """The site; None when it has no hosts of its own, or cannot be looked at: RunTask has the word."""
+        if self.at.launch_type != "EXTERNAL":
+            return None
+        try:
+            return site.look(
+                self.pipeline.site, cluster=self.at.cluster, ecs=self._clients.ecs, ssm=self._clients.ssm
+            )
+        except site.SiteUnknownError as error:
+            self.log.warning("Site '%s' could not be looked at: %s", self.pipeline.site, error)
+            return None
+
+    def _wait(self, plan: Plan, task: TaskSnapshot, reader: LogReader) -> Ended:
+        """Wait in the worker, as the trigger does in the triggerer."""
+        watched = Watch(self._deadlines(plan), since=plan.since)
+        while True:
+            try:
+                found = describe(self._clients.ecs, cluster=self.at.cluster, arns=[task.arn]).get(task.arn)
+                decision = watched.observe(found, watch.now())
+            except (ClientError, BotoCoreError) as error:
+                self.log.warning("ECS did not answer a look at the container: %s", plain(error))
+                decision = watched.refused(plain(error), watch.now(), passes=passes(error))
+            if isinstance(decision, Ended):
+                return decision
+            if isinstance(decision, Stop):
+                self.log.warning("Stopping task %s: %s.", task.task_id, decision.reason)
+                self._stop(task, decision.reason)
+            self._carry(reader.read())
+            time.sleep(self.poll_seconds)
+
+    def _stop(self, task: TaskSnapshot, reason: str) -> None:
+        try:
+            launch.stop(self._clients.ecs, cluster=self.at.cluster, arn=task.arn, reason=reason)
+        except (ClientError, BotoCoreError) as error:
+            self.log.warning("ECS did not stop the container: %s", plain(error))
+
+    def _conclude(self, context: Any, plan: Plan, ended: Ended, reader: LogReader | None) -> dict[str, Any]:
+        self._plan = None
+        task, missing = ended.task, None
+        if reader is not None and task is not None and task.started_at is not None:
+            self._carry(reader.drain(task.stopped_at or plan.since))
+        if task is not None and task.succeeded and ended.because is None:
+            try:
+                return self._landed(
+                    context,
+                    read_receipt(
+                        self._clients.s3,
+                        bucket=self.estate.lake_bucket,
+                        prefix=self.pipeline.prefix,
+                        interval=plan.interval,
+                        attempt=plan.identity.attempt,
+                    ),
                 )
             except ReceiptError as error:
                 missing = str(error)
-            else:
-                return self._landed(receipt)
-        host = host_of(task, ecs=clients.ecs, ssm=clients.ssm)
-        found = failure(task, pipeline=self.pipeline.pipeline, host=host, lines=reader.last_lines(), receipt=missing)
-        raise (AirflowFailException if found.final else AirflowException)(found.sentence)
+        found = failure(
+            task,
+            pipeline=self.pipeline.pipeline,
+            host=host_of(task, ecs=self._clients.ecs, ssm=self._clients.ssm) if task else None,
+            lines=reader.last_lines() if reader else (),
+            because=ended.because,
+            receipt=missing,
+        )
+        self._fail(found.sentence, final=found.final, failure=found)
 
-    def _landed(self, receipt: Receipt) -> dict[str, Any]:
-        self.log.info("%d rows in %d files landed in s3://%s/%s.", receipt.rows, receipt.files, receipt.bucket, receipt.prefix)
-        return receipt.to_xcom()
+    def _landed(self, context: Any, receipt: Receipt) -> dict[str, Any]:
+        self.log.info(
+            "%d rows, %d bytes in %d files landed in s3://%s/%s/.",
+            receipt.rows, receipt.bytes, receipt.files, receipt.bucket, receipt.prefix,
+        )  # fmt: skip
+        value = receipt.to_xcom()
+        for outlet in self.outlets:
+            context["outlet_events"][outlet].extra = value
+        return value
+
+    def _fail(self, sentence: str, *, final: bool = False, failure: Failure | None = None) -> NoReturn:
+        lines = failure.lines if failure else ()
+        said = "\n".join([sentence, *(["The container's last lines:"] if lines else []), *lines])
+        raise (AirflowFailException if final else AirflowException)(said)
+
+    def _carry(self, lines: Sequence[Any]) -> None:
+        for line in lines:
+            self.log.log(line.level, "%s", line.text)
+
+    def _reader(self, task: TaskSnapshot | None, *, token: str | None = None) -> LogReader | None:
+        if task is None:
+            return None
+        stream = f"{self.pipeline.log_stream_prefix}/{task.task_id}"
+        return LogReader(self._clients.logs, group=self.at.log_group, stream=stream, token=token)
+
+    def _order(self, plan: Plan) -> Order:
+        return Order(
+            cluster=self.at.cluster,
+            family=self.pipeline.family,
+            container=self.pipeline.container,
+            launch_type=self.at.launch_type,
+            command=("run", self.pipeline.specification, *(plan.interval.arguments if plan.interval else ())),
+            identity=plan.identity,
+            subnets=self.at.subnets,
+            security_groups=self.at.security_groups,
+        )
+
+    def _deadlines(self, plan: Plan) -> Deadlines:
+        return Deadlines(
+            start_seconds=self.pipeline.start_deadline_seconds,
+            run_seconds=self.pipeline.run_deadline_seconds,
+            end_by=plan.end_by,
+            grace_seconds=self.grace_seconds,
+        )
+
+    def _trigger(self, plan: Plan, task: TaskSnapshot) -> ContainerTrigger:
+        limits = self._deadlines(plan)
+        return ContainerTrigger(
+            arn=task.arn,
+            cluster=self.at.cluster,
+            region=self.estate.region,
+            aws_conn_id=self.aws_conn_id,
+            log_group=self.at.log_group,
+            log_stream=f"{self.pipeline.log_stream_prefix}/{task.task_id}",
+            since=plan.since.isoformat(),
+            start_seconds=limits.start_seconds,
+            run_seconds=limits.run_seconds,
+            end_by=_iso(limits.end_by),
+            grace_seconds=limits.grace_seconds,
+            poll_seconds=self.poll_seconds,
+        )
+
+
+def _iso(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hybrid_airflow.manifest import Estate, Pipeline
+from hybrid_airflow.watch import span
 
 
 def pipeline_page(estate: Estate, pipeline: Pipeline) -> str:
@@ -33,8 +34,8 @@ def _about(estate: Estate, pipeline: Pipeline) -> list[str]:
         f"| Lands in | `s3://{estate.lake_bucket}/{pipeline.prefix}/` |",
         f"| A run reads | {_reads(pipeline)} |",
         f"| Container log | `{site.log_group}`, stream `{pipeline.log_stream_prefix}/TASK_ID` |",
-        f"| Ends at the latest | {_span(pipeline.start_deadline_seconds)} to start, "
-        f"{_span(pipeline.run_deadline_seconds)} to run |",
+        f"| Ends at the latest | {span(pipeline.start_deadline_seconds)} to start, "
+        f"{span(pipeline.run_deadline_seconds)} to run |",
         f"| Specification | `{pipeline.specification[:12]}` |",
         "",
         "```sql",
@@ -59,7 +60,3 @@ def _by_hand(pipelines: list[Pipeline]) -> list[str]:
     ]
 
 
-def _span(seconds: int) -> str:
-    if seconds % 3600 == 0:
-        return f"{seconds // 3600} h"
-    return f"{seconds // 60} min" if seconds % 60 == 0 else f"{seconds} s"

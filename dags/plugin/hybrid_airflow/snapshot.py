@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,7 @@ class TaskSnapshot:
     created_at: datetime | None
     started_at: datetime | None
     stopping_at: datetime | None
+    stopped_at: datetime | None
     container_instance: str | None
     containers: tuple[ContainerSnapshot, ...]
     command: tuple[str, ...]
@@ -80,6 +81,7 @@ def read_task(task: Mapping[str, Any]) -> TaskSnapshot:
         created_at=task.get("createdAt"),
         started_at=task.get("startedAt"),
         stopping_at=task.get("stoppingAt"),
+        stopped_at=task.get("stoppedAt"),
         container_instance=task.get("containerInstanceArn"),
         containers=tuple(
             ContainerSnapshot(
@@ -91,4 +93,27 @@ def read_task(task: Mapping[str, Any]) -> TaskSnapshot:
             for container in task.get("containers", [])
         ),
         command=tuple(word for override in overrides for word in override.get("command", ())),
+    )
+
+
+def dump(task: TaskSnapshot) -> dict[str, Any]:
+    """The snapshot as JSON, to cross from the triggerer to a worker."""
+    return {
+        key: value.isoformat() if isinstance(value, datetime) else value for key, value in asdict(task).items()
+    }
+
+
+def load(value: Mapping[str, Any]) -> TaskSnapshot:
+    """The snapshot that `dump` wrote."""
+    times = {
+        key: datetime.fromisoformat(value[key]) if value[key] else None
+        for key in ("created_at", "started_at", "stopping_at", "stopped_at")
+    }
+    return TaskSnapshot(
+        **{
+            **value,
+            **times,
+            "containers": tuple(ContainerSnapshot(**container) for container in value["containers"]),
+            "command": tuple(value["command"]),
+        }
     )

@@ -1,0 +1,231 @@
+"""The triggers: what a deferred run waits for, in the triggerer.
+
+Airflow makes a trigger anew from its arguments whenever a triggerer dies or hands it over, so a trigger
+keeps nothing that it could not find again. A container is stopped only when a person ended the run:
+marked it, cleared it, or deleted it; never when a triggerer goes down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
+from botocore.exceptions import BotoCoreError, ClientError
+
+from hybrid_airflow import launch, site, watch
+from hybrid_airflow.logs import LogReader
+from hybrid_airflow.poller import Poller, in_thread, poller
+from hybrid_airflow.retrying import passes, plain
+from hybrid_airflow.snapshot import dump
+from hybrid_airflow.watch import Deadlines, Ended, Stop, Wait, Watch
+
+_PACKAGE = "hybrid_airflow.triggers"
+#: Whether the triggerer itself tells a trigger that a person ended the run (since Airflow 3.3).
+_TELLS = hasattr(BaseTrigger, "on_kill")
+
+
+class ContainerTrigger(BaseTrigger):
+    """Waits for a container to end, carries its log, and keeps its deadlines.
+
+    Its event is `{"task": SNAPSHOT or None, "because": str or None, "log_token": str or None}`.
+
+    Args:
+        arn: The ECS task.
+        since: When the wait began, ISO 8601.
+        end_by: When the container must have ended in any case, ISO 8601.
+        log_token: Where the log was read to.
+    """
+
+    def __init__(
+        self,
+        *,
+        arn: str,
+        cluster: str,
+        region: str,
+        aws_conn_id: str | None,
+        log_group: str,
+        log_stream: str,
+        since: str,
+        start_seconds: float,
+        run_seconds: float,
+        end_by: str | None = None,
+        grace_seconds: float = watch.GRACE,
+        poll_seconds: float = 10.0,
+        log_token: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.arn = arn
+        self.cluster = cluster
+        self.region = region
+        self.aws_conn_id = aws_conn_id
+        self.log_group = log_group
+        self.log_stream = log_stream
+        self.since = since
+        self.start_seconds = start_seconds
+        self.run_seconds = run_seconds
+        self.end_by = end_by
+        self.grace_seconds = grace_seconds
+        self.poll_seconds = poll_seconds
+        self.log_token = log_token
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        names = (
+            "arn", "cluster", "region", "aws_conn_id", "log_group", "log_stream", "since", "start_seconds",
+            "run_seconds", "end_by", "grace_seconds", "poll_seconds", "log_token",
+        )  # fmt: skip
+        return f"{_PACKAGE}.ContainerTrigger", {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        try:
+            looks = poller(aws_conn_id=self.aws_conn_id, region=self.region, cluster=self.cluster)
+            await _connect(looks, "ecs", "logs")
+            reader = LogReader(
+                looks.clients.logs, group=self.log_group, stream=self.log_stream, token=self.log_token
+            )
+            ended = await self._until_ended(looks, reader)
+            yield TriggerEvent(
+                {
+                    "task": dump(ended.task) if ended.task else None,
+                    "because": ended.because,
+                    "log_token": reader.token,
+                }
+            )
+        except asyncio.CancelledError:
+            if not _TELLS and await self._ended_by_a_person():
+                await self._stop("the run was ended in Airflow")
+            raise
+
+    async def on_kill(self) -> None:
+        """Stop the container: a person marked the run, cleared it, or deleted it."""
+        if await self._ended_by_a_person():
+            await self._stop("the run was ended in Airflow")
+
+    async def _until_ended(self, looks: Poller, reader: LogReader) -> Ended:
+        watched = Watch(
+            Deadlines(
+                start_seconds=self.start_seconds,
+                run_seconds=self.run_seconds,
+                end_by=datetime.fromisoformat(self.end_by) if self.end_by else None,
+                grace_seconds=self.grace_seconds,
+            ),
+            since=datetime.fromisoformat(self.since),
+        )
+        while True:
+            decision = await self._look(looks, watched)
+            if isinstance(decision, Stop):
+                self.log.warning("Stopping task %s: %s.", self.arn.rsplit("/", 1)[-1], decision.reason)
+                await self._stop(decision.reason)
+            elif isinstance(decision, Ended):
+                return decision
+            await asyncio.sleep(random.uniform(0, 0.5) * self.poll_seconds)  # noqa: S311  spreads the calls
+            for line in await in_thread(reader.read):
+                self.log.log(line.level, "%s", line.text)
+            await asyncio.sleep(self._until_next_look())
+
+    async def _look(self, looks: Poller, watched: Watch) -> Wait | Stop | Ended:
+        try:
+            task = await looks.look(self.arn)
+        except (ClientError, BotoCoreError) as error:
+            self.log.warning("ECS did not answer a look at the container: %s", plain(error))
+            return watched.refused(plain(error), watch.now(), passes=passes(error))
+        return watched.observe(task, watch.now())
+
+    def _until_next_look(self) -> float:
+        """Seconds until the next full beat: all triggers look on the same beat, so that looks gather."""
+        return self.poll_seconds - asyncio.get_running_loop().time() % self.poll_seconds
+
+    async def _stop(self, reason: str) -> None:
+        looks = poller(aws_conn_id=self.aws_conn_id, region=self.region, cluster=self.cluster)
+        try:
+            await in_thread(
+                lambda: launch.stop(looks.clients.ecs, cluster=self.cluster, arn=self.arn, reason=reason)
+            )
+        except (ClientError, BotoCoreError) as error:
+            self.log.warning("ECS did not stop the container: %s", plain(error))
+
+    async def _ended_by_a_person(self) -> bool:
+        """Whether the task instance waits no longer. A trigger handed to another triggerer is cancelled
+        here as well, and its task instance is still deferred."""
+        instance = self.task_instance
+        if instance is None:
+            return True
+        try:
+            from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415
+
+            states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
+                dag_id=instance.dag_id,
+                task_ids=[instance.task_id],
+                run_ids=[instance.run_id],
+                map_index=instance.map_index,
+            )
+        except Exception as error:  # noqa: BLE001  whatever is in the way, the container must not be lost
+            self.log.warning("The state of the run could not be read (%s): its container is stopped.", error)
+            return True
+        of_run = states.get(instance.run_id, {})
+        return all(state != "deferred" for state in of_run.values())
+
+
+class SiteTrigger(BaseTrigger):
+    """Waits until a site has a connected host, or for a while when it had no room.
+
+    Its event is `{"open": bool, "sentence": str}`.
+
+    Args:
+        until: When to give up, ISO 8601.
+        rest_seconds: Wait at least so long before the first look.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        cluster: str,
+        region: str,
+        aws_conn_id: str | None,
+        until: str,
+        rest_seconds: float = 0.0,
+        poll_seconds: float = 30.0,
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.cluster = cluster
+        self.region = region
+        self.aws_conn_id = aws_conn_id
+        self.until = until
+        self.rest_seconds = rest_seconds
+        self.poll_seconds = poll_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        names = ("name", "cluster", "region", "aws_conn_id", "until", "rest_seconds", "poll_seconds")
+        return f"{_PACKAGE}.SiteTrigger", {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        looks = poller(aws_conn_id=self.aws_conn_id, region=self.region, cluster=self.cluster)
+        await _connect(looks, "ecs", "ssm")
+        await asyncio.sleep(self.rest_seconds)
+        while True:
+            state = await in_thread(self._look, looks)
+            if state is None or state.open:
+                yield TriggerEvent({"open": True, "sentence": ""})
+                return
+            if watch.now() >= datetime.fromisoformat(self.until):
+                yield TriggerEvent({"open": False, "sentence": state.sentence()})
+                return
+            await asyncio.sleep(self.poll_seconds)
+
+    def _look(self, looks: Poller) -> site.SiteState | None:
+        """The site, None when it cannot be looked at: then RunTask has the word."""
+        try:
+            return site.look(self.name, cluster=self.cluster, ecs=looks.clients.ecs, ssm=looks.clients.ssm)
+        except site.SiteUnknownError:
+            return None
+
+
+async def _connect(looks: Poller, *services: str) -> None:
+    """Make the clients, which asks Airflow for its connection, where Airflow expects to be asked."""
+    await sync_to_async(looks.clients.connect)(*services)

@@ -1,0 +1,135 @@
+"""What to do about a container at each look at it. Nothing here asks AWS or sleeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from hybrid_airflow.snapshot import TaskSnapshot
+
+#: Seconds that a stopped container has to end, before its host is taken for cut off.
+GRACE = 150.0
+#: Looks in a row that may be refused by AWS for a reason that does not pass.
+_REFUSALS = 3
+#: Looks in a row that may not find the task: a fresh task may not be seen at once.
+_MISSES = 5
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """How long a container may take.
+
+    Attributes:
+        start_seconds: From its creation until it runs.
+        run_seconds: From then until it has ended.
+        end_by: When it must have ended in any case (Airflow's `execution_timeout`).
+        grace_seconds: From StopTask until its host is taken for cut off.
+    """
+
+    start_seconds: float
+    run_seconds: float
+    end_by: datetime | None = None
+    grace_seconds: float = GRACE
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Look again later."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Stop the container, and look again."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """There is nothing more to wait for.
+
+    Attributes:
+        task: The last look at it, None when there never was one.
+        because: Why Airflow waits no longer, of a container that has not ended.
+    """
+
+    task: TaskSnapshot | None
+    because: str | None = None
+
+
+class Watch:
+    """Decides about one container, look by look. Made anew at any time, it decides the same again."""
+
+    def __init__(self, deadlines: Deadlines, *, since: datetime) -> None:
+        self._deadlines = deadlines
+        self._since = since
+        self._last: TaskSnapshot | None = None
+        self._stopping: tuple[str, datetime] | None = None
+        self._misses = 0
+        self._refusals = 0
+
+    def observe(self, task: TaskSnapshot | None, now: datetime) -> Wait | Stop | Ended:
+        """What to do after a look; `task` is None when ECS does not know it."""
+        self._refusals = 0
+        if task is None:
+            self._misses += 1
+            gone = f"ECS has no task of this name any more; last seen: {self._seen()}"
+            return Ended(task=self._last, because=gone) if self._misses >= _MISSES else self._late(now)
+        self._misses = 0
+        self._last = task
+        if task.stopped:
+            return Ended(task=task)
+        return self._late(now)
+
+    def refused(self, said: str, now: datetime, *, passes: bool) -> Wait | Stop | Ended:
+        """What to do after AWS did not answer a look."""
+        self._refusals = 0 if passes else self._refusals + 1
+        if self._refusals >= _REFUSALS:
+            return Ended(task=self._last, because=f"AWS does not let Airflow see the container ({said})")
+        return self._late(now)
+
+    def _late(self, now: datetime) -> Wait | Stop | Ended:
+        reason = self._stopping[0] if self._stopping else self._overdue(now)
+        if reason is None:
+            return Wait()
+        if self._stopping is None:
+            self._stopping = (reason, now)
+        if now - self._stopping[1] >= timedelta(seconds=self._deadlines.grace_seconds):
+            return Ended(
+                task=self._last,
+                because=f"{reason}; it was told to stop, and did not confirm it in {self._deadlines.grace_seconds:g} s, "
+                "as when its host is cut off: look at the host",
+            )
+        return Stop(reason=reason)
+
+    def _overdue(self, now: datetime) -> str | None:
+        task, limits = self._last, self._deadlines
+        if limits.end_by is not None and now >= limits.end_by:
+            return "the task's execution_timeout is over"
+        begun = task.started_at if task else None
+        if begun is None and task is not None and task.started:
+            begun = task.created_at
+        if begun is not None:
+            over = now - begun >= timedelta(seconds=limits.run_seconds)
+            return f"the container ran longer than its run deadline of {span(limits.run_seconds)}" if over else None
+        created = (task.created_at if task else None) or self._since
+        if now - created >= timedelta(seconds=limits.start_seconds):
+            status = task.last_status if task else "not visible"
+            return f"the container did not start within its start deadline of {span(limits.start_seconds)} ({status})"
+        return None
+
+    def _seen(self) -> str:
+        return self._last.last_status if self._last else "never"
+
+
+def span(seconds: float) -> str:
+    """A length of time for people: `4 h`, `15 min`, `90 s`."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:g} s"
+
+
+def now() -> datetime:
+    """The present, in UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,151 @@
+"""A run of a pipeline: what is asked of AWS, what is believed, and what a failure says. In both modes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow_runs import MODES, context, operator, run
+from scripted_aws import Fault, Script, ScriptedAws
+
+pytestmark = pytest.mark.parametrize("mode", MODES)
+
+
+def test_a_run_that_landed_answers_with_its_receipt(aws: ScriptedAws, mode: str) -> None:
+    receipt = run(operator(mode=mode), context())
+    assert (receipt["rows"], receipt["bytes"], receipt["files"], receipt["host"]) == (3, 42, 1, "erp-1")
+    assert receipt["manifest"] == "regional/customers-regional/interval=full/_manifest.json"
+    [request] = aws.params("RunTask")
+    assert request["launchType"] == "EXTERNAL"
+    assert "networkConfiguration" not in request
+    assert request["overrides"]["containerOverrides"][0]["command"] == ["run", "1" * 64, "--attempt", receipt["attempt"]]
+    assert len(request["startedBy"]) <= 36
+
+
+def test_a_run_at_a_cloud_site_goes_to_its_subnets(aws: ScriptedAws, mode: str) -> None:
+    run(operator("customers-headquarters", mode=mode), context())
+    [request] = aws.params("RunTask")
+    assert request["launchType"] == "FARGATE"
+    assert request["networkConfiguration"]["awsvpcConfiguration"] == {
+        "subnets": ["subnet-1"], "securityGroups": ["sg-1"], "assignPublicIp": "DISABLED",
+    }  # fmt: skip
+    assert aws.count("ListContainerInstances") == 0
+
+
+def test_an_incremental_run_passes_its_data_interval(aws: ScriptedAws, mode: str) -> None:
+    receipt = run(operator("orders-regional", mode=mode), context())
+    assert receipt["interval"] == {"from": "2026-11-21T00:00:00+00:00", "to": "2026-11-22T00:00:00+00:00"}
+    assert "interval=20261121T000000Z-20261122T000000Z" in receipt["prefix"]
+
+
+def test_a_failure_is_one_plain_line_then_the_last_words(aws: ScriptedAws, mode: str) -> None:
+    said = "Table 'customers' is not there: check the query."
+    lines = [*(f'{{"level": "info", "message": "line {n}"}}' for n in range(30)), f'{{"level": "error", "message": "{said}"}}']
+    aws.script = Script(exit_code=1, lines=lines)
+    with pytest.raises(Exception) as failed:  # noqa: PT011
+        run(operator(mode=mode), context())
+    first, heading, *last = str(failed.value).splitlines()
+    assert first == (
+        "Pipeline 'customers-regional' did not land: Table 'customers' is not there: check the query "
+        "(task 00000000000000000000000000000000, host erp-1 (mi-0a1b), container 'etl' exit code 1, "
+        "ECS: EssentialContainerExited: Essential container in task exited)."
+    )
+    assert heading == "The container's last lines:"
+    assert (len(last), last[0], last[-1]) == (20, "line 11", said)
+    assert type(failed.value).__name__ == "AirflowException"
+
+
+def test_a_users_mistake_is_not_tried_again(aws: ScriptedAws, mode: str) -> None:
+    aws.script = Script(exit_code=2)
+    with pytest.raises(Exception) as failed:  # noqa: PT011
+        run(operator(mode=mode), context())
+    assert type(failed.value).__name__ == "AirflowFailException"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (Script(receipt=False), "left no receipt of this try: s3://acme-lake/.* is not there"),
+        (Script(receipt_attempt="another"), "left no receipt of this try: .* is of attempt another"),
+        (Script(exit_code=None, stopped_reason="Host EC2 (instance mi-0a1b) terminated."), "the host went away"),
+        (Script(exit_code=None), "the container never ran to an end: it has no exit code"),
+        (Script(exit_code=137, lines=[], container_reason="OutOfMemoryError: Container killed"), "raise the source's memory"),
+        (
+            Script(exit_code=None, stop_code="TaskFailedToStart", lines=[],
+                   stopped_reason="CannotPullContainerError: connection refused"),
+            "could not pull the image",
+        ),
+    ],
+)  # fmt: skip
+def test_what_did_not_land_is_no_success(aws: ScriptedAws, mode: str, script: Script, said: str) -> None:
+    aws.script = script
+    with pytest.raises(Exception, match=said):
+        run(operator(mode=mode), context())
+
+
+def test_a_container_that_runs_too_long_is_ended_and_says_so(aws: ScriptedAws, mode: str) -> None:
+    aws.script = Script(running=60)
+    with pytest.raises(Exception, match="ran longer than its run deadline of 1 s"):
+        run(operator(mode=mode, run_deadline_seconds=1), context())
+    assert aws.running == []
+    assert aws.params("StopTask")[0]["reason"].startswith("Airflow: the container ran longer")
+
+
+def test_a_container_that_does_not_start_is_ended_and_says_so(aws: ScriptedAws, mode: str) -> None:
+    aws.script = Script(pending=60, killed_exit_code=None)
+    with pytest.raises(Exception, match=r"did not start within its start deadline of 1 s \(PENDING\)"):
+        run(operator(mode=mode, start_deadline_seconds=1), context())
+    assert aws.running == []
+
+
+def test_a_container_on_a_host_that_is_cut_off_is_given_up_with_its_host(aws: ScriptedAws, mode: str) -> None:
+    aws.script = Script(running=60, cut_off=True)
+    with pytest.raises(Exception, match=r"did not confirm it in 0\.3 s.*host erp-1 \(mi-0a1b\)"):
+        run(operator(mode=mode, run_deadline_seconds=1), context())
+    assert aws.count("StopTask") >= 1
+
+
+def test_an_execution_timeout_ends_the_container(aws: ScriptedAws, mode: str) -> None:
+    from datetime import timedelta
+
+    aws.script = Script(running=60)
+    with pytest.raises(Exception, match="execution_timeout"):
+        run(operator(mode=mode, execution_timeout=timedelta(seconds=1)), context())
+    assert aws.running == []
+
+
+def test_a_passing_error_of_aws_is_waited_out(aws: ScriptedAws, mode: str) -> None:
+    aws.fail("RunTask", *[Fault()] * 5, Fault(code="ServerException", status=500))
+    aws.fail("DescribeTasks", *[Fault()] * 5)
+    assert run(operator(mode=mode), context(), seconds=60)["rows"] == 3
+    assert len(aws.tasks) == 1
+
+
+def test_a_lost_answer_of_run_task_starts_nothing_twice(aws: ScriptedAws, mode: str) -> None:
+    aws.fail("RunTask", Fault(code="ServerException", status=500, after_doing=True))
+    assert run(operator(mode=mode), context())["rows"] == 3
+    assert (aws.count("RunTask"), len(aws.tasks)) == (2, 1)
+
+
+def test_a_refusal_is_not_repeated_and_is_put_in_plain_words(aws: ScriptedAws, mode: str) -> None:
+    aws.fail("RunTask", Fault(code="AccessDeniedException", message="not authorized to perform: ecs:RunTask"))
+    with pytest.raises(Exception, match="Airflow's role may not do this: deploy the airflow stack"):
+        run(operator(mode=mode), context())
+    assert aws.count("RunTask") == 1
+
+
+@pytest.mark.parametrize("trouble", ["missing", "throttled", "refused"])
+def test_a_log_that_cannot_be_read_fails_nothing(aws: ScriptedAws, mode: str, trouble: str) -> None:
+    aws.logs_missing = trouble == "missing"
+    code = {"throttled": "ThrottlingException", "refused": "AccessDeniedException"}.get(trouble)
+    aws.fail("GetLogEvents", *[Fault(code=code)] * 200 if code else [])
+    assert run(operator(mode=mode), context(), seconds=60)["rows"] == 3
+
+
+def test_the_log_of_the_container_is_in_the_log_of_the_task(
+    aws: ScriptedAws, mode: str, caplog: pytest.LogCaptureFixture, capsys: Any
+) -> None:
+    aws.script = Script(lines=[f'{{"level": "info", "message": "batch {n}", "rows": {n}}}' for n in range(5)], running=0.5)
+    run(operator(mode=mode), context())
+    logged = caplog.text + capsys.readouterr().out
+    assert all(logged.count(f"batch {n} (rows={n})") == 1 for n in range(5))
