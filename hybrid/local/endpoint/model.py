@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 import botocore.session
-from botocore.model import ListShape, MapShape, Shape, StructureShape
+from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 from botocore.validate import ParamValidator
 
 from hybrid.local.endpoint.errors import ServiceError
@@ -83,7 +83,12 @@ class ServiceModel:
 
 @cache
 def _service_model(service: str) -> Any:
-    return botocore.session.get_session().get_service_model(service)
+    raw = botocore.session.get_session().get_component("data_loader").load_service_model(service, "service-2")
+    if service == "ssm":
+        # The model wants at least 1, and yet SSM answers 0 for an activation that nobody has used (AWS CLI
+        # reference, describe-activations, example).
+        raw["shapes"]["RegistrationsCount"].pop("min", None)
+    return ServiceModel(raw, service)
 
 
 def _broken_constraints(shape: Shape, value: Any, path: str) -> Iterator[str]:
