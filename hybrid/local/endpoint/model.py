@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any
 
 import botocore.session
-from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+from botocore.model import ServiceModel as BotocoreModel
 from botocore.validate import ParamValidator
 
 from hybrid.local.endpoint.errors import ServiceError
@@ -88,7 +89,7 @@ def _service_model(service: str) -> Any:
         # The model wants at least 1, and yet SSM answers 0 for an activation that nobody has used (AWS CLI
         # reference, describe-activations, example).
         raw["shapes"]["RegistrationsCount"].pop("min", None)
-    return ServiceModel(raw, service)
+    return BotocoreModel(raw, service)
 
 
 def _broken_constraints(shape: Shape, value: Any, path: str) -> Iterator[str]:
