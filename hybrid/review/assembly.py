@@ -1,0 +1,91 @@
+"""A cloud assembly (cdk.out) as data: its stacks, their templates, and where they go."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+#: Account and Region that stand in for an environment which the assembly leaves open: a documentation
+#: number (AWS General Reference, "AWS account identifiers") and the first Region.
+OPEN_ACCOUNT, OPEN_REGION = "111122223333", "us-east-1"
+
+_CHINA, _GOVERNMENT = "cn-", "us-gov-"
+
+
+class AssemblyError(Exception):
+    """A directory is not a cloud assembly; the message says what is missing and how to make one."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A synthesized stack.
+
+    Attributes:
+        name: its CloudFormation name.
+        account: twelve digits.
+        region: as in eu-west-1.
+        template: the template.
+    """
+
+    name: str
+    account: str
+    region: str
+    template: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def partition(self) -> str:
+        """Partition of the Region: `aws`, `aws-cn` or `aws-us-gov`."""
+        if self.region.startswith(_CHINA):
+            return "aws-cn"
+        return "aws-us-gov" if self.region.startswith(_GOVERNMENT) else "aws"
+
+    @property
+    def url_suffix(self) -> str:
+        """Domain of the partition's endpoints."""
+        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+
+    @property
+    def resources(self) -> Mapping[str, Mapping[str, Any]]:
+        """Logical id → resource."""
+        resources: Mapping[str, Mapping[str, Any]] = self.template.get("Resources", {})
+        return resources
+
+
+def read_assembly(directory: Path, *, account: str = OPEN_ACCOUNT, region: str = OPEN_REGION) -> list[Stack]:
+    """The stacks of a cloud assembly, by name.
+
+    Args:
+        directory: what `cdk synth` wrote, usually cdk.out.
+        account: stands in where the assembly names no account.
+        region: stands in where it names no Region.
+
+    Raises:
+        AssemblyError: there is no readable cloud assembly.
+    """
+    manifest = directory / "manifest.json"
+    try:
+        artifacts = json.loads(manifest.read_text())["artifacts"]
+        stacks = []
+        for artifact_id, artifact in artifacts.items():
+            if artifact["type"] != "aws:cloudformation:stack":
+                continue
+            _, _, place = artifact["environment"].partition("aws://")
+            stack_account, _, stack_region = place.partition("/")
+            properties = artifact["properties"]
+            stacks.append(
+                Stack(
+                    name=properties.get("stackName", artifact_id),
+                    account=account if stack_account.startswith("unknown") else stack_account,
+                    region=region if stack_region.startswith("unknown") else stack_region,
+                    template=json.loads((directory / properties["templateFile"]).read_text()),
+                )
+            )
+    except (OSError, ValueError, KeyError) as error:
+        raise AssemblyError(
+            f"{directory} is not a cloud assembly ({type(error).__name__}: {error}): "
+            "make one with `bin/hybrid cdk synth --output DIRECTORY`"
+        ) from error
+    return sorted(stacks, key=lambda stack: stack.name)

@@ -1,0 +1,176 @@
+"""The allow/deny matrix: rows that people read, as requests that the simulator decides on.
+
+A file in matrix/ (or in a folder of it, for another estate) has sections; a section says `as` whom, and
+lists what is `allowed` and what is `denied`: `what it tries: [action, resource]`, or with a third element,
+the context. `{lake}` and its like stand for ARNs of the estate.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hybrid.review.assembly import Stack
+from hybrid.review.policies import EstatePolicies, read_policies
+from tests.policy.simulator import Request
+from tests.policy.synthesis import stacks_of
+
+MATRIX = Path(__file__).with_name("matrix")
+FOREIGN_ACCOUNT = "999988887777"
+
+#: Stands for the account of the MWAA service that has an environment's queue.
+SERVICE_ACCOUNT = "444455556666"
+
+#: Policies of a principal that is no role of the estate: everything its account can give it.
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+_ACCOUNT = re.compile(r"^arn:[^:]*:[^:]*:[^:]*:(\d{12}):")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the matrix: its name, read aloud, and its request."""
+
+    name: str
+    request: Request
+
+
+class Estate:
+    """An estate of the tests: its policies by id, and the names that the matrix uses.
+
+    Args:
+        stacks: its stacks.
+    """
+
+    def __init__(self, stacks: Sequence[Stack]) -> None:
+        self.policies: EstatePolicies = read_policies(stacks)
+        self.stack = stacks[0]
+        self.documents: dict[str, Any] = {"everything": EVERYTHING}
+        for role in self.policies.roles:
+            self.documents |= {f"{role.name}/{name}": doc for name, doc in role.policies.items()}
+            self.documents[role.arn] = role.trust
+        self.documents |= {policy.arn: policy.document for policy in self.policies.resources}
+        self.documents["queue"] = _queue_policy(self.stack)
+        self._account_of = dict.fromkeys(
+            (policy.arn for policy in self.policies.resources), self.stack.account
+        )
+        self.placeholders = self._placeholders(stacks)
+
+    def request(
+        self, principal: str, action: str, resource: str, context: Mapping[str, Any], *, allowed: bool
+    ) -> Request:
+        """A request of a principal, with every document that has a say."""
+        identity, arn = self._principal(principal)
+        filled = {key: self._fill(value) for key, value in context.items()}
+        resource = str(self._fill(resource))
+        return Request(
+            principal=arn,
+            action=action,
+            resource=resource,
+            account=self._owner(resource),
+            context={"aws:SecureTransport": "true", **filled},
+            identity=identity,
+            resource_policy=self._resource_policy(resource),
+            allowed=allowed,
+        )
+
+    def _principal(self, name: str) -> tuple[tuple[str, ...], str]:
+        role = next((role for role in self.policies.roles if role.name == name), None)
+        if role is not None:
+            session = f"arn:{self.stack.partition}:sts::{self.stack.account}:assumed-role/{name}/session"
+            return tuple(f"{name}/{policy}" for policy in role.policies), session
+        return (("everything",) if name.startswith("arn:") else ()), name
+
+    def _owner(self, resource: str) -> str:
+        match = _ACCOUNT.match(resource)
+        if match:
+            return match.group(1)
+        bucket = resource.partition("/")[0]
+        return self.stack.account if resource == "*" or bucket in self._account_of else FOREIGN_ACCOUNT
+
+    def _resource_policy(self, resource: str) -> str | None:
+        if resource in self.documents:
+            return resource
+        if f":{SERVICE_ACCOUNT}:airflow-celery-" in resource:
+            return "queue"
+        bucket = resource.partition("/")[0]
+        return bucket if bucket.startswith("arn:") and ":s3:" in bucket and bucket in self.documents else None
+
+    def _placeholders(self, stacks: Sequence[Stack]) -> dict[str, str]:
+        place = f"{self.stack.region}:{self.stack.account}"
+        partition = self.stack.partition
+        found = {
+            "ecs": f"arn:{partition}:ecs:{place}",
+            "ssm": f"arn:{partition}:ssm:{place}",
+            "logs": f"arn:{partition}:logs:{place}:log-group",
+            "secrets": f"arn:{partition}:secretsmanager:{place}:secret",
+            "iam": f"arn:{partition}:iam::{self.stack.account}",
+            "images": f"arn:{partition}:ecr:{place}:repository/{_repository(stacks)}",
+        }
+        buckets = {
+            "dags": "storage-dags",
+            "lake": "storage-lake",
+            "access_logs": "storage-accesslogs",
+            "topic": "AlarmsTopic",
+            "key": ":kms:",
+        }
+        for name, part in buckets.items():
+            found[name] = next(policy.arn for policy in self.policies.resources if part in policy.arn)
+        return found
+
+    def _fill(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._fill(item) for item in value]
+        return str(value).format(**self.placeholders)
+
+
+def _queue_policy(stack: Stack) -> dict[str, Any]:
+    """MWAA's own: the queue is in an account of the service and lets the environment's account in."""
+    account = {"AWS": f"arn:{stack.partition}:iam::{stack.account}:root"}
+    return {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": account, "Action": "sqs:*", "Resource": "*"}],
+    }
+
+
+def _repository(stacks: Sequence[Stack]) -> str:
+    return next(
+        f"{stack.name}-{logical_id}".lower()
+        for stack in stacks
+        for logical_id, resource in stack.resources.items()
+        if resource["Type"] == "AWS::ECR::Repository"
+    )
+
+
+@functools.cache
+def estate(name: str) -> Estate:
+    """An estate in estates/, synthesized once a session."""
+    return Estate(stacks_of(name))
+
+
+def rows_of(folder: Path) -> list[tuple[str, str, list[Any], bool]]:
+    """The rows of the files in a folder: name, principal, the row as written, whether it is allowed."""
+    found = []
+    for file in sorted(folder.glob("*.yaml")):
+        for section in yaml.safe_load(file.read_text())["sections"]:
+            for verdict, words in (("allowed", "may"), ("denied", "may not")):
+                for name, row in section.get(verdict, {}).items():
+                    found.append(
+                        (f"{section['as']} {words} {name}", section["as"], row, verdict == "allowed")
+                    )
+    return found
+
+
+def rows(name: str, folder: Path) -> list[Row]:
+    """The rows of a folder as requests to an estate."""
+    place = estate(name)
+    return [
+        Row(title, place.request(principal, row[0], row[1], row[2] if len(row) > 2 else {}, allowed=allowed))
+        for title, principal, row, allowed in rows_of(folder)
+    ]

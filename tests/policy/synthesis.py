@@ -1,0 +1,47 @@
+"""The estates of the policy tests, synthesized in this process, without any check but the tests'."""
+
+from __future__ import annotations
+
+import functools
+import json
+import tempfile
+from pathlib import Path
+
+from hybrid.estate import load_estate
+from hybrid.node import use_project_node
+from hybrid.paths import DAGS, ROOT
+from hybrid.review.assembly import Stack, read_assembly
+
+use_project_node()
+
+ESTATES = Path(__file__).with_name("estates")
+
+
+def synthesize(estate_file: Path, directory: Path) -> None:
+    """Write the cloud assembly of an estate into a directory."""
+    from aws_cdk import App  # noqa: PLC0415 - a second of start, spared where the cache answers
+
+    from hybrid.plugin import build_plugins_zip  # noqa: PLC0415
+    from stacks.airflow_stack import AirflowFiles  # noqa: PLC0415
+    from stacks.estate_app import Artifacts, EstateStacks  # noqa: PLC0415
+
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    app = App(
+        analytics_reporting=False,
+        builtin_cloud_formation_validation=False,
+        context=context,
+        outdir=str(directory),
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        plugins = build_plugins_zip(Path(scratch, "plugins.zip"))
+        artifacts = Artifacts(AirflowFiles(plugins=plugins), DAGS, "policy-tests")
+        EstateStacks(app, estate=load_estate(estate_file), artifacts=artifacts)
+    app.synth()
+
+
+@functools.cache
+def stacks_of(name: str) -> tuple[Stack, ...]:
+    """The stacks of an estate in estates/, synthesized once a session."""
+    with tempfile.TemporaryDirectory() as directory:
+        synthesize(ESTATES / f"{name}.yaml", Path(directory))
+        return tuple(read_assembly(Path(directory)))
