@@ -14,11 +14,12 @@ from pymysql.connections import Connection  # type: ignore[import-untyped]
 from hybrid_etl.columns import Column
 from hybrid_etl.errors import EtlError, UserError
 from hybrid_etl.interval import Interval
+from hybrid_etl.native.library import load
 from hybrid_etl.query import BoundQuery, bind, wrap_incremental
-from hybrid_etl.readers import BATCH_BYTES, Database
+from hybrid_etl.readers import BATCH_BYTES, Database, mysql_native, mysql_rows
+from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.mysql_errors import explain
 from hybrid_etl.readers.mysql_protocol import Field, Statement, execute, prepare
-from hybrid_etl.readers.mysql_rows import row_batches
 from hybrid_etl.readers.mysql_types import column_of
 from hybrid_etl.readers.retry import connect_with_retry
 from hybrid_etl.refusals import Refusals
@@ -39,13 +40,13 @@ class MysqlReader:
         self._streaming = False
         self._connection = connect_with_retry(self._connect, explain=lambda error: explain(error, secret))
         try:
+            self.decoder = choose_decoder(load)
             with self._explained():
                 self.database = self._begin(specification.limits)
                 self._statement, self.columns = self._describe(specification)
         except BaseException:
             self.close()
             raise
-        self.decoder = "python"
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Rows as Arrow batches, cut by bytes; raises Failure when the database breaks off."""
@@ -53,7 +54,8 @@ class MysqlReader:
             values = [self._bound.values[use] for use in self._bound.uses]
             self._streaming = True
             fields = execute(self._connection, self._statement, values)
-            yield from row_batches(
+            decode = mysql_native if self.decoder == "native" else mysql_rows
+            yield from decode.row_batches(
                 self._connection, fields, self.columns, self.refusals, batch_bytes=BATCH_BYTES
             )
             self._streaming = False

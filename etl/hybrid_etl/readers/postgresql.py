@@ -16,8 +16,9 @@ from hybrid_etl.columns import Column
 from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.interval import Interval
 from hybrid_etl.query import BoundQuery, Value, bind, wrap_incremental
-from hybrid_etl.readers import BATCH_BYTES, Database
-from hybrid_etl.readers.postgresql_copy import CopyRefused, copy_batches
+from hybrid_etl.readers import BATCH_BYTES, Database, postgresql_copy, postgresql_native
+from hybrid_etl.readers.choice import choose_decoder
+from hybrid_etl.readers.postgresql_copy import CopyRefused
 from hybrid_etl.readers.postgresql_errors import explain, explain_connection, from_result
 from hybrid_etl.readers.postgresql_types import ServerType, column_of
 from hybrid_etl.readers.retry import connect_with_retry
@@ -46,18 +47,19 @@ class PostgresqlReader:
             lambda: self._connect(specification), explain=lambda error: explain_connection(error, secret)
         )
         try:
+            self.decoder = choose_decoder(postgresql_native.libpq)
             with self._explained():
                 self.database = self._begin(specification)
                 self.columns, self._copy = self._describe(bound, specification)
         except BaseException:
             self.close()
             raise
-        self.decoder = "python"
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Rows as Arrow batches, cut by bytes; raises Failure when the database breaks off."""
         with self._explained():
-            yield from copy_batches(
+            decode = postgresql_native if self.decoder == "native" else postgresql_copy
+            yield from decode.copy_batches(
                 self._connection.pgconn, self._copy, self.columns, self.refusals, batch_bytes=BATCH_BYTES
             )
             self._connection.execute("commit")

@@ -1,0 +1,68 @@
+/* Columns that grow value by value and leave through the Arrow C data interface. */
+#ifndef HYBRID_ETL_COLUMNS_H
+#define HYBRID_ETL_COLUMNS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arrow_abi.h"
+
+#define EXPORTED __attribute__((visibility("default")))
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* The numbers of hybrid_etl/columns.py, class Kind. */
+enum kind {
+    KIND_BOOL, KIND_INT8, KIND_INT16, KIND_INT32, KIND_INT64,
+    KIND_UINT8, KIND_UINT16, KIND_UINT32, KIND_UINT64,
+    KIND_FLOAT32, KIND_FLOAT64, KIND_DECIMAL128, KIND_DECIMAL256,
+    KIND_DATE32, KIND_TIME64, KIND_TIMESTAMP, KIND_STRING, KIND_BINARY,
+    KIND_UUID, KIND_JSONB, KIND_BIT, KIND_GEOMETRY, KIND_LIST
+};
+
+/* The numbers of hybrid_etl/native/library.py, REASONS. Zero: the value was taken. */
+enum reason {
+    TAKEN, NOT_A_NUMBER, POSITIVE_INFINITY, NEGATIVE_INFINITY, TOO_MANY_PLACES, TOO_MANY_DIGITS,
+    INFINITE_TIME, TIME_BEYOND, MIDNIGHT_24, NOT_UTF8, UNKNOWN_JSONB, DIMENSIONS, LOWER_BOUND,
+    IMPOSSIBLE_DATE, OUTSIDE_DAY,
+    OUT_OF_MEMORY = 100, MALFORMED = 101
+};
+
+struct column {
+    int32_t kind, precision, scale, wire;
+    int32_t width;         /* bytes of a fixed-width value; 0: variable; -1: bits */
+    int64_t rows, capacity, nulls;
+    uint8_t *validity;     /* absent while nothing is null */
+    uint8_t *data;
+    int64_t bytes, data_capacity;
+    int32_t *offsets;
+    int64_t refused;
+    struct column *element;
+};
+
+struct decoder {
+    int32_t width;
+    bool fail;             /* the policy: end at the first value that no type can hold */
+    bool begun, ended;     /* PostgreSQL: header and trailer of the copy were seen */
+    int16_t sequence;      /* MySQL: number of the next packet, -1 before the first */
+    int64_t rows, rows_before, wire_bytes;
+    int32_t fault_column, fault_reason;
+    struct column *columns;
+};
+
+/* What a read came to: hybrid_etl/native/library.py has the same numbers. */
+enum outcome { MORE = 0, FULL = 1, END = 2, SERVER_ERROR = 3, FAULT = -1 };
+
+int column_open(struct column *column, int32_t kind, int32_t precision, int32_t scale, int32_t wire);
+void column_close(struct column *column);
+int column_reserve(struct column *column, int64_t data_bytes);
+int column_null(struct column *column);
+int column_fixed(struct column *column, const void *value);
+int column_bool(struct column *column, bool value);
+int column_bytes(struct column *column, const uint8_t *value, int64_t length);
+int column_text(struct column *column, const uint8_t *value, int64_t length);
+
+/* Settle the outcome of one value: counts a refusal as a null, or says that the run must end. */
+bool decoder_settle(struct decoder *decoder, int32_t index, int reason);
+
+#endif

@@ -1,0 +1,198 @@
+/* Binary rows of the MySQL protocol as columns, from bytes that Python has read off the connection.
+ *
+ * Layouts: MySQL Internals, "Binary Protocol Resultset Row" and "Binary Protocol Value". */
+#include <string.h>
+
+#include "columns.h"
+#include "decimal.h"
+
+#define LARGEST_PACKET 0xFFFFFF
+#define HEADER 4
+
+/* Width of a fixed-width value of a type code, 0 where a length comes first. */
+static int32_t fixed_width(int32_t wire) {
+    switch (wire) {
+    case 1: return 1;
+    case 2: case 13: return 2;
+    case 3: case 4: case 9: return 4;
+    case 5: case 8: return 8;
+    default: return 0;
+    }
+}
+
+static int decimal(struct column *column, const uint8_t *data, int64_t length) {
+    struct magnitude magnitude = {{0, 0, 0, 0}};
+    bool negative = length && data[0] == '-', fraction = false;
+    int32_t places = 0, digits = 0;
+    uint64_t part = 0;
+    int32_t part_digits = 0;
+    for (int64_t at = negative ? 1 : 0; at < length; at++) {
+        if (data[at] == '.' && !fraction) { fraction = true; continue; }
+        if (data[at] < '0' || data[at] > '9') return MALFORMED;
+        if (fraction && ++places > column->scale) return TOO_MANY_PLACES;
+        digits += digits || data[at] != '0';
+        part = part * 10 + (uint64_t)(data[at] - '0');
+        if (++part_digits == 18) {
+            magnitude_shift_in(&magnitude, POWERS_OF_TEN[18], part);
+            part = 0;
+            part_digits = 0;
+        }
+    }
+    if (digits + column->scale - places > column->precision) return TOO_MANY_DIGITS;
+    magnitude_shift_in(&magnitude, POWERS_OF_TEN[part_digits], part);
+    for (int32_t rest = column->scale - places; rest > 0; rest -= 18)
+        magnitude_shift_in(&magnitude, POWERS_OF_TEN[rest < 18 ? rest : 18], 0);
+    return column_decimal(column, &magnitude, negative);
+}
+
+/* Days since 1970 of a proleptic Gregorian date: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms". */
+static int days_of(const uint8_t *data, int64_t length, int64_t *days) {
+    static const uint8_t MONTHS[12] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (length < 4) return IMPOSSIBLE_DATE;
+    int32_t year = data[0] | data[1] << 8, month = data[2], day = data[3];
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    if (year < 1 || year > 9999 || month < 1 || month > 12 || day < 1 || day > MONTHS[month - 1]) return IMPOSSIBLE_DATE;
+    if (month == 2 && day == 29 && !leap) return IMPOSSIBLE_DATE;
+    int32_t y = year - (month <= 2), era = y / 400, of_era = y - era * 400;
+    int32_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    *days = (int64_t)era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+    return TAKEN;
+}
+
+static uint32_t fraction_of(const uint8_t *data) {
+    return (uint32_t)data[0] | (uint32_t)data[1] << 8 | (uint32_t)data[2] << 16 | (uint32_t)data[3] << 24;
+}
+
+static int temporal(struct column *column, const uint8_t *data, int64_t length) {
+    int64_t instant = 0;
+    if (column->kind == KIND_TIME64) {
+        if (length == 0) return column_fixed(column, &instant);
+        if (length < 8) return MALFORMED;
+        if (data[0] || fraction_of(data + 1) || data[5] > 23) return OUTSIDE_DAY;
+        instant = ((int64_t)data[5] * 3600 + data[6] * 60 + data[7]) * 1000000;
+        if (length >= 12) instant += fraction_of(data + 8);
+        return column_fixed(column, &instant);
+    }
+    int64_t days;
+    int reason = days_of(data, length, &days);
+    if (reason) return reason;
+    if (column->kind == KIND_DATE32) {
+        int32_t date = (int32_t)days;
+        return column_fixed(column, &date);
+    }
+    instant = days * 86400000000ll;
+    if (length >= 7) instant += ((int64_t)data[4] * 3600 + data[5] * 60 + data[6]) * 1000000;
+    if (length >= 11) instant += fraction_of(data + 7);
+    return column_fixed(column, &instant);
+}
+
+static int value(struct column *column, const uint8_t *data, int64_t length) {
+    switch (column->kind) {
+    case KIND_DECIMAL128:
+    case KIND_DECIMAL256: return decimal(column, data, length);
+    case KIND_STRING: return column_text(column, data, length);
+    case KIND_BINARY: return column_bytes(column, data, length);
+    case KIND_DATE32:
+    case KIND_TIME64:
+    case KIND_TIMESTAMP: return temporal(column, data, length);
+    case KIND_GEOMETRY: return length < 4 ? MALFORMED : column_bytes(column, data + 4, length - 4);
+    case KIND_BOOL: return column_bool(column, length == 1 && data[0] != 0);
+    case KIND_BIT: {
+        uint64_t bits = 0;
+        if (length > 8) return MALFORMED;
+        for (int64_t n = 0; n < length; n++) bits = bits << 8 | data[n];
+        return column_fixed(column, &bits);
+    }
+    default: return length < column->width ? MALFORMED : column_fixed(column, data);
+    }
+}
+
+static bool length_of(const uint8_t **at, const uint8_t *end, int64_t *length) {
+    if (*at >= end) return false;
+    uint8_t first = *(*at)++;
+    if (first < 251) { *length = first; return true; }
+    int width = first == 252 ? 2 : first == 253 ? 3 : first == 254 ? 8 : 0;
+    if (!width || end - *at < width) return false;
+    uint64_t found = 0;
+    for (int n = 0; n < width; n++) found |= (uint64_t)(*at)[n] << (8 * n);
+    *at += width;
+    *length = (int64_t)found;
+    return found <= INT64_MAX;
+}
+
+static int malformed(struct decoder *decoder, int32_t index) {
+    decoder->fault_column = index;
+    decoder->fault_reason = MALFORMED;
+    return FAULT;
+}
+
+static int row(struct decoder *decoder, const uint8_t *payload, int64_t size) {
+    const uint8_t *end = payload + size, *nulls = payload + 1, *at = nulls + (decoder->width + 9) / 8;
+    if (payload[0] != 0 || at > end) return malformed(decoder, -1);
+    for (int32_t n = 0; n < decoder->width; n++) {
+        struct column *column = &decoder->columns[n];
+        int reason;
+        if (nulls[(n + 2) / 8] >> ((n + 2) % 8) & 1) {
+            reason = column_null(column);
+        } else {
+            int64_t length = fixed_width(column->wire);
+            if (!length && !length_of(&at, end, &length)) return malformed(decoder, n);
+            if (length > end - at) return malformed(decoder, n);
+            reason = value(column, at, length);
+            at += length;
+        }
+        if (!decoder_settle(decoder, n, reason)) return FAULT;
+    }
+    if (at != end) return malformed(decoder, -1);
+    decoder->rows++;
+    decoder->wire_bytes += size;
+    return MORE;
+}
+
+/* Find a whole packet at `data`; one of several pieces is joined in place. Gives false when bytes are missing. */
+static bool packet(uint8_t *data, int64_t available, int64_t *payload, int64_t *whole) {
+    *payload = *whole = 0;
+    for (;;) {
+        if (available - *whole < HEADER) return false;
+        const uint8_t *header = data + *whole;
+        int64_t length = header[0] | header[1] << 8 | header[2] << 16;
+        if (available - *whole < HEADER + length) return false;
+        *whole += HEADER + length;
+        *payload += length;
+        if (length < LARGEST_PACKET) return true;
+    }
+}
+
+static void join(uint8_t *data, int64_t payload) {
+    uint8_t *target = data + HEADER + LARGEST_PACKET;
+    const uint8_t *source = target;
+    for (int64_t left = payload - LARGEST_PACKET; left > 0;) {
+        int64_t length = source[0] | source[1] << 8 | source[2] << 16;
+        memmove(target, source + HEADER, (size_t)length);
+        target += length;
+        source += HEADER + length;
+        left -= length;
+    }
+}
+
+/* Take whole packets from `data`; `consumed` says how many bytes they were. The final packet is left in place. */
+EXPORTED int32_t hetl_mysql_feed(struct decoder *decoder, uint8_t *data, int64_t available, int64_t batch_bytes,
+                                 int64_t *consumed) {
+    *consumed = 0;
+    while (decoder->wire_bytes < batch_bytes) {
+        uint8_t *at = data + *consumed;
+        int64_t payload, whole;
+        if (!packet(at, available - *consumed, &payload, &whole)) return MORE;
+        if (payload < 1) return malformed(decoder, -1);
+        uint8_t sequence = at[3];
+        if (decoder->sequence >= 0 && sequence != decoder->sequence) return malformed(decoder, -1);
+        decoder->sequence = (int16_t)((sequence + payload / LARGEST_PACKET + 1) & 0xFF);
+        if (at[HEADER] == 0xFF) return SERVER_ERROR;
+        if (at[HEADER] == 0xFE && payload < 9) return END;
+        if (payload >= LARGEST_PACKET) join(at, payload);
+        int outcome = row(decoder, at + HEADER, payload);
+        if (outcome != MORE) return outcome;
+        *consumed += whole;
+    }
+    return FULL;
+}

@@ -1,0 +1,74 @@
+"""COPY BINARY as Arrow batches, decoded by the native library through the libpq that psycopg has loaded."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pyarrow as pa
+from psycopg.pq.abc import PGconn
+
+from hybrid_etl.columns import Column
+from hybrid_etl.errors import Failure
+from hybrid_etl.native.library import END, FAULT, FULL, SERVER_ERROR, NativeDecoder, NotAvailable, load
+from hybrid_etl.readers.postgresql_copy import finish_copy, start_copy
+from hybrid_etl.refusals import Refusals
+
+
+class _Libpq(ctypes.Structure):
+    """The functions of libpq that native/postgresql.c calls."""
+
+    _fields_ = [
+        ("get_copy_data", ctypes.c_void_p),
+        ("free_memory", ctypes.c_void_p),
+        ("consume_input", ctypes.c_void_p),
+        ("socket", ctypes.c_void_p),
+    ]
+
+
+@cache
+def libpq() -> _Libpq:
+    """The functions of the libpq in this process.
+
+    It must be the very library that made the connection. Raises NotAvailable when there is not exactly one.
+    """
+    load()
+    try:
+        maps = Path("/proc/self/maps").read_text()
+    except OSError:
+        raise NotAvailable("the process's own libraries cannot be listed") from None
+    paths = {line.split(maxsplit=5)[5] for line in maps.splitlines() if "/libpq" in line}
+    if len(paths) != 1:
+        raise NotAvailable(f"{len(paths)} copies of libpq are loaded")
+    library = ctypes.CDLL(paths.pop())
+    names = ("PQgetCopyData", "PQfreemem", "PQconsumeInput", "PQsocket")
+    return _Libpq(*(ctypes.cast(getattr(library, name), ctypes.c_void_p) for name in names))
+
+
+def copy_batches(
+    connection: PGconn, statement: str, columns: list[Column], refusals: Refusals, *, batch_bytes: int
+) -> Iterator[pa.RecordBatch]:
+    """Run a COPY … TO STDOUT (FORMAT BINARY) and yield its rows; same results as postgresql_copy."""
+    functions = libpq()
+    address = connection.pgconn_ptr  # type: ignore[attr-defined]
+    start_copy(connection, statement)
+    decoder = NativeDecoder(columns, refusals)
+    try:
+        read = decoder.library.hetl_postgresql_read
+        while True:
+            outcome = read(decoder.handle, ctypes.byref(functions), address, batch_bytes)
+            if outcome == FULL:
+                yield decoder.take()
+            elif outcome == FAULT:
+                raise decoder.fault()
+            elif outcome in (END, SERVER_ERROR):
+                break
+        finish_copy(connection)
+        if not decoder.library.hetl_postgresql_ended(decoder.handle):
+            raise Failure("The database's copy ended without its trailer; run again.")
+        if decoder.rows:
+            yield decoder.take()
+    finally:
+        decoder.close()
