@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from hybrid.cli import cdk, demo, estate_file, sites, sources, tests
+from hybrid.cli import cdk, demo, estate_file, hosts, sites, sources, tests
 
 app = typer.Typer(
     name="hybrid",
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 app.add_typer(demo.app, name="demo")
 app.add_typer(sites.app, name="sites")
+app.add_typer(hosts.app, name="hosts")
 app.add_typer(sources.app, name="sources")
 app.command("test")(tests.run_tests)
 app.command("validate")(estate_file.validate)

@@ -63,7 +63,8 @@ def activate(
     ttl: TimeToLive = "4h",
     tag: Tag = None,
     to_file: Annotated[
-        Path | None, typer.Option("--to-file", help="Put the code into a new file (0600), not into the secret.")
+        Path | None,
+        typer.Option("--to-file", help="Put the code into a new file (0600), not into the secret."),
     ] = None,
     show: Annotated[bool, typer.Option("--show", help="Show the code once, on the terminal.")] = False,
     workers: Workers = 8,
@@ -147,12 +148,16 @@ def activations(
          as_text(a.expires - now) if a.expires > now else "-", a.went_to, "yes" if a.in_secret else "no")
         for a in found
     ]  # fmt: skip
-    terminal.result_table(("site", "activation", "state", "hosts", "expires in", "went to", "in secret"), rows)
+    terminal.result_table(
+        ("site", "activation", "state", "hosts", "expires in", "went to", "in secret"), rows
+    )
 
 
 @app.command("revoke")
 def revoke(
-    ids: Annotated[list[str] | None, typer.Argument(help="Ids of activations.", metavar="ACTIVATION...")] = None,
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Ids of activations.", metavar="ACTIVATION...")
+    ] = None,
     site: Annotated[str | None, typer.Option("--site", help="Every live activation of this site.")] = None,
     dry_run: DryRun = False,
     estate: EstateFile = ESTATE,
@@ -196,7 +201,9 @@ def _destination(aws: AwsClient, to_file: Path | None, *, show: bool, sites: int
     if to_file is not None and show:
         raise DestinationRefused("--to-file and --show: the code goes to one place; choose one")
     if sites > 1:
-        raise DestinationRefused("--to-file and --show take one code; name one site, or let the codes go into secrets")
+        raise DestinationRefused(
+            "--to-file and --show take one code; name one site, or let the codes go into secrets"
+        )
     if to_file is not None:
         return CodeFile(to_file, aws.region)
     return Terminal(sys.stdout.write, sys.stdout.isatty(), aws.region)
@@ -212,7 +219,13 @@ def _discarding(destination: Destination) -> Iterator[None]:
 
 
 def _activate_many(
-    aws: AwsClient, estate: Estate, sites: list[str], terms: Terms, destination: Destination, *, json_output: bool
+    aws: AwsClient,
+    estate: Estate,
+    sites: list[str],
+    terms: Terms,
+    destination: Destination,
+    *,
+    json_output: bool,
 ) -> None:
     failed: list[tuple[str, FleetError]] = []
     done: list[Activated] = []
@@ -238,7 +251,9 @@ def _say_many(done: list[Activated], failed: list[tuple[str, FleetError]], *, js
         problems = [{"site": site, "error": str(error)} for site, error in failed]
         terminal.result_json({"activated": [asdict(one) for one in done], "failed": problems})
         return
-    rows = [(a.site, a.activation_id, "made" if a.made else "kept", a.left, a.expires.isoformat()) for a in done]
+    rows = [
+        (a.site, a.activation_id, "made" if a.made else "kept", a.left, a.expires.isoformat()) for a in done
+    ]
     terminal.result_table(("site", "activation", "", "hosts left", "expires"), rows)
     for site, error in failed[1:]:
         terminal.say(f"{site}: {error}")
@@ -257,14 +272,22 @@ def _say_activated(done: Activated, *, json_output: bool) -> None:
 
 
 def _say_plan(
-    aws: AwsClient, estate: Estate, sites: list[str], terms: Terms, destination: Destination, *, json_output: bool
+    aws: AwsClient,
+    estate: Estate,
+    sites: list[str],
+    terms: Terms,
+    destination: Destination,
+    *,
+    json_output: bool,
 ) -> None:
     chosen = [anywhere_site(estate, site) for site in sites]
     stacks = stacks_of(aws, chosen)
     for one in chosen:
         require_deployed(one, stacks.get(one.site))
     if json_output:
-        plan = [{"site": s.site, "role": s.role, "count": terms.count, "to": destination.kind} for s in chosen]
+        plan = [
+            {"site": s.site, "role": s.role, "count": terms.count, "to": destination.kind} for s in chosen
+        ]
         terminal.result_json({"dry_run": True, "activations": plan})
         return
     for one in chosen:

@@ -88,7 +88,13 @@ def activate(
         errors.FleetError: nothing usable was left behind, or the message says what was.
     """
     for _, outcome in activate_all(
-        aws, estate, sites=[site], terms=terms, destination=destination, existing=existing, run=run or new_run()
+        aws,
+        estate,
+        sites=[site],
+        terms=terms,
+        destination=destination,
+        existing=existing,
+        run=run or new_run(),
     ):
         if isinstance(outcome, errors.FleetError):
             raise outcome

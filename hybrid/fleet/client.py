@@ -247,7 +247,9 @@ class AwsClient:
                     found += [parsing.instance(cluster, one) for one in answer["containerInstances"]]
         return found
 
-    def nodes(self, *, tags: Mapping[str, str] | None = None, ids: Sequence[str] = ()) -> Iterator[NodeRecord]:
+    def nodes(
+        self, *, tags: Mapping[str, str] | None = None, ids: Sequence[str] = ()
+    ) -> Iterator[NodeRecord]:
         """DescribeInstanceInformation, all pages, of nodes with all of `tags`, or of nodes `ids`."""
         chosen: list[list[dict[str, Any]]] = [
             [{"Key": "InstanceIds", "Values": some}] for some in _portions(list(ids), _DESCRIBED)
@@ -265,14 +267,18 @@ class AwsClient:
         """ListTasks and DescribeTasks: what runs, or is to run, on a host."""
         found: list[TaskRecord] = []
         with translated(f"list the tasks of host {instance}"):
-            pages = self._ecs.get_paginator("list_tasks").paginate(cluster=cluster, containerInstance=instance)
+            pages = self._ecs.get_paginator("list_tasks").paginate(
+                cluster=cluster, containerInstance=instance
+            )
             for page in pages:
                 if arns := page["taskArns"]:
                     answer = self._ecs.describe_tasks(cluster=cluster, tasks=arns)
                     found += [parsing.task(one) for one in answer["tasks"]]
         return [task for task in found if task.status != "STOPPED"]
 
-    def set_state(self, cluster: str, instances: Sequence[str], status: Literal["ACTIVE", "DRAINING"]) -> None:
+    def set_state(
+        self, cluster: str, instances: Sequence[str], status: Literal["ACTIVE", "DRAINING"]
+    ) -> None:
         """UpdateContainerInstancesState.
 
         Raises:
@@ -294,7 +300,12 @@ class AwsClient:
                 self._ecs.put_attributes(
                     cluster=cluster,
                     attributes=[
-                        {"name": k, "value": attributes[k], "targetType": "container-instance", "targetId": instance}
+                        {
+                            "name": k,
+                            "value": attributes[k],
+                            "targetType": "container-instance",
+                            "targetId": instance,
+                        }
                         for k in some
                     ],
                 )
@@ -305,7 +316,9 @@ class AwsClient:
             for some in _portions(names, _ATTRIBUTES):
                 self._ecs.delete_attributes(
                     cluster=cluster,
-                    attributes=[{"name": k, "targetType": "container-instance", "targetId": instance} for k in some],
+                    attributes=[
+                        {"name": k, "targetType": "container-instance", "targetId": instance} for k in some
+                    ],
                 )
 
     def deregister_instance(self, cluster: str, instance: str, *, force: bool) -> None:

@@ -34,7 +34,9 @@ def journal(path: Path) -> Iterator[tuple[str, bool]]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise errors.DestinationRefused("another roll-out of this estate is under way; wait for it") from None
+            raise errors.DestinationRefused(
+                "another roll-out of this estate is under way; wait for it"
+            ) from None
         run = file.read().strip()
         resumed = bool(run)
         if not resumed:

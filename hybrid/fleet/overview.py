@@ -123,7 +123,9 @@ def activations(
         if record.name in by_cluster and (everything or record.left)
     ]
     held = _held(aws, {by_cluster[record.name].site: by_cluster[record.name] for record in records}.values())
-    found = [_state(by_cluster[record.name], record, held[by_cluster[record.name].site]) for record in records]
+    found = [
+        _state(by_cluster[record.name], record, held[by_cluster[record.name].site]) for record in records
+    ]
     return sorted(found, key=lambda one: one.created, reverse=True)
 
 
@@ -140,12 +142,16 @@ def _held(aws: AwsClient, chosen: Iterable[AnywhereSiteNames]) -> dict[str, Held
     for site, secret in each(chosen, lambda one: aws.secret(one.secret), workers=aws.workers):
         if isinstance(secret, errors.FleetError):
             raise secret
-        held[site.site] = Held(secret.current, frozenset(secret.versions)) if secret else Held(None, frozenset())
+        held[site.site] = (
+            Held(secret.current, frozenset(secret.versions)) if secret else Held(None, frozenset())
+        )
     return held
 
 
 def _state(site: AnywhereSiteNames, record: ActivationRecord, held: Held) -> ActivationState:
-    went_to = next(iter(record.description.split(" ")[2:3]), "") if record.description.startswith("hybrid ") else ""
+    went_to = (
+        next(iter(record.description.split(" ")[2:3]), "") if record.description.startswith("hybrid ") else ""
+    )
     state: State = "live"
     if record.expired or record.expires <= datetime.now(UTC):
         state = "expired"

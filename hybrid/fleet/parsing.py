@@ -15,7 +15,12 @@ from hybrid.fleet.answers import (
 )
 
 if TYPE_CHECKING:
-    from mypy_boto3_ecs.type_defs import ClusterTypeDef, ContainerInstanceTypeDef, ResourceTypeDef, TaskTypeDef
+    from mypy_boto3_ecs.type_defs import (
+        ClusterTypeDef,
+        ContainerInstanceTypeDef,
+        ResourceTypeDef,
+        TaskTypeDef,
+    )
     from mypy_boto3_secretsmanager.type_defs import DescribeSecretResponseTypeDef
     from mypy_boto3_ssm.type_defs import ActivationTypeDef, InstanceInformationTypeDef
 

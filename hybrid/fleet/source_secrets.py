@@ -54,7 +54,9 @@ def parse(text: SecretStr, *, origin: str) -> SourceCredentials:
     """
     raw = text.get_secret_value()
     if len(raw.encode()) > _LARGEST:
-        raise errors.SecretRefused(f"{origin}: longer than {_LARGEST:,} bytes, which is all that a secret holds")
+        raise errors.SecretRefused(
+            f"{origin}: longer than {_LARGEST:,} bytes, which is all that a secret holds"
+        )
     try:
         return SourceCredentials.model_validate_json(raw)
     except ValidationError as error:

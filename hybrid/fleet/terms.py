@@ -62,7 +62,9 @@ def duration(text: str) -> timedelta:
     if not text.strip() or found is None:
         raise errors.TermsRefused(f"`{text}` is not a time; write for example 30m, 4h, 2d or 1d12h")
     try:
-        return timedelta(**{unit: int(n or 0) for unit, n in zip(_UNITS.values(), found.groups(), strict=True)})
+        return timedelta(
+            **{unit: int(n or 0) for unit, n in zip(_UNITS.values(), found.groups(), strict=True)}
+        )
     except OverflowError:
         raise errors.TermsRefused(f"`{text}` is too long a time; the most is 30d") from None
 
@@ -96,12 +98,18 @@ def pairs(given: list[str], *, option: str) -> dict[str, str]:
 
 def _check_tags(tags: Mapping[str, str]) -> None:
     if len(tags) > _MOST_TAGS - 2:
-        raise errors.TermsRefused(f"{len(tags)} tags; a node takes {_MOST_TAGS}, and two are the estate's and site's")
+        raise errors.TermsRefused(
+            f"{len(tags)} tags; a node takes {_MOST_TAGS}, and two are the estate's and site's"
+        )
     for key, value in tags.items():
         if key.lower().startswith(("aws:", "hybrid:")):
-            raise errors.TermsRefused(f"--tag {key}: keys beginning with aws: or hybrid: are reserved; use another")
+            raise errors.TermsRefused(
+                f"--tag {key}: keys beginning with aws: or hybrid: are reserved; use another"
+            )
         for what, text, most in (("key", key, _KEY), ("value", value, _VALUE)):
             wrong = sorted({c for c in text if not _TAG_CHARACTERS.fullmatch(c)})
             if wrong or len(text) > most:
                 why = f"has {' '.join(map(repr, wrong))}" if wrong else f"is longer than {most} characters"
-                raise errors.TermsRefused(f"--tag {key}: the {what} {why}; letters, digits and _.:/=+-@ are taken")
+                raise errors.TermsRefused(
+                    f"--tag {key}: the {what} {why}; letters, digits and _.:/=+-@ are taken"
+                )

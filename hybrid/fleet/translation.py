@@ -93,11 +93,15 @@ def _from_answer(error: ClientError, doing: str) -> errors.FleetError:
     if code in _DENIED:
         return errors.AccessDenied(f"could not {doing}: access denied: {said or code}{_remedy(said)}")
     if code in THROTTLING:
-        return errors.Throttled(f"could not {doing}: AWS throttled every attempt; wait a minute and try again")
+        return errors.Throttled(
+            f"could not {doing}: AWS throttled every attempt; wait a minute and try again"
+        )
     if code in _ABSENT or (code == "ValidationError" and "does not exist" in said):
         return errors.NotFound(f"could not {doing}: {said or code}")
     if status >= 500:
-        return errors.Unreachable(f"could not {doing}: AWS had a fault ({code}); look at what is there, then repeat")
+        return errors.Unreachable(
+            f"could not {doing}: AWS had a fault ({code}); look at what is there, then repeat"
+        )
     return errors.Refused(f"could not {doing}: {code}: {said}")
 
 

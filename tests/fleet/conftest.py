@@ -13,31 +13,16 @@ from typer.testing import CliRunner, Result
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fleet_estate import REGION, DeployedEstate, LocalAws, estate_text, free_port, site_template  # noqa: E402
+from fleet_estate import REGION, DeployedEstate, LocalAws, empty, estate_text, free_port, site_template  # noqa: E402
 
 from hybrid.environments import EMULATOR  # noqa: E402
 from hybrid.estate import load_estate  # noqa: E402
 from hybrid.fleet.client import AwsClient  # noqa: E402
 from hybrid.local.emulator import Emulator  # noqa: E402
 from hybrid.local.endpoint import Endpoint  # noqa: E402
-from hybrid.local.endpoint.shapes import Activation  # noqa: E402
 from hybrid.naming import Names  # noqa: E402
 
 _NUMBERS = itertools.count(1)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _unused_activations_can_be_described() -> Iterator[None]:
-    """The service model gives RegistrationsCount a minimum of 1, so an unused activation has to leave it out."""
-    described = Activation.described
-
-    def without_zero(self: Activation, now: float) -> dict[str, Any]:
-        answer = described(self, now)
-        return answer if answer.get("RegistrationsCount") else {k: v for k, v in answer.items() if k != "RegistrationsCount"}
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Activation, "described", without_zero)
-        yield
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +30,13 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     state = tmp_path_factory.mktemp("aws")
     emulator = Emulator(state, port=free_port(), python=EMULATOR.ensure().python)
     with emulator:
-        endpoint = Endpoint(port=0, state_file=state / "site.json", emulator_url=emulator.endpoint_url, region=REGION)
+        endpoint = Endpoint(
+            port=0,
+            state_file=state / "site.json",
+            emulator_url=emulator.endpoint_url,
+            region=REGION,
+            silence=3600,
+        )
         variables = emulator.client_environment() | {
             "AWS_ENDPOINT_URL_ECS": endpoint.url, "AWS_ENDPOINT_URL_SSM": endpoint.url,
         }  # fmt: skip
@@ -78,9 +69,14 @@ def deploy(
         names, stacks = Names(name), aws_environment.client("cloudformation")
         for site in anywhere if deployed is None else deployed:
             sources = ["ledger"] if site == anywhere[0] else []
-            stacks.create_stack(StackName=names.site_stack(site), TemplateBody=site_template(names, site, sources))
+            stacks.create_stack(
+                StackName=names.site_stack(site), TemplateBody=site_template(names, site, sources)
+            )
             stacks.get_waiter("stack_create_complete").wait(
-                StackName=names.site_stack(site), WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+                StackName=names.site_stack(site), WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
+            )
+            empty(
+                aws_environment, [names.activation_secret(site), *(names.source_secret(s) for s in sources)]
             )
 
         def run(*arguments: str, **options: Any) -> Result:

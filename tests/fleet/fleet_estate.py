@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 import urllib.request
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 from typer.testing import Result
 
 from hybrid.estate import Estate
+from hybrid.local.agent.control import ControlPlane
+from hybrid.local.wire import HostIdentity, Report
 from hybrid.naming import Names
 
 REGION = "eu-west-1"
@@ -36,7 +40,11 @@ class LocalAws:
     def client(self, service: str) -> Any:
         url = self.endpoint if service in ("ecs", "ssm") else self.emulator
         return boto3.client(
-            service, region_name=REGION, endpoint_url=url, aws_access_key_id="test", aws_secret_access_key="test"
+            service,
+            region_name=REGION,
+            endpoint_url=url,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
         )
 
     def fault(self, operation: str, *, code: str, times: int = 1, message: str = "", status: int = 400,
@@ -59,12 +67,33 @@ class LocalAws:
     def post(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> dict[str, Any]:
         return self._switch("POST", path, body, headers)
 
+    def cut(self, host: str) -> None:
+        self._switch("POST", f"hosts/{host}/cut", {})
+
     def _switch(self, method: str, path: str, body: Any, headers: dict[str, str] | None = None) -> Any:
         request = urllib.request.Request(
-            f"{self.endpoint}/_site/{path}", data=json.dumps(body).encode(), method=method, headers=headers or {}
+            f"{self.endpoint}/_site/{path}",
+            data=json.dumps(body).encode(),
+            method=method,
+            headers=headers or {},
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read() or b"{}")
+
+
+@dataclass
+class RegisteredHost:
+    """A host that joined, and its line to the control plane."""
+
+    name: str
+    node: str
+    plane: ControlPlane
+    identity: HostIdentity
+    instance: str = ""
+
+    def report(self, task: str, status: Literal["RUNNING", "STOPPED"]) -> None:
+        code = 0 if status == "STOPPED" else None
+        self.plane.report(self.identity, Report(task_arn=task, status=status, at=time.time(), exit_code=code))
 
 
 @dataclass
@@ -85,8 +114,57 @@ class DeployedEstate:
         return Names(self.name)
 
     def secret_value(self, site: str = "depot") -> dict[str, str]:
-        value = self.aws.client("secretsmanager").get_secret_value(SecretId=self.names.activation_secret(site))
+        value = self.aws.client("secretsmanager").get_secret_value(
+            SecretId=self.names.activation_secret(site)
+        )
         return json.loads(value["SecretString"])
+
+    def host(self, name: str = "rack-1", *, site: str = "depot", in_ecs: bool = True) -> RegisteredHost:
+        """A host joins with a fresh code in a file of its own, as the demo's hosts do."""
+        code = self.file.with_name(f"{name}-{uuid.uuid4().hex}.json")
+        made = self.run("sites", "activate", site, "--to-file", str(code))
+        assert made.exit_code == 0, made.output
+        plane = ControlPlane(self.aws.endpoint)
+        message = json.loads(code.read_text()) | {"computer_name": name, "address": "10.0.0.7"}
+        identity = plane.register(message)
+        joined = RegisteredHost(name, identity.instance_id, plane, identity)
+        if in_ecs:
+            keys = plane.role_credentials(identity)
+            ecs = boto3.client(
+                "ecs",
+                region_name=REGION,
+                endpoint_url=self.aws.endpoint,
+                aws_access_key_id=keys["AccessKeyId"],
+                aws_secret_access_key=keys["SecretAccessKey"],
+                aws_session_token=keys["Token"],
+            )
+            answer = ecs.register_container_instance(
+                cluster=self.names.cluster(site),
+                totalResources=[
+                    {"name": "CPU", "type": "INTEGER", "integerValue": 2048},
+                    {"name": "MEMORY", "type": "INTEGER", "integerValue": 4096},
+                ],
+                versionInfo={"agentVersion": "1.99.0", "dockerVersion": "DockerVersion: 27.1.1"},
+                attributes=[{"name": "rack", "value": "b1"}],
+            )
+            joined.instance = answer["containerInstance"]["containerInstanceArn"].rsplit("/", 1)[-1]
+        return joined
+
+    def start_task(self, *, site: str = "depot") -> str:
+        """A task of source `ledger`, placed on a host of the site; its ARN."""
+        ecs = self.aws.client("ecs")
+        ecs.register_task_definition(
+            family=self.names.family("ledger"),
+            requiresCompatibilities=["EXTERNAL"],
+            containerDefinitions=[{"name": "etl", "image": "etl", "memory": 256, "essential": True}],
+        )
+        answer = ecs.run_task(
+            cluster=self.names.cluster(site),
+            taskDefinition=self.names.family("ledger"),
+            launchType="EXTERNAL",
+        )
+        assert answer["tasks"], answer["failures"]
+        return answer["tasks"][0]["taskArn"]
 
     def activations(self) -> list[dict[str, Any]]:
         pages = self.aws.client("ssm").get_paginator("describe_activations").paginate()
@@ -120,6 +198,16 @@ def site_template(names: Names, site: str, sources: list[str]) -> str:
     for number, secret in enumerate(secrets):
         resources[f"Secret{number}"] = {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": secret}}
     return json.dumps({"Resources": resources})
+
+
+def empty(aws: LocalAws, secrets: list[str]) -> None:
+    """As AWS makes a secret that was given no value: without a current version. The emulator makes one."""
+    client = aws.client("secretsmanager")
+    for secret in secrets:
+        for version in client.describe_secret(SecretId=secret)["VersionIdsToStages"]:
+            client.update_secret_version_stage(
+                SecretId=secret, VersionStage="AWSCURRENT", RemoveFromVersionId=version
+            )
 
 
 def free_port() -> int:

@@ -37,7 +37,9 @@ def test_the_code_goes_into_the_sites_secret_and_a_host_can_join_with_it(depot: 
 
 def test_the_version_of_the_secret_is_the_activation(depot: DeployedEstate) -> None:
     depot.run("sites", "activate", "depot")
-    described = depot.aws.client("secretsmanager").describe_secret(SecretId=depot.names.activation_secret("depot"))
+    described = depot.aws.client("secretsmanager").describe_secret(
+        SecretId=depot.names.activation_secret("depot")
+    )
     current = [v for v, stages in described["VersionIdsToStages"].items() if "AWSCURRENT" in stages]
     assert current == [depot.secret_value()["activation_id"]]
 

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 from fleet_estate import DeployedEstate
 
-GOOD = {"host": "10.1.2.3", "port": 5432, "username": "etl", "password": "planted-password-é", "dbname": "crm"}
+GOOD = {
+    "host": "10.1.2.3",
+    "port": 5432,
+    "username": "etl",
+    "password": "planted-password-é",
+    "dbname": "crm",
+}
 
 
 def value(depot: DeployedEstate) -> dict[str, object]:

@@ -1,0 +1,222 @@
+"""`bin/hybrid hosts`: seen from both sides, drained, labelled, taken out, and found wanting."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from fleet_estate import DeployedEstate
+
+
+def listed(depot: DeployedEstate) -> list[dict[str, Any]]:
+    done = depot.run("hosts", "list", "--json")
+    assert done.exit_code == 0, done.output
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+def test_a_host_is_listed_with_what_both_services_know(depot: DeployedEstate) -> None:
+    host = depot.host("rack-1")
+    (seen,) = listed(depot)
+    assert (seen["site"], seen["name"], seen["state"]) == ("depot", "rack-1", "ready")
+    assert (seen["node"], seen["instance"]) == (host.node, host.instance)
+    assert seen["agent_version"] == "1.99.0"
+    assert seen["docker_version"] == "27.1.1"
+    assert seen["ping"] == "Online"
+    assert seen["memory"] == [4096, 4096]
+    assert seen["attributes"] == {"rack": "b1"}
+    # and the table for people has a line for it, without ECS's own attributes
+    table = depot.run("hosts", "list").stdout
+    assert f"rack-1 {host.node}\tready" in table
+    assert "ecs.capability" not in table
+
+
+def test_a_host_that_only_systems_manager_knows_is_half_registered(depot: DeployedEstate) -> None:
+    depot.host("rack-1", in_ecs=False)
+    assert [seen["state"] for seen in listed(depot)] == ["half-registered"]
+
+
+def test_a_host_that_is_cut_off_is_disconnected(depot: DeployedEstate) -> None:
+    depot.aws.cut(depot.host("rack-1").node)
+    (seen,) = listed(depot)
+    assert (seen["state"], seen["ping"]) == ("disconnected", "ConnectionLost")
+
+
+def test_a_host_without_our_tags_is_found_too(depot: DeployedEstate) -> None:
+    host = depot.host("rack-1")
+    depot.aws.client("ssm").remove_tags_from_resource(
+        ResourceType="ManagedInstance", ResourceId=host.node, TagKeys=["hybrid:estate", "hybrid:site"]
+    )
+    (seen,) = listed(depot)
+    assert (seen["name"], seen["state"]) == ("rack-1", "ready")
+
+
+def test_a_host_that_systems_manager_forgot_is_orphaned_and_can_still_be_taken_out(
+    depot: DeployedEstate,
+) -> None:
+    host = depot.host("rack-1")
+    depot.aws.client("ssm").deregister_managed_instance(InstanceId=host.node)
+    assert [seen["state"] for seen in listed(depot)] == ["orphaned"]
+    done = depot.run("hosts", "deregister", host.node)
+    assert done.exit_code == 0, done.output
+    assert listed(depot) == []
+
+
+def test_draining_waits_until_the_stand_alone_task_has_ended(
+    depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hybrid.fleet.upkeep.LOOK", 0.3)
+    # Given a host with a task
+    host = depot.host("rack-1")
+    task = depot.start_task()
+    host.report(task, "RUNNING")
+    # which ends a second from now
+    end = threading.Timer(1.0, host.report, (task, "STOPPED"))
+    end.start()
+
+    # When it is drained
+    begun = time.monotonic()
+    done = depot.run("hosts", "drain", "rack-1", "--timeout", "30s")
+
+    # Then the command came back only after the end of the task
+    assert done.exit_code == 0, done.output
+    assert time.monotonic() - begun >= 1.0
+    assert "rack-1: 1 task(s) left" in done.stderr
+    assert [seen["state"] for seen in listed(depot)] == ["draining"]
+    # and nothing more is placed there until it is put back
+    with pytest.raises(ClientError, match="No Container Instances"):
+        depot.start_task()
+    assert depot.run("hosts", "undrain", "rack-1").exit_code == 0
+    assert depot.start_task()
+
+
+def test_a_drain_that_takes_too_long_says_what_still_runs(
+    depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hybrid.fleet.upkeep.LOOK", 0.3)
+    host = depot.host("rack-1")
+    host.report(task := depot.start_task(), "RUNNING")
+    done = depot.run("hosts", "drain", "rack-1", "--timeout", "1s")
+    assert done.exit_code == 1
+    assert task.rsplit("/", 1)[-1] in done.output
+    assert "goes on draining" in done.output
+
+
+def test_deregistering_takes_the_host_out_of_both_and_says_what_is_left(depot: DeployedEstate) -> None:
+    host = depot.host("rack-1")
+    done = depot.run("hosts", "deregister", "rack-1")
+    assert done.exit_code == 0, done.output
+    assert f"rack-1 ({host.node}) is out of ECS and Systems Manager" in done.stdout
+    assert "hybrid-host leave" in done.stderr
+    assert listed(depot) == []
+
+
+def test_a_busy_host_is_not_deregistered_unless_forced(depot: DeployedEstate) -> None:
+    host = depot.host("rack-1")
+    host.report(depot.start_task(), "RUNNING")
+    refused = depot.run("hosts", "deregister", "rack-1")
+    assert refused.exit_code == 2
+    assert "bin/hybrid hosts drain" in refused.output
+    assert len(listed(depot)) == 1
+    assert depot.run("hosts", "deregister", "rack-1", "--force").exit_code == 0
+
+
+def test_a_deregistration_that_failed_half_way_is_finished_by_repeating_it(depot: DeployedEstate) -> None:
+    # Given that Systems Manager refuses after ECS has let go
+    host = depot.host("rack-1")
+    depot.aws.fault("DeregisterManagedInstance", code="AccessDeniedException", message="not authorized")
+    half = depot.run("hosts", "deregister", "rack-1")
+    assert half.exit_code == 1
+    assert "out of ECS, but still in Systems Manager" in half.output
+
+    # When it is repeated
+    done = depot.run("hosts", "deregister", host.node)
+
+    # Then nothing is left
+    assert done.exit_code == 0, done.output
+    assert listed(depot) == []
+
+
+def test_labels_are_set_and_removed(depot: DeployedEstate) -> None:
+    depot.host("rack-1")
+    done = depot.run("hosts", "label", "rack-1", "zone=north", "rack-")
+    assert done.exit_code == 0, done.output
+    assert listed(depot)[0]["attributes"] == {"zone": "north"}
+
+
+@pytest.mark.parametrize("label", ["zone", "zone=", "zo ne=x", "ecs.os=x", "zone=a|b", f"{'x' * 129}=y"])
+def test_labels_that_ecs_would_not_take_are_refused(depot: DeployedEstate, label: str) -> None:
+    depot.host("rack-1")
+    assert depot.run("hosts", "label", "rack-1", label).exit_code == 2
+
+
+def test_an_ambiguous_name_is_refused_with_the_ids(depot: DeployedEstate) -> None:
+    first, second = depot.host("rack-1"), depot.host("rack-1")
+    done = depot.run("hosts", "drain", "rack-1")
+    assert done.exit_code == 2
+    assert first.node in done.output
+    assert second.node in done.output
+
+
+def test_an_unknown_host_is_refused(depot: DeployedEstate) -> None:
+    done = depot.run("hosts", "drain", "rack-9")
+    assert done.exit_code == 2
+    assert "no host `rack-9`" in done.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["drain", "rack-1"], ["deregister", "rack-1"], ["label", "rack-1", "a=b"], ["undrain", "rack-1"]],
+)
+def test_a_dry_run_changes_no_host(depot: DeployedEstate, arguments: list[str]) -> None:
+    depot.host("rack-1")
+    before = [{**seen, "last_seen": None} for seen in listed(depot)]
+    done = depot.run("hosts", *arguments, "--dry-run")
+    assert done.exit_code == 0
+    assert "would" in done.output
+    assert [{**seen, "last_seen": None} for seen in listed(depot)] == before
+
+
+def test_the_doctor_says_that_no_host_has_joined_and_how_to_go_on(depot: DeployedEstate) -> None:
+    done = depot.run("hosts", "doctor")
+    assert done.exit_code == 1
+    assert "no host has joined" in done.output
+    assert "bin/hybrid sites activate depot" in done.output
+
+
+def test_the_doctor_has_nothing_to_say_of_a_healthy_site(depot: DeployedEstate) -> None:
+    depot.host("rack-1")
+    done = depot.run("hosts", "doctor")
+    assert done.exit_code == 0, done.output
+    assert "nothing is wrong" in done.output
+
+
+def test_the_doctor_finds_a_host_that_is_cut_off_and_one_that_is_there_twice(depot: DeployedEstate) -> None:
+    depot.aws.cut(depot.host("rack-1").node)
+    depot.host("rack-1")
+    done = depot.run("hosts", "doctor", "--json")
+    problems = {one["problem"] for one in json.loads(done.stdout)}
+    assert "2 registrations have this name" in problems
+    assert any("not connected" in problem for problem in problems)
+
+
+def test_the_doctor_finds_that_a_source_is_too_large_for_every_host(depot: DeployedEstate) -> None:
+    depot.host("rack-1")
+    depot.file.write_text(depot.file.read_text().replace("postgresql}", "postgresql, memory: 16384}"))
+    done = depot.run("hosts", "doctor")
+    assert done.exit_code == 1
+    assert "large enough for source ledger: 16384 MiB" in done.output
+
+
+def test_watching_tells_what_changes(depot: DeployedEstate) -> None:
+    depot.host("rack-1")
+    later = threading.Timer(0.7, depot.aws.cut, ("rack-1",))
+    later.start()
+    done = depot.run("hosts", "watch", "--interval", "1s", "--for", "3s", "--json")
+    later.join()
+    changes = [json.loads(line)["what"] for line in done.stdout.splitlines()]
+    assert changes == ["ready, 0 running", "ready → disconnected, 0 running"]
