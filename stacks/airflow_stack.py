@@ -11,7 +11,7 @@ from constructs import Construct
 from hybrid.estate.model import Estate
 from hybrid_constructs import AirflowBundle, AirflowEnvironment, Buckets, Logging, RunTarget, Scale
 from stacks.estate_stack import EstateStack
-from stacks.network_stack import NetworkStack
+from stacks.network_stack import VpcPlace
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class AirflowStack(EstateStack):
         scope: Construct,
         *,
         estate: Estate,
-        network: NetworkStack,
+        network: VpcPlace,
         buckets: Buckets,
         files: AirflowFiles,
         targets: Sequence[RunTarget],

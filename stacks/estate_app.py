@@ -10,7 +10,7 @@ from constructs import Construct
 from hybrid.estate.model import Estate
 from stacks.airflow_stack import AirflowFiles, AirflowStack
 from stacks.dags_stack import DagsStack
-from stacks.network_stack import NetworkStack
+from stacks.network_stack import network_of
 from stacks.observability_stack import ObservabilityStack
 from stacks.site_stack import SiteStack
 from stacks.storage_stack import StorageStack
@@ -42,7 +42,7 @@ class EstateStacks:
 
     def __init__(self, scope: Construct, *, estate: Estate, artifacts: Artifacts) -> None:
         self.storage = StorageStack(scope, estate=estate)
-        self.network = NetworkStack(scope, estate=estate, key=self.storage.key)
+        self.network = network_of(scope, estate=estate, key=self.storage.key, owner=self.storage)
         self.sites = {
             name: SiteStack(
                 scope,

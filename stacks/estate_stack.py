@@ -48,6 +48,11 @@ class EstateStack(cdk.Stack):
             cdk.Tags.of(self).add(key, value)
         self.stateful_removal = _removal(self, environment.removal)
 
+    @property
+    def availability_zones(self) -> list[str]:
+        """The zones of the estate file: the AWS CDK would ask the account for them."""
+        return list(self.estate.network.availability_zones)
+
     def output(self, name: str, value: str, description: str) -> None:
         """Add an output for people and scripts. Never a secret."""
         cdk.CfnOutput(self, name, value=value, description=description)

@@ -12,7 +12,7 @@ from hybrid.estate.model import Estate
 from hybrid_constructs import AnywhereSite, Buckets, CloudSite, EtlSource, SiteServices
 from hybrid_constructs.run_permissions import RunTarget
 from stacks.estate_stack import EstateStack
-from stacks.network_stack import NetworkStack
+from stacks.network_stack import VpcPlace
 
 
 class SiteStack(EstateStack):
@@ -39,7 +39,7 @@ class SiteStack(EstateStack):
         *,
         estate: Estate,
         name: str,
-        network: NetworkStack,
+        network: VpcPlace,
         buckets: Buckets,
         repository: ecr.IRepository,
         image_tag: str,
@@ -88,7 +88,7 @@ class SiteStack(EstateStack):
         return site
 
     def _cloud(
-        self, name: str, declared: DeclaredCloudSite, services: SiteServices, network: NetworkStack
+        self, name: str, declared: DeclaredCloudSite, services: SiteServices, network: VpcPlace
     ) -> CloudSite:
         return CloudSite(
             self,

@@ -8,6 +8,7 @@ from typing import Literal
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
+from hybrid_constructs.acknowledgement import acknowledge
 from hybrid_constructs.private_endpoints import PrivateEndpoints
 
 
@@ -57,6 +58,11 @@ class ExistingNetwork(Construct):
             private_subnet_ids=list(private_subnet_ids),
             private_subnet_route_table_ids=list(route_table_ids) or None,
         )
+        if not route_table_ids:
+            acknowledge(
+                self.vpc,
+                {"Annotation::@aws-cdk/aws-ec2:noSubnetRouteTableId": "No route of this VPC is read."},
+            )
         self.private_subnets: list[ec2.ISubnet] = self.vpc.private_subnets
         if endpoints == "all":
             PrivateEndpoints(

@@ -104,6 +104,16 @@ class Network(Construct):
                 )
             },
         )
+        for subnet in [*self.vpc.public_subnets, *self.private_subnets]:
+            acknowledge(
+                subnet,
+                {
+                    "CloudFormation-Validate::W3010": (
+                        "The estate file names the zones: a template made without an account is complete, and "
+                        "MWAA's subnets never move to another zone by themselves."
+                    )
+                },
+            )
         for subnet in self.vpc.public_subnets if with_nat else []:
             acknowledge(
                 subnet,
