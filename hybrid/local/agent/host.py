@@ -206,9 +206,14 @@ def join_cluster(
     """
     try:
         keys = control.role_credentials(identity)
-        ecs: ECSClient = boto3.Session(
-            keys["AccessKeyId"], keys["SecretAccessKey"], keys["Token"], region_name=region
-        ).client("ecs", endpoint_url=control.url)
+        ecs: ECSClient = boto3.client(
+            "ecs",
+            endpoint_url=control.url,
+            region_name=region,
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys["Token"],
+        )
         request: RegisterContainerInstanceRequestTypeDef = {
             "cluster": cluster,
             "totalResources": [

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING
 
 import boto3
@@ -14,6 +15,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import ContainerProvider
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader, create_loader
 
 from hybrid.local.agent.runner import CannotStart
 from hybrid.local.wire import LogTarget
@@ -119,8 +121,15 @@ class LogStream:
         return True
 
 
+@cache
+def _service_files() -> Loader:
+    """Shared by all tasks of the agent: a client of its own would read megabytes of service files again."""
+    return create_loader()
+
+
 def _client(region: str, credentials_url: str, emulator_url: str) -> CloudWatchLogsClient:
     session = botocore.session.get_session()
+    session.register_component("data_loader", _service_files())
     provider = ContainerProvider(environ={"AWS_CONTAINER_CREDENTIALS_FULL_URI": credentials_url})
     session.get_component("credential_provider").providers = [provider]
     settings = Config(retries={"total_max_attempts": 2}, connect_timeout=3, read_timeout=10)
