@@ -24,11 +24,15 @@ from tests.policy.synthesis import stacks_of
 MATRIX = Path(__file__).with_name("matrix")
 FOREIGN_ACCOUNT = "999988887777"
 
-#: Stands for the account of the MWAA service that has an environment's queue.
-SERVICE_ACCOUNT = "444455556666"
-
 #: Policies of a principal that is no role of the estate: everything its account can give it.
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+#: Policy of what belongs to others, the worst that there can be: an attacker's bucket takes what it gets, and
+#: MWAA's queue lets the environment in. So only the role's own policy is between the estate and the world.
+OPEN = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}],
+}
 
 _ACCOUNT = re.compile(r"^arn:[^:]*:[^:]*:[^:]*:(\d{12}):")
 
@@ -56,7 +60,8 @@ class Estate:
             self.documents |= {f"{role.name}/{name}": doc for name, doc in role.policies.items()}
             self.documents[role.arn] = role.trust
         self.documents |= {policy.arn: policy.document for policy in self.policies.resources}
-        self.documents["queue"] = _queue_policy(self.stack)
+        self.documents["open"] = OPEN
+        self.documents["account decides"] = _account_decides(self.stack)
         self._account_of = dict.fromkeys(
             (policy.arn for policy in self.policies.resources), self.stack.account
         )
@@ -76,7 +81,7 @@ class Estate:
             account=self._owner(resource),
             context={"aws:SecureTransport": "true", **filled},
             identity=identity,
-            resource_policy=self._resource_policy(resource),
+            resource_policy=self._resource_policy(resource, action),
             allowed=allowed,
         )
 
@@ -94,13 +99,16 @@ class Estate:
         bucket = resource.partition("/")[0]
         return self.stack.account if resource == "*" or bucket in self._account_of else FOREIGN_ACCOUNT
 
-    def _resource_policy(self, resource: str) -> str | None:
+    def _resource_policy(self, resource: str, action: str) -> str | None:
+        """Id of the policy of a resource; what is not the estate's lets in whoever comes (see OPEN)."""
         if resource in self.documents:
             return resource
-        if f":{SERVICE_ACCOUNT}:airflow-celery-" in resource:
-            return "queue"
         bucket = resource.partition("/")[0]
-        return bucket if bucket.startswith("arn:") and ":s3:" in bucket and bucket in self.documents else None
+        if ":s3:" in bucket and bucket in self.documents:
+            return bucket
+        if self._owner(resource) != self.stack.account:
+            return "open"
+        return "account decides" if ":kms:" in resource or action == "sts:AssumeRole" else None
 
     def _placeholders(self, stacks: Sequence[Stack]) -> dict[str, str]:
         place = f"{self.stack.region}:{self.stack.account}"
@@ -130,12 +138,12 @@ class Estate:
         return str(value).format(**self.placeholders)
 
 
-def _queue_policy(stack: Stack) -> dict[str, Any]:
-    """MWAA's own: the queue is in an account of the service and lets the environment's account in."""
+def _account_decides(stack: Stack) -> dict[str, Any]:
+    """What a key has where nobody wrote a policy, and a role that its account may take: IAM decides."""
     account = {"AWS": f"arn:{stack.partition}:iam::{stack.account}:root"}
     return {
         "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": account, "Action": "sqs:*", "Resource": "*"}],
+        "Statement": [{"Effect": "Allow", "Principal": account, "Action": "*", "Resource": "*"}],
     }
 
 

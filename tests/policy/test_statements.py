@@ -1,115 +1,118 @@
-"""What holds for every statement of the estate's own roles, whatever the matrix asks."""
+"""Every statement of the estate's own roles keeps the house's rules, and each rule can be broken."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import copy
+import dataclasses
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from hybrid.review.policies import Role, as_list, statements
+from hybrid.review.policies import Role
 from tests.policy.matrix import estate
-
-#: Actions that take no resource (Service Authorization Reference): for these, and only these, `*` is right.
-_WITHOUT_RESOURCE = {
-    "cloudwatch:PutMetricData",
-    "ec2messages:AcknowledgeMessage",
-    "ec2messages:DeleteMessage",
-    "ec2messages:FailMessage",
-    "ec2messages:GetEndpoint",
-    "ec2messages:GetMessages",
-    "ec2messages:SendReply",
-    "ecr:GetAuthorizationToken",
-    "ecs:DiscoverPollEndpoint",
-    "s3:GetAccountPublicAccessBlock",
-    "ssm:DescribeInstanceInformation",
-    "ssmmessages:CreateControlChannel",
-    "ssmmessages:CreateDataChannel",
-    "ssmmessages:OpenControlChannel",
-    "ssmmessages:OpenDataChannel",
-}
-
-#: On `*` as well: a condition is their wall, or MWAA asks for them in its list of permissions.
-_OTHERWISE_BOUND = {"ecs:ListTasks": "ecs:cluster", "logs:DescribeLogGroups": None}
+from tests.policy.rules import faults
 
 
-def _own_roles(name: str = "acme") -> list[Role]:
-    return [role for role in estate(name).policies.roles if role.path.startswith("/hybrid/")]
+def _own_roles() -> list[Role]:
+    return [role for role in estate("acme").policies.roles if role.path.startswith("/hybrid/")]
 
 
-def _allowing() -> Iterator[tuple[Role, Mapping[str, Any]]]:
-    for role in _own_roles():
-        for document in role.policies.values():
-            for statement in statements(document):
-                if statement["Effect"] == "Allow":
-                    yield role, statement
+def test_no_role_of_the_estate_breaks_a_rule() -> None:
+    assert {role.name: faults(role, estate("acme").stack) for role in _own_roles()} == {
+        role.name: [] for role in _own_roles()
+    }
 
 
-def _condition_keys(statement: Mapping[str, Any]) -> set[str]:
-    return {key for keys in statement.get("Condition", {}).values() for key in keys}
+def _broken(change: Callable[[dict[str, Any]], None]) -> Role:
+    """The regional task role with its first statement, or its trust, changed."""
+    role = estate("acme").policies.role("hybrid-acme-regional-task")
+    parts = copy.deepcopy({"trust": role.trust, "policy": role.policies["permissions"]})
+    change(parts)
+    return dataclasses.replace(role, trust=parts["trust"], policies={"permissions": parts["policy"]})
 
 
-def test_no_own_role_has_a_managed_policy() -> None:
-    assert [role.name for role in _own_roles() if role.managed] == []
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda p: p["trust"]["Statement"][0].pop("Condition"), "trust: is not closed by account and source"),
+        (
+            lambda p: p["trust"]["Statement"][0].update(Principal={"AWS": "*"}),
+            "trust: a principal is no service",
+        ),
+        (lambda p: p["trust"]["Statement"][0].update(Action="sts:*"), "trust: allows sts:*"),
+        (lambda p: p["policy"]["Statement"][0].pop("Sid"), "has statements without a sid of their own"),
+        (
+            lambda p: p["policy"]["Statement"][0].update(Resource="*"),
+            "ReadSpecifications: s3:GetObject on everything",
+        ),
+        (
+            lambda p: p["policy"]["Statement"][0].update(Action="iam:PassRole"),
+            "ReadSpecifications: does more in IAM than to pass a role to a task of Airflow's",
+        ),
+        (
+            lambda p: p["policy"]["Statement"][2].pop("Condition"),
+            "UseKeyForObjects: uses the key without a service between",
+        ),
+        (
+            lambda p: p["policy"]["Statement"][0].update(
+                Resource="arn:aws:ecs:*:111122223333:cluster/hybrid-acme-cellar"
+            ),
+            "ReadSpecifications: arn:aws:ecs:*:111122223333:cluster/hybrid-acme-cellar is in another Region",
+        ),
+        (
+            lambda p: p["policy"]["Statement"][0].update(Resource="arn:aws:ecs:eu-west-1:*:cluster/c"),
+            "ReadSpecifications: arn:aws:ecs:eu-west-1:*:cluster/c is in another account",
+        ),
+        (
+            lambda p: p["policy"]["Statement"][0].update(Resource="arn:aws-cn:s3:::b"),
+            "ReadSpecifications: arn:aws-cn:s3:::b is in another partition",
+        ),
+    ],
+)
+def test_a_broken_rule_is_named(change: Callable[[dict[str, Any]], None], fault: str) -> None:
+    assert faults(_broken(change), estate("acme").stack) == [fault]
 
 
-def test_every_statement_has_a_sid_of_its_own() -> None:
-    for role in _own_roles():
-        sids = [s.get("Sid") for document in role.policies.values() for s in statements(document)]
-        assert None not in sids
-        assert len(sids) == len(set(sids)), role.name
+def test_a_managed_policy_is_a_fault() -> None:
+    role = dataclasses.replace(_own_roles()[0], managed=("arn:aws:iam::aws:policy/AdministratorAccess",))
+
+    assert faults(role, estate("acme").stack) == [
+        "has managed policies: arn:aws:iam::aws:policy/AdministratorAccess"
+    ]
 
 
-def test_every_trust_names_account_and_source_of_each_service() -> None:
-    for role in _own_roles():
-        for statement in statements(role.trust):
-            assert statement["Action"] == "sts:AssumeRole", role.name
-            assert set(statement["Principal"]) == {"Service"}, role.name
-            assert set(statement["Condition"]) == {"StringEquals", "ArnLike"}, role.name
-            assert _condition_keys(statement) == {"aws:SourceAccount", "aws:SourceArn"}, role.name
+@pytest.mark.parametrize(
+    ("kind", "parts"),
+    [
+        ("anywhere", r"hybrid-acme-(on-premises|cellar)|/hybrid/acme/(on-premises|cellar)"),
+        (
+            "execution",
+            r"hybrid-acme-(on-premises|cellar|headquarters)|/acme/(on-premises|cellar|headquarters)",
+        ),
+        ("task", r"(regional-archive|regional|headquarters|erp)(?=-|/)"),
+    ],
+)
+def test_roles_of_a_kind_are_alike_but_for_names(kind: str, parts: str) -> None:
+    """So that what the matrix and the mutants show of one role holds for all of its kind."""
+    roles = [role for role in _own_roles() if role.path == f"/hybrid/acme/{kind}/"]
+
+    shapes = {role.name: _shape(role, parts) for role in roles}
+
+    assert len(roles) > 1
+    assert len({str(shape) for shape in shapes.values()}) == 1, shapes
 
 
-def test_a_star_stands_only_where_an_action_takes_no_resource() -> None:
-    for role, statement in _allowing():
-        if as_list(statement["Resource"]) != ["*"]:
-            assert "*" not in as_list(statement["Resource"])
-            continue
-        for action in as_list(statement["Action"]):
-            if action in _OTHERWISE_BOUND:
-                wall = _OTHERWISE_BOUND[action]
-                assert wall is None or wall in _condition_keys(statement), (role.name, action)
-            else:
-                assert action in _WITHOUT_RESOURCE, (role.name, action)
+def _shape(role: Role, parts: str) -> list[Any]:
+    statements = copy.deepcopy([role.trust["Statement"], role.policies["permissions"]["Statement"]])
+    for statement in statements[1]:
+        if statement["Sid"] == "WriteToLake":
+            # As many as the source has pipelines, wherever those write.
+            assert all(arn.endswith("/*") for arn in _listed(statement["Resource"]))
+            statement["Resource"] = "PREFIXES"
+    return [re.sub(parts, "NAME", str(statement)) for statement in statements]
 
 
-def test_a_resource_names_its_own_region_and_account() -> None:
-    place = estate("acme").stack
-    for role, statement in _allowing():
-        for arn in as_list(statement["Resource"]):
-            if arn == "*":
-                continue
-            _, partition, service, region, account, _ = arn.split(":", 5)
-            assert partition == place.partition
-            assert region == ("" if service in {"iam", "s3"} else place.region), (role.name, arn)
-            expected = {"s3": "", "sqs": "*"}.get(service, place.account)
-            assert account == expected, (role.name, arn)
-
-
-def test_every_use_of_the_key_goes_through_a_service() -> None:
-    for role, statement in _allowing():
-        if any(action.startswith("kms:") for action in as_list(statement["Action"])):
-            assert "kms:ViaService" in _condition_keys(statement), (role.name, statement["Sid"])
-
-
-def test_only_airflow_passes_roles_and_only_to_tasks() -> None:
-    passing = [(r, s) for r, s in _allowing() if "iam:PassRole" in as_list(s["Action"])]
-
-    assert {role.name for role, _ in passing} == {"hybrid-acme-airflow"}
-    for _, statement in passing:
-        assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
-
-
-@pytest.mark.parametrize("word", ["Create", "Put", "Delete", "Attach", "Update", "Tag"])
-def test_no_own_role_changes_iam(word: str) -> None:
-    for _, statement in _allowing():
-        assert not any(action.startswith(f"iam:{word}") for action in as_list(statement["Action"]))
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
