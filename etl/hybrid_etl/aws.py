@@ -1,12 +1,14 @@
-"""The clients of AWS: endpoint, region and credentials come from the environment as boto3 reads it."""
+"""The clients of AWS, by botocore (boto3 without its resources): all settings come from the environment."""
 
 from __future__ import annotations
 
+import os
+from functools import cache
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import Session, get_session
 
 from hybrid_etl.errors import EtlError, Failure, UserError
 
@@ -23,7 +25,35 @@ def client(service: str) -> Any:
         max_pool_connections=4,
         user_agent_extra="hybrid-etl",
     )
-    return boto3.client(service, config=config)
+    return _session().create_client(service, config=config)
+
+
+def read_object(bucket: str, key: str) -> bytes:
+    """The content of a small object; raises UserError when it is absent or not granted, else Failure."""
+    try:
+        content: bytes = client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    except (BotoCoreError, ClientError) as error:
+        raise explain(error, doing=f"Reading s3://{bucket}/{key}") from error
+    return content
+
+
+def read_secret(name: str) -> str:
+    """The text of a secret; raises UserError when it is absent or not granted, else Failure."""
+    try:
+        answer = client("secretsmanager").get_secret_value(SecretId=name)
+    except (BotoCoreError, ClientError) as error:
+        raise explain(error, doing=f"Reading secret {name}") from error
+    return str(answer.get("SecretString") or "")
+
+
+@cache
+def _session() -> Session:
+    """One session, so that credentials are fetched once; AWS_REGION is the variable that ECS sets."""
+    session = get_session()
+    region = os.environ.get("AWS_REGION")
+    if region:
+        session.set_config_variable("region", region)
+    return session
 
 
 def explain(error: BotoCoreError | ClientError, *, doing: str) -> EtlError:

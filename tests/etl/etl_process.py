@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import servers
+from botocore.session import get_session
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -147,3 +148,14 @@ class Etl:
             "run", digest, *arguments, secret=secret or database.secret, environment=environment
         )
         return self.finish(process)
+
+
+def client(service: str, environment: dict[str, str]) -> Any:
+    """A client of the embedded AWS, for what a test looks up itself."""
+    return get_session().create_client(
+        service,
+        region_name=environment["AWS_REGION"],
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )

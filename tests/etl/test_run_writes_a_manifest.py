@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
 
-import boto3
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
-from etl_process import Database, Etl
+from etl_process import Database, Etl, client
 
 _ORDERS = (
     "select id, name, cast(amount as decimal(10,2)) as amount from ("
@@ -119,11 +117,7 @@ def test_everything_comes_from_aws_and_goes_to_aws(
     etl: Etl, any_database: Database, s3: dict[str, str]
 ) -> None:
     # Given
-    session = boto3.Session(
-        aws_access_key_id="test", aws_secret_access_key="test", region_name=s3["AWS_REGION"]
-    )
-    store: Any = session.client("s3", endpoint_url=s3["AWS_ENDPOINT_URL"])
-    secrets: Any = session.client("secretsmanager", endpoint_url=s3["AWS_ENDPOINT_URL"])
+    store, secrets = client("s3", s3), client("secretsmanager", s3)
     bucket = f"lake-{any_database.engine}"
     name = f"hybrid/acme/sources/{any_database.engine}"
     store.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
