@@ -174,7 +174,14 @@ class EtlSource(Construct):
             "DecryptOwnSecret",
             actions=["kms:Decrypt"],
             resources=[self.site.services.key.key_arn],
-            conditions={"StringEquals": {"kms:ViaService": arns.service_endpoint(stack, "secretsmanager")}},
+            # One key serves every secret of the estate; the context, in which Secrets Manager names the
+            # secret (its User Guide, "Secret encryption and decryption"), holds the grant to this one.
+            conditions={
+                "StringEquals": {"kms:ViaService": arns.service_endpoint(stack, "secretsmanager")},
+                "StringLike": {
+                    "kms:EncryptionContext:SecretARN": arns.secret(stack, names.source_secret(self.name))
+                },
+            },
         )
         return role
 
