@@ -20,13 +20,17 @@ _T = TypeVar("_T")
 
 #: Seconds in which looks gather before they are asked together.
 GATHER = 0.25
-#: Threads of the triggerer that talk to AWS.
-_THREADS = ThreadPoolExecutor(max_workers=8, thread_name_prefix="hybrid-airflow")
+#: Threads of one triggerer that talk to AWS.
+_THREADS = 8
+_EXECUTORS: WeakKeyDictionary[asyncio.AbstractEventLoop, ThreadPoolExecutor] = WeakKeyDictionary()
 
 
 async def in_thread(call: Callable[..., _T], *arguments: Any) -> _T:
     """The answer of a blocking call, without blocking the event loop."""
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, call, *arguments)
+    loop = asyncio.get_running_loop()
+    if loop not in _EXECUTORS:
+        _EXECUTORS[loop] = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="hybrid-airflow")
+    return await loop.run_in_executor(_EXECUTORS[loop], call, *arguments)
 
 
 class Poller:
