@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 #: Headers that belong to one connection and are not passed on (RFC 9110, section 7.6.1).
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "content-length"}
+
+#: Members of a task definition whose keys are the user's own.
+_FREE_KEYS = {"dockerLabels", "DockerLabels"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Upstream:
         session = boto3.Session("test", "test", region_name=region)
         settings = Config(retries={"total_max_attempts": 3}, connect_timeout=5, read_timeout=30)
         self._ecs = session.client("ecs", endpoint_url=url, config=settings)
+        self._ecs.meta.events.register("before-parse.ecs.DescribeTaskDefinition", _in_the_case_of_the_api)
         self._iam = session.client("iam", endpoint_url=url, config=settings)
         self._sts = session.client("sts", endpoint_url=url, config=settings)
 
@@ -139,6 +144,26 @@ class Upstream:
             ) from error
         passed = tuple((n, v) for n, v in answer.headers.items() if n.lower() not in _HOP_BY_HOP)
         return Answer(answer.status, passed, answer.data)
+
+
+def _in_the_case_of_the_api(response_dict: dict[str, Any], **_: object) -> None:
+    """Spell the members of a task definition as ECS does.
+
+    The emulator keeps what CloudFormation gave it below the first level (`LinuxParameters.Capabilities`,
+    `Volumes[].Name`) in CloudFormation's spelling, and botocore would drop it without a word.
+    """
+    response_dict["body"] = json.dumps(_lower_first(json.loads(response_dict["body"]))).encode()
+
+
+def _lower_first(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_lower_first(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name[:1].lower() + name[1:]: inner if name in _FREE_KEYS else _lower_first(inner)
+        for name, inner in value.items()
+    }
 
 
 def _principal(statement: Json) -> Any:
