@@ -68,10 +68,10 @@ class Estate:
         self.placeholders = self._placeholders(stacks)
 
     def request(
-        self, principal: str, action: str, resource: str, context: Mapping[str, Any], *, allowed: bool
+        self, principal: str, action: str, resource: str, *, context: Mapping[str, Any], allowed: bool
     ) -> Request:
         """A request of a principal, with every document that has a say."""
-        identity, arn = self._principal(principal)
+        identity, boundary, arn = self._principal(principal)
         filled = {key: self._fill(value) for key, value in context.items()}
         resource = str(self._fill(resource))
         return Request(
@@ -81,16 +81,20 @@ class Estate:
             account=self._owner(resource),
             context={"aws:SecureTransport": "true", **filled},
             identity=identity,
+            boundary=boundary,
             resource_policy=self._resource_policy(resource, action),
             allowed=allowed,
         )
 
-    def _principal(self, name: str) -> tuple[tuple[str, ...], str]:
+    def _principal(self, name: str) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+        """Ids of a principal's policies, of its boundary, and its ARN."""
         role = next((role for role in self.policies.roles if role.name == name), None)
-        if role is not None:
-            session = f"arn:{self.stack.partition}:sts::{self.stack.account}:assumed-role/{name}/session"
-            return tuple(f"{name}/{policy}" for policy in role.policies), session
-        return (("everything",) if name.startswith("arn:") else ()), name
+        if role is None:
+            return (("everything",) if name.startswith("arn:") else ()), (), name
+        session = f"arn:{self.stack.partition}:sts::{self.stack.account}:assumed-role/{name}/session"
+        # What the boundary says is its owner's matter; here it lets everything pass.
+        boundary = ("everything",) if role.boundary else ()
+        return tuple(f"{name}/{policy}" for policy in role.policies), boundary, session
 
     def _owner(self, resource: str) -> str:
         match = _ACCOUNT.match(resource)
@@ -162,23 +166,58 @@ def estate(name: str) -> Estate:
     return Estate(stacks_of(name))
 
 
-def rows_of(folder: Path) -> list[tuple[str, str, list[Any], bool]]:
-    """The rows of the files in a folder: name, principal, the row as written, whether it is allowed."""
-    found = []
-    for file in sorted(folder.glob("*.yaml")):
-        for section in yaml.safe_load(file.read_text())["sections"]:
-            for verdict, words in (("allowed", "may"), ("denied", "may not")):
-                for name, row in section.get(verdict, {}).items():
-                    found.append(
-                        (f"{section['as']} {words} {name}", section["as"], row, verdict == "allowed")
-                    )
-    return found
+@dataclass(frozen=True)
+class WrittenRow:
+    """A row as people wrote it.
+
+    Attributes:
+        name: read aloud: who may, or may not, do what.
+        principal: a role's name, a service, an ARN, or `anonymous`.
+        cells: action, resource, and the context where there is one.
+        allowed: what the matrix says.
+    """
+
+    name: str
+    principal: str
+    cells: list[Any]
+    allowed: bool
+
+
+def written_rows(folder: Path) -> list[WrittenRow]:
+    """The rows of the files of a folder."""
+    return [
+        WrittenRow(f"{section['as']} {words} {name}", section["as"], cells, verdict == "allowed")
+        for file in sorted(folder.glob("*.yaml"))
+        for section in yaml.safe_load(file.read_text())["sections"]
+        for verdict, words in (("allowed", "may"), ("denied", "may not"))
+        for name, cells in section.get(verdict, {}).items()
+    ]
 
 
 def rows(name: str, folder: Path) -> list[Row]:
-    """The rows of a folder as requests to an estate."""
+    """The rows of a folder as requests to an estate, in the words of its partition and Region."""
     place = estate(name)
     return [
-        Row(title, place.request(principal, row[0], row[1], row[2] if len(row) > 2 else {}, allowed=allowed))
-        for title, principal, row, allowed in rows_of(folder)
+        Row(
+            row.name,
+            place.request(
+                _translated(row.principal, place.stack),
+                *_translated(row.cells[:2], place.stack),
+                context=_translated(row.cells[2], place.stack) if len(row.cells) > 2 else {},
+                allowed=row.allowed,
+            ),
+        )
+        for row in written_rows(folder)
     ]
+
+
+def _translated(value: Any, stack: Stack) -> Any:
+    """The rows are written for eu-west-1; in another partition the same things have other names."""
+    if isinstance(value, list):
+        return [_translated(item, stack) for item in value]
+    if isinstance(value, dict):
+        return {key: _translated(item, stack) for key, item in value.items()}
+    text = str(value).replace("arn:aws:", f"arn:{stack.partition}:")
+    endpoint = r"\.eu-west-1\.amazonaws\.com$"
+    text = re.sub(endpoint, f".{stack.region}.{stack.url_suffix}", text)
+    return text.replace("eu-west-1", stack.region)

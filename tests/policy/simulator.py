@@ -84,6 +84,17 @@ class Mutant:
     requests: tuple[int, ...] = field(repr=False)
 
 
+def _plain(value: Any) -> Any:
+    """Service principals of China without the end of their domain, which the simulator takes for a user."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, str) and value.endswith(".amazonaws.com.cn") and value.startswith("logs."):
+        return value.removesuffix(".cn")
+    return value
+
+
 def evaluate(documents: Mapping[str, Any], requests: Sequence[Request]) -> list[Verdict]:
     """The verdict on each request, with the simulator's validation of requests and policies."""
     answer = _run(
@@ -124,7 +135,7 @@ def _run(script: str, data: Any) -> Any:
     _install()
     done = subprocess.run(
         [str(node()), str(_INSTALLED / script)],
-        input=json.dumps(data),
+        input=json.dumps(_plain(data)),
         capture_output=True,
         text=True,
         timeout=300,
