@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from airflow.sdk import DAG  # noqa: F401  Airflow only reads files that say "airflow" and "DAG".
+
 from hybrid_airflow.factory import build_dags
 from hybrid_airflow.manifest import ManifestError
 

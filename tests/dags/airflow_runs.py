@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from airflow.sdk.module_loading import import_string
+
 from hybrid_airflow.manifest import read_estate, read_pipeline
 from hybrid_airflow.operators import RunPipelineOperator
 
@@ -38,7 +39,9 @@ class TaskInstance:
 
     @property
     def id(self) -> UUID:
-        return uuid5(UUID(int=0), f"{self.dag_id}{self.run_id}{self.task_id}{self.map_index}{self.try_number}")
+        return uuid5(
+            UUID(int=0), f"{self.dag_id}{self.run_id}{self.task_id}{self.map_index}{self.try_number}"
+        )
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.pushed[key] = value
@@ -56,7 +59,9 @@ def context(ti: TaskInstance | None = None, **more: Any) -> dict[str, Any]:
     }
 
 
-def operator(pipeline: str = "customers-regional", *, mode: str = MODES[1], **changes: Any) -> RunPipelineOperator:
+def operator(
+    pipeline: str = "customers-regional", *, mode: str = MODES[1], **changes: Any
+) -> RunPipelineOperator:
     """Our operator for a pipeline of the sample estate; `changes` to the pipeline's part, then to the operator."""
     estate = read_estate(ESTATE)
     part = read_pipeline(ESTATE, pipeline, estate=estate)

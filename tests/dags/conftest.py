@@ -36,13 +36,18 @@ except ImportError:
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedAws]:
     """Scripted AWS, and an Airflow connection that leads there."""
-    from hybrid_airflow import logs
     from scripted_aws import REGION, scripted_aws
+
+    from hybrid_airflow import logs
 
     monkeypatch.setattr(logs, "FLUSH", 0.6)
     with scripted_aws() as stand_in:
         monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", '{"conn_type": "aws"}')
         monkeypatch.setenv("AWS_ENDPOINT_URL", stand_in.url)
-        for name, value in {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}.items():
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+        }.items():
             monkeypatch.setenv(name, value)
         yield stand_in

@@ -45,6 +45,7 @@ class Script:
     stopped_reason: str = "Essential container in task exited"
     stop_code: str = "EssentialContainerExited"
     container_reason: str | None = None
+    container_status: str = "STOPPED"
     stopping: float = 0.05
     killed_exit_code: int | None = 143
     cut_off: bool = False
@@ -158,7 +159,9 @@ class ScriptedAws:
         if token and token in self._tokens:
             arn, before = self._tokens[token]
             if before != params:
-                raise ServiceError("ConflictException", "The token was used with other parameters", resourceIds=[arn])
+                raise ServiceError(
+                    "ConflictException", "The token was used with other parameters", resourceIds=[arn]
+                )
             return {"tasks": [self._view(self.tasks[arn])], "failures": []}
         external = params.get("launchType") == "EXTERNAL"
         free = [i for i in self.instances if i["agentConnected"] and i["status"] == "ACTIVE"]
@@ -189,7 +192,8 @@ class ScriptedAws:
             "taskArns": [
                 view["taskArn"]
                 for view in views
-                if view["desiredStatus"] == wanted and params.get("startedBy") in (None, view.get("startedBy"))
+                if view["desiredStatus"] == wanted
+                and params.get("startedBy") in (None, view.get("startedBy"))
             ]
         }
 
@@ -206,7 +210,10 @@ class ScriptedAws:
 
     def _DescribeContainerInstances(self, params: dict[str, Any]) -> dict[str, Any]:
         wanted = params["containerInstances"]
-        return {"containerInstances": [i for i in self.instances if i["containerInstanceArn"] in wanted], "failures": []}
+        return {
+            "containerInstances": [i for i in self.instances if i["containerInstanceArn"] in wanted],
+            "failures": [],
+        }
 
     def _DescribeInstanceInformation(self, params: dict[str, Any]) -> dict[str, Any]:
         wanted = {value for filter_ in params.get("Filters", []) for value in filter_["Values"]}
@@ -239,7 +246,9 @@ class ScriptedAws:
             **({"startedBy": request["startedBy"]} if "startedBy" in request else {}),
             **({"containerInstanceArn": task.instance} if task.instance else {}),
         }
-        stopped_at = task.stop_at + script.stopping if task.stop_at is not None and task.stop_at < ended else ended
+        stopped_at = (
+            task.stop_at + script.stopping if task.stop_at is not None and task.stop_at < ended else ended
+        )
         cut_off = script.cut_off and now >= started
         if task.stop_at is not None:
             view |= {"desiredStatus": "STOPPED", "stoppingAt": _time(task.stop_at)}
@@ -264,7 +273,7 @@ class ScriptedAws:
             "stopCode": "UserInitiated" if by_hand else script.stop_code,
             "stoppedReason": task.stop_reason if by_hand else script.stopped_reason,
         }
-        container["lastStatus"] = "STOPPED"
+        container["lastStatus"] = script.container_status
         if code is not None:
             container["exitCode"] = code
         if script.container_reason:
@@ -275,14 +284,19 @@ class ScriptedAws:
 
     def _land(self, task: _Task) -> None:
         command = task.request["overrides"]["containerOverrides"][0].get("command", [])
+        if len(command) < 2:
+            return
         given = {command[i]: command[i + 1] for i in range(2, len(command) - 1, 2)}
         interval = {"from": given["--from"], "to": given["--to"]} if "--from" in given else None
         name = "interval=full"
         if interval:
-            name = "interval=" + "-".join(f"{datetime.fromisoformat(t):%Y%m%dT%H%M%SZ}" for t in interval.values())
+            name = "interval=" + "-".join(
+                f"{datetime.fromisoformat(t):%Y%m%dT%H%M%SZ}" for t in interval.values()
+            )
         source = task.request["taskDefinition"].removeprefix("hybrid-acme-")
         pipeline = next(
-            (p for p in ("customers", "orders") if command[1][0] in {"customers": "12", "orders": "34"}[p]), "other"
+            (p for p in ("customers", "orders") if command[1][0] in {"customers": "12", "orders": "34"}[p]),
+            "other",
         )
         attempt = task.script.receipt_attempt or given.get("--attempt", "none")
         manifest = {
@@ -294,7 +308,9 @@ class ScriptedAws:
             "host": "erp-1", "started_at": "2026-11-22T01:00:00+00:00", "finished_at": "2026-11-22T01:00:09+00:00",
             "refused": {},
         }  # fmt: skip
-        self.objects[f"acme-lake/{source}/{pipeline}-{source}/{name}/_manifest.json"] = json.dumps(manifest).encode()
+        self.objects[f"acme-lake/{source}/{pipeline}-{source}/{name}/_manifest.json"] = json.dumps(
+            manifest
+        ).encode()
 
 
 def _time(seconds: float) -> datetime:
@@ -354,7 +370,9 @@ class _Handler(BaseHTTPRequestHandler):
         if key in self.aws.objects:
             self._send_bytes(200, self.aws.objects[key], "application/json")
         else:
-            self._send_bytes(404, b"<Error><Code>NoSuchKey</Code><Message>none</Message></Error>", "application/xml")
+            self._send_bytes(
+                404, b"<Error><Code>NoSuchKey</Code><Message>none</Message></Error>", "application/xml"
+            )
 
     def _send(self, status: int, value: dict[str, Any]) -> None:
         self._send_bytes(status, json.dumps(value, default=_encode).encode(), "application/x-amz-json-1.1")

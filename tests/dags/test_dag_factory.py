@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from hybrid_airflow.factory import build_dags
 from hybrid_airflow.manifest import ManifestError
 
@@ -72,9 +73,7 @@ def test_a_task_start_builds_only_its_own_dag(monkeypatch: pytest.MonkeyPatch, t
 def test_two_builds_are_the_same() -> None:
     from airflow.serialization.serialized_objects import DagSerialization
 
-    first, second = (
-        [DagSerialization.to_dict(dag) for dag in build_dags(ESTATE).values()] for _ in range(2)
-    )
+    first, second = ([DagSerialization.to_dict(dag) for dag in build_dags(ESTATE).values()] for _ in range(2))
     assert first == second
 
 
@@ -102,7 +101,11 @@ def test_runs_of_an_incremental_pipeline_have_a_data_interval(dags: dict[str, An
 
 def test_a_pipeline_after_others_waits_for_what_they_land(dags: dict[str, Any]) -> None:
     waited = {asset.name for asset in dags["acme-orders-report"].timetable.asset_condition.objects}
-    landed = {outlet.name for name in ("orders", "customers") for outlet in dags[f"acme-{name}-regional"].tasks[0].outlets}
+    landed = {
+        outlet.name
+        for name in ("orders", "customers")
+        for outlet in dags[f"acme-{name}-regional"].tasks[0].outlets
+    }
     assert waited == landed == {"acme-orders-regional", "acme-customers-regional"}
 
 
@@ -115,7 +118,13 @@ def test_an_interval_by_hand_is_asked_for_only_where_it_means_something(dags: di
 
 def test_the_page_of_a_dag_says_what_it_reads_where_and_where_it_lands(dags: dict[str, Any]) -> None:
     page = dags["acme-orders-regional"].doc_md
-    for said in ("`regional` (postgresql)", "`on-premises`", "s3://acme-lake/regional/orders-regional/", ":from", "4 h"):
+    for said in (
+        "`regional` (postgresql)",
+        "`on-premises`",
+        "s3://acme-lake/regional/orders-regional/",
+        ":from",
+        "4 h",
+    ):
         assert said in page
 
 

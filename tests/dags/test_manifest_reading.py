@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from hybrid_airflow.manifest import ManifestError, read_estate, read_pipeline
 
 ESTATE = Path(__file__).parent / "fixtures" / "estate"
@@ -50,12 +51,24 @@ def test_a_pipeline_without_its_part_says_which(directory: Path) -> None:
     [
         ("manifest.json", {"version": 2}, "version: Input should be 1"),
         ("manifest.json", {"lake_bucket": None}, "lake_bucket: Input should be a valid string"),
-        ("manifest.json", {"dags": {"customers-regional": {"pipelines": ["customers-regional"]}}}, "Rename one"),
+        (
+            "manifest.json",
+            {"dags": {"customers-regional": {"pipelines": ["customers-regional"]}}},
+            "Rename one",
+        ),
         ("manifest.json", {"dags": {"all": {"pipelines": ["nobody"]}}}, "dags.all runs nobody"),
         ("manifest/customers-regional.json", {"site": "moon"}, "site 'moon' is not in manifest.json"),
-        ("manifest/customers-regional.json", {"pipeline": "other"}, "the file name says 'customers-regional'"),
+        (
+            "manifest/customers-regional.json",
+            {"pipeline": "other"},
+            "the file name says 'customers-regional'",
+        ),
         ("manifest/customers-regional.json", {"specification": "abc"}, "specification: String should match"),
-        ("manifest/customers-regional.json", {"run_deadline_seconds": 0}, "run_deadline_seconds: Input should be greater"),
+        (
+            "manifest/customers-regional.json",
+            {"run_deadline_seconds": 0},
+            "run_deadline_seconds: Input should be greater",
+        ),
     ],
 )
 def test_a_wrong_manifest_is_refused_by_file_and_key(

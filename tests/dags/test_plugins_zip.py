@@ -16,7 +16,10 @@ PLUGIN = Path(__file__).parents[2] / "dags" / "plugin"
 def build(directory: Path) -> Path:
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(directory)],
-        cwd=PLUGIN, check=True, capture_output=True, timeout=120,
+        cwd=PLUGIN,
+        check=True,
+        capture_output=True,
+        timeout=120,
     )
     [wheel] = directory.glob("*.whl")
     return wheel
@@ -54,7 +57,12 @@ def test_airflow_imports_it_from_the_plugins_directory_and_takes_no_module_for_a
         "AIRFLOW__CORE__LAZY_LOAD_PLUGINS": "False",
     }
     answer = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     # Then the package is there, and none of its modules ran as a plugin of its own
     assert answer.returncode == 0, answer.stderr

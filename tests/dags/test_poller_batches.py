@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 from botocore.exceptions import ClientError
-from hybrid_airflow.poller import poller
 from scripted_aws import ARN, Fault, ScriptedAws
+
+from hybrid_airflow.poller import poller
 
 CLUSTER = "hybrid-acme-on-premises"
 REQUEST = {"cluster": CLUSTER, "taskDefinition": "f", "launchType": "EXTERNAL",

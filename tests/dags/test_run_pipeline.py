@@ -18,7 +18,12 @@ def test_a_run_that_landed_answers_with_its_receipt(aws: ScriptedAws, mode: str)
     [request] = aws.params("RunTask")
     assert request["launchType"] == "EXTERNAL"
     assert "networkConfiguration" not in request
-    assert request["overrides"]["containerOverrides"][0]["command"] == ["run", "1" * 64, "--attempt", receipt["attempt"]]
+    assert request["overrides"]["containerOverrides"][0]["command"] == [
+        "run",
+        "1" * 64,
+        "--attempt",
+        receipt["attempt"],
+    ]
     assert len(request["startedBy"]) <= 36
 
 
@@ -40,7 +45,10 @@ def test_an_incremental_run_passes_its_data_interval(aws: ScriptedAws, mode: str
 
 def test_a_failure_is_one_plain_line_then_the_last_words(aws: ScriptedAws, mode: str) -> None:
     said = "Table 'customers' is not there: check the query."
-    lines = [*(f'{{"level": "info", "message": "line {n}"}}' for n in range(30)), f'{{"level": "error", "message": "{said}"}}']
+    lines = [
+        *(f'{{"level": "info", "message": "line {n}"}}' for n in range(30)),
+        f'{{"level": "error", "message": "{said}"}}',
+    ]
     aws.script = Script(exit_code=1, lines=lines)
     with pytest.raises(Exception) as failed:  # noqa: PT011
         run(operator(mode=mode), context())
@@ -145,7 +153,9 @@ def test_a_log_that_cannot_be_read_fails_nothing(aws: ScriptedAws, mode: str, tr
 def test_the_log_of_the_container_is_in_the_log_of_the_task(
     aws: ScriptedAws, mode: str, caplog: pytest.LogCaptureFixture, capsys: Any
 ) -> None:
-    aws.script = Script(lines=[f'{{"level": "info", "message": "batch {n}", "rows": {n}}}' for n in range(5)], running=0.5)
+    aws.script = Script(
+        lines=[f'{{"level": "info", "message": "batch {n}", "rows": {n}}}' for n in range(5)], running=0.5
+    )
     run(operator(mode=mode), context())
     logged = caplog.text + capsys.readouterr().out
     assert all(logged.count(f"batch {n} (rows={n})") == 1 for n in range(5))

@@ -15,7 +15,14 @@ from asgiref.sync import SyncToAsync
 from scripted_aws import Fault, Script, ScriptedAws
 
 #: Calls of a run, in order, that a worker may be killed in: ECS has done what was asked, and nobody hears.
-CALLS = ("ListTasks", "ListContainerInstances", "DescribeContainerInstances", "RunTask", "DescribeTasks", "GetLogEvents")
+CALLS = (
+    "ListTasks",
+    "ListContainerInstances",
+    "DescribeContainerInstances",
+    "RunTask",
+    "DescribeTasks",
+    "GetLogEvents",
+)
 
 
 def run_and_be_killed(aws: ScriptedAws, *, mode: str, at: str) -> None:
@@ -45,7 +52,9 @@ def run_and_be_killed(aws: ScriptedAws, *, mode: str, at: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("at", CALLS)
-def test_a_process_killed_at_any_call_leaves_one_container_for_the_try(aws: ScriptedAws, mode: str, at: str) -> None:
+def test_a_process_killed_at_any_call_leaves_one_container_for_the_try(
+    aws: ScriptedAws, mode: str, at: str
+) -> None:
     # Given a run whose process is killed
     aws.script = Script(running=0.5)
     run_and_be_killed(aws, mode=mode, at=at)
@@ -112,7 +121,9 @@ def test_a_triggerer_that_goes_down_leaves_the_container_and_the_next_goes_on(aw
     assert len(aws.tasks) == 1
 
 
-@pytest.mark.parametrize(("state", "stopped"), [("failed", True), (None, True), ("removed", True), ("deferred", False)])
+@pytest.mark.parametrize(
+    ("state", "stopped"), [("failed", True), (None, True), ("removed", True), ("deferred", False)]
+)
 def test_a_person_who_ends_a_deferred_run_ends_its_container(
     aws: ScriptedAws, monkeypatch: pytest.MonkeyPatch, state: str | None, stopped: bool
 ) -> None:

@@ -7,10 +7,13 @@ import time
 
 import pytest
 from airflow_runs import MODES, context, operator, run
-from hybrid_airflow.site import look
 from scripted_aws import ARN, Fault, ScriptedAws
 
-RESOURCE = Fault(answer={"tasks": [], "failures": [{"arn": f"{ARN}:container-instance/x", "reason": "RESOURCE:MEMORY"}]})
+from hybrid_airflow.site import look
+
+RESOURCE = Fault(
+    answer={"tasks": [], "failures": [{"arn": f"{ARN}:container-instance/x", "reason": "RESOURCE:MEMORY"}]}
+)
 
 
 def disconnect(aws: ScriptedAws) -> None:
@@ -56,7 +59,9 @@ def test_a_site_without_room_is_asked_again_until_there_is_room(aws: ScriptedAws
 @pytest.mark.parametrize("mode", MODES)
 def test_a_site_without_room_to_the_end_says_what_is_short(aws: ScriptedAws, mode: str) -> None:
     aws.fail("RunTask", *[RESOURCE] * 500)
-    with pytest.raises(Exception, match="no connected host has enough free memory: wait for running pipelines"):
+    with pytest.raises(
+        Exception, match="no connected host has enough free memory: wait for running pipelines"
+    ):
         run(operator(mode=mode, start_deadline_seconds=1), context())
 
 

@@ -9,7 +9,11 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from botocore.config import Config
 
 #: Within one call. What lasts longer is retried by the callers, which know what may be repeated.
-_CONFIG = {"retries": {"mode": "standard", "total_max_attempts": 4}, "connect_timeout": 10, "read_timeout": 30}
+_CONFIG = {
+    "retries": {"mode": "standard", "total_max_attempts": 4},
+    "connect_timeout": 10,
+    "read_timeout": 30,
+}
 
 
 class Clients:
@@ -47,6 +51,9 @@ class Clients:
 
     def _client(self, service: str) -> Any:
         hook: AwsGenericHook[Any] = AwsGenericHook(
-            aws_conn_id=self.aws_conn_id, region_name=self.region, client_type=service, config=Config(**_CONFIG)
+            aws_conn_id=self.aws_conn_id,
+            region_name=self.region,
+            client_type=service,
+            config=Config(**_CONFIG),
         )
         return hook.conn

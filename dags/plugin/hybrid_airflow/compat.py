@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-try:
-    from airflow.sdk import CronDataIntervalTimetable
-except ImportError:
-    from airflow.timetables.interval import CronDataIntervalTimetable
+from typing import TYPE_CHECKING
 
-try:
+if TYPE_CHECKING:
+    from airflow.sdk import CronDataIntervalTimetable
     from airflow.sdk.exceptions import AirflowException, AirflowFailException
-except ImportError:
-    from airflow.exceptions import AirflowException, AirflowFailException
+else:
+    try:
+        from airflow.sdk import CronDataIntervalTimetable
+    except ImportError:
+        from airflow.timetables.interval import CronDataIntervalTimetable
+    try:
+        from airflow.sdk.exceptions import AirflowException, AirflowFailException
+    except ImportError:
+        from airflow.exceptions import AirflowException, AirflowFailException
 
 __all__ = ["AirflowException", "AirflowFailException", "CronDataIntervalTimetable"]

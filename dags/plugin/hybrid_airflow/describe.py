@@ -35,7 +35,9 @@ def started_by(ecs: Any, *, cluster: str, name: str) -> list[TaskSnapshot]:
     """
     arns: list[str] = []
     for status in ("RUNNING", "STOPPED"):
-        for page in ecs.get_paginator("list_tasks").paginate(cluster=cluster, startedBy=name, desiredStatus=status):
+        for page in ecs.get_paginator("list_tasks").paginate(
+            cluster=cluster, startedBy=name, desiredStatus=status
+        ):
             arns.extend(page["taskArns"])
     tasks = describe(ecs, cluster=cluster, arns=list(dict.fromkeys(arns))).values()
     return sorted(tasks, key=lambda task: (task.created_at is None, str(task.created_at), task.arn))

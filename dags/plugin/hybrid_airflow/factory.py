@@ -41,7 +41,9 @@ def build_dags(directory: Path) -> dict[str, DAG]:
             dags[estate.dag_id(name)] = pipeline_dag(estate, pipeline, after=after)
     for name in sorted(estate.dags):
         if wanted in (None, estate.dag_id(name)):
-            parts = [read_pipeline(directory, part, estate=estate) for part in sorted(estate.dags[name].pipelines)]
+            parts = [
+                read_pipeline(directory, part, estate=estate) for part in sorted(estate.dags[name].pipelines)
+            ]
             dags[estate.dag_id(name)] = paired_dag(estate, name, parts)
     return dags
 
@@ -111,7 +113,9 @@ def _schedule(estate: Estate, pipeline: Pipeline, after: Sequence[Pipeline]) -> 
     if pipeline.schedule != AFTER:
         return timetable(pipeline.schedule, uses_interval=pipeline.uses_interval)
     if not after:
-        raise ManifestError(f"manifest/{pipeline.pipeline}.json: schedule is 'after', and 'after' names no pipeline.")
+        raise ManifestError(
+            f"manifest/{pipeline.pipeline}.json: schedule is 'after', and 'after' names no pipeline."
+        )
     return [asset(estate, other) for other in after]
 
 

@@ -23,30 +23,64 @@ class Cause:
 
 
 _PLACEMENT = (
-    (r"^RESOURCE:MEMORY", True, "no connected host has enough free memory: wait for running pipelines, "
-     "lower the source's memory limit, or add a host"),
-    (r"^RESOURCE:CPU", True, "no connected host has enough free CPU: wait for running pipelines, "
-     "lower the source's cpu limit, or add a host"),
-    (r"^RESOURCE:(PORTS|GPU|ENI)", True, "no connected host has the port, GPU or network interface that is asked for"),
+    (
+        r"^RESOURCE:MEMORY",
+        True,
+        "no connected host has enough free memory: wait for running pipelines, "
+        "lower the source's memory limit, or add a host",
+    ),
+    (
+        r"^RESOURCE:CPU",
+        True,
+        "no connected host has enough free CPU: wait for running pipelines, "
+        "lower the source's cpu limit, or add a host",
+    ),
+    (
+        r"^RESOURCE:(PORTS|GPU|ENI)",
+        True,
+        "no connected host has the port, GPU or network interface that is asked for",
+    ),
     (r"^RESOURCE", True, "no connected host has the room that the container asks for"),
-    (r"^AGENT", True, "the ECS agent of the host is disconnected: check its network (outbound 443) and "
-     "'systemctl status ecs'"),
-    (r"^(INACTIVE|EMPTY CLUSTER|NO CONTAINER INSTANCES)", True, "no host is registered and active at the site: "
-     "register one, or bring one back"),
-    (r"^(LOCATION|ATTRIBUTE|memberOf)", False, "no host meets the placement constraint or runs this launch type: "
-     "check the host's operating system and attributes"),
+    (
+        r"^AGENT",
+        True,
+        "the ECS agent of the host is disconnected: check its network (outbound 443) and "
+        "'systemctl status ecs'",
+    ),
+    (
+        r"^(INACTIVE|EMPTY CLUSTER|NO CONTAINER INSTANCES)",
+        True,
+        "no host is registered and active at the site: register one, or bring one back",
+    ),
+    (
+        r"^(LOCATION|ATTRIBUTE|memberOf)",
+        False,
+        "no host meets the placement constraint or runs this launch type: "
+        "check the host's operating system and attributes",
+    ),
     (r"^MISSING", False, "the cluster, task definition or host does not exist: deploy the site's stack"),
     (r"^(CAPACITY|Capacity is unavailable)", True, "AWS has no Fargate capacity just now"),
 )
 
 _STOPPED = (
-    (r"CannotPullContainer|CannotPullImage", "the host could not pull the image: check that it reaches ECR and S3 "
-     "on 443, that the image exists, and that its disk is not full"),
-    (r"ResourceInitializationError.*(secret|asm|ssm)", "the host could not fetch the secret: check the site's "
-     "execution role and that the secret has a value"),
-    (r"ResourceInitializationError.*log", "the log group or its permission is missing: check the site's execution role"),
-    (r"CannotStartContainer|CannotCreateContainer|DockerTimeout", "Docker on the host could not start the container: "
-     "look at 'docker info' and the disk of the host"),
+    (
+        r"CannotPullContainer|CannotPullImage",
+        "the host could not pull the image: check that it reaches ECR and S3 "
+        "on 443, that the image exists, and that its disk is not full",
+    ),
+    (
+        r"ResourceInitializationError.*(secret|asm|ssm)",
+        "the host could not fetch the secret: check the site's "
+        "execution role and that the secret has a value",
+    ),
+    (
+        r"ResourceInitializationError.*log",
+        "the log group or its permission is missing: check the site's execution role",
+    ),
+    (
+        r"CannotStartContainer|CannotCreateContainer|DockerTimeout",
+        "Docker on the host could not start the container: look at 'docker info' and the disk of the host",
+    ),
     (r"OutOfMemory|OOM", "the container used more memory than its limit: raise the source's memory limit"),
     (r"Host EC2|instance.*(terminated|stopped|deregistered)", "the host went away while the container ran"),
     (r"Timeout waiting for network|ENI", "AWS could not attach the network interface in time"),

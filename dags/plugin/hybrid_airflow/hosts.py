@@ -33,7 +33,9 @@ def host_of(task: TaskSnapshot, *, ecs: Any, ssm: Any) -> Host | None:
     if task.container_instance is None:
         return None
     try:
-        answer = ecs.describe_container_instances(cluster=task.cluster, containerInstances=[task.container_instance])
+        answer = ecs.describe_container_instances(
+            cluster=task.cluster, containerInstances=[task.container_instance]
+        )
         instance = answer["containerInstances"][0]
     except (ClientError, BotoCoreError, IndexError, KeyError):
         return Host(id=task.container_instance.rsplit("/", 1)[-1])

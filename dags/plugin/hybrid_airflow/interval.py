@@ -23,7 +23,9 @@ class Interval:
         if self.start.tzinfo is None or self.end.tzinfo is None:
             raise IntervalError("An interval needs a time zone, such as 2026-11-01T00:00:00+00:00.")
         if self.start >= self.end:
-            raise IntervalError(f"The interval from {self.start.isoformat()} to {self.end.isoformat()} is empty.")
+            raise IntervalError(
+                f"The interval from {self.start.isoformat()} to {self.end.isoformat()} is empty."
+            )
 
     @classmethod
     def parse(cls, start: str, end: str) -> Interval:

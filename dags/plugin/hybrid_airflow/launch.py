@@ -124,8 +124,10 @@ def start(ecs: Any, order: Order) -> TaskSnapshot:
         raise _refused(error) from error
     if answer["tasks"]:
         return read_task(answer["tasks"][0])
-    failed = next(iter(answer["failures"]), {})
-    cause = failures.placement(f"{failed.get('reason', 'no reason given')} {failed.get('detail', '')}".strip())
+    failed: dict[str, str] = next(iter(answer["failures"]), {})
+    cause = failures.placement(
+        f"{failed.get('reason', 'no reason given')} {failed.get('detail', '')}".strip()
+    )
     raise LaunchError(cause.sentence, waits=cause.passing, final=not cause.passing)
 
 
@@ -135,7 +137,9 @@ def stop(ecs: Any, *, cluster: str, arn: str, reason: str) -> None:
     Raises:
         ClientError, BotoCoreError: ECS could not be asked.
     """
-    patiently(lambda: ecs.stop_task(cluster=cluster, task=arn, reason=f"{OURS}{reason}"[:_REASON]), seconds=20.0)
+    patiently(
+        lambda: ecs.stop_task(cluster=cluster, task=arn, reason=f"{OURS}{reason}"[:_REASON]), seconds=20.0
+    )
 
 
 def _settle(ecs: Any, cluster: str, arns: list[str], seconds: float) -> None:

@@ -116,7 +116,9 @@ def read_estate(directory: Path) -> Estate:
                 f"'{estate.dag_id(name)}'. Rename one of them in the estate file."
             )
         if unknown := sorted(set(dag.pipelines) - known):
-            raise ManifestError(f"{path}: dags.{name} runs {', '.join(unknown)}, which 'pipelines' does not list.")
+            raise ManifestError(
+                f"{path}: dags.{name} runs {', '.join(unknown)}, which 'pipelines' does not list."
+            )
     return estate
 
 
@@ -127,7 +129,9 @@ def read_pipeline(directory: Path, name: str, *, estate: Estate) -> Pipeline:
         ManifestError: There is no such file, it is not a pipeline's part, or the estate lacks its site.
     """
     path = directory / PIPELINES / f"{name}.json"
-    pipeline = _read(path, Pipeline, missing=f"{MANIFEST} lists pipeline '{name}': deploy the dags stack again")
+    pipeline = _read(
+        path, Pipeline, missing=f"{MANIFEST} lists pipeline '{name}': deploy the dags stack again"
+    )
     if pipeline.pipeline != name:
         raise ManifestError(f"{path}: pipeline is '{pipeline.pipeline}', and the file name says '{name}'.")
     if pipeline.site not in estate.sites:
@@ -151,7 +155,9 @@ def _read(path: Path, shape: type[_P], *, missing: str) -> _P:
 
 def _reason(error: ValueError) -> str:
     if isinstance(error, ValidationError):
-        faults = [f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}" for fault in error.errors()]
+        faults = [
+            f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}" for fault in error.errors()
+        ]
         return "; ".join(faults[:5])
     if isinstance(error, json.JSONDecodeError):
         return f"not JSON at line {error.lineno}, column {error.colno}: {error.msg}"

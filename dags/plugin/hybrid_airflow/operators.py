@@ -93,16 +93,21 @@ class RunPipelineOperator(BaseOperator):
         """
         return self._go(context, self._make_plan(context))
 
-    def resume_at_site(self, context: Any, event: Mapping[str, Any], plan: Mapping[str, Any]) -> dict[str, Any]:
+    def resume_at_site(
+        self, context: Any, event: Mapping[str, Any], plan: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """Go on after the wait for the site."""
         if not event["open"]:
             self._fail(event["sentence"])
         return self._go(context, Plan.load(plan))
 
-    def resume_at_end(self, context: Any, event: Mapping[str, Any], plan: Mapping[str, Any]) -> dict[str, Any]:
+    def resume_at_end(
+        self, context: Any, event: Mapping[str, Any], plan: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """Go on after the container has ended, or the wait for it."""
         ended = Ended(task=load(event["task"]) if event["task"] else None, because=event["because"])
-        return self._conclude(context, Plan.load(plan), ended, self._reader(ended.task, token=event["log_token"]))
+        reader = self._reader(ended.task.task_id, token=event["log_token"]) if ended.task else None
+        return self._conclude(context, Plan.load(plan), ended, reader)
 
     def on_kill(self) -> None:
         """Stop the container of this try, also when the kill came while it was being started."""
@@ -112,7 +117,9 @@ class RunPipelineOperator(BaseOperator):
         try:
             for task in started_by(ecs, cluster=self.at.cluster, name=identity.started_by):
                 if task.attempt == identity.attempt and not task.stopped:
-                    launch.stop(ecs, cluster=self.at.cluster, arn=task.arn, reason="the run was ended in Airflow")
+                    launch.stop(
+                        ecs, cluster=self.at.cluster, arn=task.arn, reason="the run was ended in Airflow"
+                    )
         except (ClientError, BotoCoreError) as error:
             self.log.warning("ECS did not stop the container: %s", plain(error))
 
@@ -159,7 +166,7 @@ class RunPipelineOperator(BaseOperator):
                 task = self._start(plan, order)
         except LaunchError as error:
             self._fail(f"Pipeline '{self.pipeline.pipeline}' did not start: {error}.", final=error.final)
-        reader = self._reader(task)
+        reader = self._reader(task.task_id)
         if task.stopped:
             return self._conclude(context, plan, Ended(task=task), reader)
         if self.deferrable:
@@ -198,7 +205,9 @@ class RunPipelineOperator(BaseOperator):
             if state and not is_open and watch.now() >= plan.room_until:
                 self._fail(state.sentence())
             if state and not is_open:
-                self.log.warning("%s Waiting until %s.", state.sentence(), plan.room_until.strftime("%H:%M %Z"))
+                self.log.warning(
+                    "%s Waiting until %s.", state.sentence(), plan.room_until.strftime("%H:%M %Z")
+                )
             if self.deferrable:
                 self.defer(
                     trigger=SiteTrigger(
@@ -300,10 +309,8 @@ class RunPipelineOperator(BaseOperator):
         for line in lines:
             self.log.log(line.level, "%s", line.text)
 
-    def _reader(self, task: TaskSnapshot | None, *, token: str | None = None) -> LogReader | None:
-        if task is None:
-            return None
-        stream = f"{self.pipeline.log_stream_prefix}/{task.task_id}"
+    def _reader(self, task_id: str, *, token: str | None = None) -> LogReader:
+        stream = f"{self.pipeline.log_stream_prefix}/{task_id}"
         return LogReader(self._clients.logs, group=self.at.log_group, stream=stream, token=token)
 
     def _order(self, plan: Plan) -> Order:

@@ -48,7 +48,11 @@ def _about(estate: Estate, pipeline: Pipeline) -> list[str]:
 def _reads(pipeline: Pipeline) -> str:
     if pipeline.incremental:
         return "what is new in the run's interval"
-    return "the run's interval" if pipeline.uses_interval else "everything, as one snapshot that replaces the last"
+    return (
+        "the run's interval"
+        if pipeline.uses_interval
+        else "everything, as one snapshot that replaces the last"
+    )
 
 
 def _by_hand(pipelines: list[Pipeline]) -> list[str]:
@@ -58,5 +62,3 @@ def _by_hand(pipelines: list[Pipeline]) -> list[str]:
         "To run it by hand: *Trigger*, with `from` and `to` for an interval of your own. "
         "A run of the same interval replaces what landed before, never beside it."
     ]
-
-

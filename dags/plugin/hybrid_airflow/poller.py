@@ -61,7 +61,9 @@ class Poller:
         pages = [arns[first : first + PAGE] for first in range(0, len(arns), PAGE)]
         await asyncio.gather(*(self._ask(page, waiting) for page in pages))
 
-    async def _ask(self, arns: list[str], waiting: dict[str, list[asyncio.Future[TaskSnapshot | None]]]) -> None:
+    async def _ask(
+        self, arns: list[str], waiting: dict[str, list[asyncio.Future[TaskSnapshot | None]]]
+    ) -> None:
         error: Exception | None = None
         found: dict[str, TaskSnapshot] = {}
         try:
@@ -78,7 +80,9 @@ class Poller:
                     future.set_exception(error)
 
 
-_POLLERS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str | None, str, str], Poller]] = WeakKeyDictionary()
+_POLLERS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str | None, str, str], Poller]] = (
+    WeakKeyDictionary()
+)
 
 
 def poller(*, aws_conn_id: str | None, region: str, cluster: str) -> Poller:

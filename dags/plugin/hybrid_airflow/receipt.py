@@ -93,7 +93,9 @@ def read_receipt(s3: Any, *, bucket: str, prefix: str, interval: Interval | None
     except json.JSONDecodeError:
         raise ReceiptError(f"s3://{bucket}/{key} is not JSON") from None
     if body.get("attempt") != attempt:
-        raise ReceiptError(f"s3://{bucket}/{key} is of attempt {body.get('attempt')}, and this one is {attempt}")
+        raise ReceiptError(
+            f"s3://{bucket}/{key} is of attempt {body.get('attempt')}, and this one is {attempt}"
+        )
     return Receipt(
         estate=body["estate"],
         site=body["site"],

@@ -99,7 +99,8 @@ def read_task(task: Mapping[str, Any]) -> TaskSnapshot:
 def dump(task: TaskSnapshot) -> dict[str, Any]:
     """The snapshot as JSON, to cross from the triggerer to a worker."""
     return {
-        key: value.isoformat() if isinstance(value, datetime) else value for key, value in asdict(task).items()
+        key: value.isoformat() if isinstance(value, datetime) else value
+        for key, value in asdict(task).items()
     }
 
 

@@ -55,7 +55,9 @@ def failure(
         what = f"the container exited 0 but left no receipt of this try: {receipt}"
     else:
         what = _said(task, lines) or _unsaid(task)
-    final = not (because or ours) and any(c.exit_code == USER_MISTAKE for c in (task.containers if task else ()))
+    final = not (because or ours) and any(
+        c.exit_code == USER_MISTAKE for c in (task.containers if task else ())
+    )
     facts = f" ({', '.join(_facts(task, host))})" if task else ""
     return Failure(
         sentence=f"Pipeline '{pipeline}' did not land: {what.strip().rstrip('.')}{facts}.",
@@ -93,7 +95,9 @@ def _facts(task: TaskSnapshot, host: Host | None) -> list[str]:
         facts.append(f"host {host}{' whose ECS agent is disconnected' if host.connected is False else ''}")
     for container in task.containers:
         code = "no exit code" if container.exit_code is None else f"exit code {container.exit_code}"
-        facts.append(f"container '{container.name}' {code}{f' [{container.reason}]' if container.reason else ''}")
+        facts.append(
+            f"container '{container.name}' {code}{f' [{container.reason}]' if container.reason else ''}"
+        )
     if task.stopped_reason:
         facts.append(f"ECS: {task.stop_code or 'stopped'}: {task.stopped_reason}")
     return facts

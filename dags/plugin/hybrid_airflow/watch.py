@@ -111,7 +111,11 @@ class Watch:
             begun = task.created_at
         if begun is not None:
             over = now - begun >= timedelta(seconds=limits.run_seconds)
-            return f"the container ran longer than its run deadline of {span(limits.run_seconds)}" if over else None
+            return (
+                f"the container ran longer than its run deadline of {span(limits.run_seconds)}"
+                if over
+                else None
+            )
         created = (task.created_at if task else None) or self._since
         if now - created >= timedelta(seconds=limits.start_seconds):
             status = task.last_status if task else "not visible"
