@@ -8,12 +8,22 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from hybrid.cli import terminal
-from hybrid.cli.aws_options import DryRun, EstateFile, Json, Profile, Region, as_terminal_error, session
+from hybrid.cli.aws_options import (
+    DryRun,
+    EstateFile,
+    Json,
+    Profile,
+    Region,
+    as_terminal_error,
+    fleet_errors,
+    session,
+)
+from hybrid.cli.estate_file import read_estate
 from hybrid.estate import Estate
 from hybrid.fleet import activating, overview
 from hybrid.fleet.activating import Activated, Existing
@@ -21,8 +31,10 @@ from hybrid.fleet.client import AwsClient
 from hybrid.fleet.destinations import CodeFile, Destination, SiteSecret, Terminal
 from hybrid.fleet.errors import DestinationRefused, FleetError, TermsRefused
 from hybrid.fleet.journal import journal
-from hybrid.fleet.sites import anywhere_names, anywhere_site, require_deployed, stacks_of
+from hybrid.fleet.sites import AnywhereSiteNames, anywhere_names, anywhere_site, require_deployed, stacks_of
 from hybrid.fleet.terms import Terms, as_text, duration, pairs
+from hybrid.fleet.upkeep import labels
+from hybrid.host.kit import DockerSource, Format, HostSettings, SettingRefused, files
 from hybrid.paths import ESTATE, STATE
 
 app = typer.Typer(help="Sites of the estate, and the activations that hosts join with.", no_args_is_help=True)
@@ -183,6 +195,86 @@ def revoke(
         terminal.result(f"revoked activation {one}" if existed else f"activation {one} was gone already")
     if not wanted:
         terminal.say("there is no live activation to revoke")
+
+
+@app.command("host-kit")
+def host_kit(
+    site: Annotated[str, typer.Argument(help="Name of the site.")],
+    form: Annotated[
+        Format, typer.Option("--format", help="Who runs the script on the host.")
+    ] = Format.SCRIPT,
+    proxy: Annotated[
+        str | None, typer.Option("--proxy", help="HTTP proxy of the hosts, http://host:port.")
+    ] = None,
+    attribute: Annotated[
+        list[str] | None, typer.Option("--attribute", help="key=value of the hosts; again for more.")
+    ] = None,
+    reserved_memory: Annotated[
+        int, typer.Option("--reserved-memory", help="MiB that tasks do not get.")
+    ] = 256,
+    docker_source: Annotated[
+        str,
+        typer.Option("--docker-source", help="all, docker, distro, or none where Docker is there already."),
+    ] = "all",
+    output: Annotated[Path, typer.Option("--output", "-o", help="Directory to write to.")] = Path("host-kit"),
+    estate: EstateFile = ESTATE,
+    region: Region = None,
+    json_output: Json = False,
+) -> None:
+    """Write what a host needs to join a site; it holds no secret and needs no AWS credentials to be made.
+
+    Example: bin/hybrid sites host-kit on-premises --format ansible --output kit
+    """
+    with terminal.exit_codes(), fleet_errors():
+        described = read_estate(estate)
+        names = anywhere_site(described, site)
+        written = _write_kit(
+            described, names, form, proxy, attribute or [], reserved_memory, docker_source, output,
+            region or described.environment.region,
+        )  # fmt: skip
+    if json_output:
+        terminal.result_json({"site": site, "format": form, "files": [str(path) for path in written]})
+        return
+    for path in written:
+        terminal.result(str(path))
+    terminal.say(_how_to(form, names))
+
+
+def _write_kit(
+    estate: Estate, site: AnywhereSiteNames, form: Format, proxy: str | None, attribute: list[str], reserved: int,
+    docker_source: str, output: Path, region: str,
+) -> list[Path]:  # fmt: skip
+    given, removed = labels(attribute)
+    if removed:
+        raise TermsRefused(f"--attribute {removed[0]}-: write key=value")
+    if docker_source not in get_args(DockerSource):
+        raise TermsRefused(
+            f"--docker-source {docker_source}: write one of {', '.join(get_args(DockerSource))}"
+        )
+    try:
+        settings = HostSettings(
+            region=region, cluster=site.cluster, account=estate.environment.account, proxy=proxy,
+            attributes=given, reserved_memory=reserved, docker_source=docker_source,  # type: ignore[arg-type]
+        )  # fmt: skip
+        return [file.write(output) for file in files(settings, form)]
+    except SettingRefused as error:
+        raise TermsRefused(str(error)) from None
+    except OSError as error:
+        raise DestinationRefused(f"{output} cannot be written: {error.strerror}") from None
+
+
+def _how_to(form: Format, site: AnywhereSiteNames) -> str:
+    read = f"aws secretsmanager get-secret-value --secret-id {site.secret} --query SecretString --output text"
+    return {
+        Format.SCRIPT: f"copy the file to the host, then: {read} | ssh HOST sudo sh hybrid-host.sh join\n"
+        "or on the host: sudo sh hybrid-host.sh join, which asks for the code",
+        Format.CLOUD_INIT: "give user-data.yaml to the machine; it joins when /etc/hybrid/activation.json (0600) is "
+        f"put there: {read} | ssh HOST 'sudo install -m 600 /dev/stdin /etc/hybrid/activation.json'",
+        Format.ANSIBLE: "ansible-playbook -i INVENTORY join.yml, with hybrid_host_activation from where you keep "
+        "secrets (roles/hybrid_host/defaults/main.yml says how)",
+        Format.SYSTEMD: "install hybrid-host.sh as /usr/local/sbin/hybrid-host and the units in /etc/systemd/system, "
+        "enable both; the host joins when /etc/hybrid/activation.json (0600) is put there",
+    }[form]
 
 
 def _chosen(estate: Estate, sites: list[str], *, every: bool) -> list[str]:

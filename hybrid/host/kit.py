@@ -1,0 +1,206 @@
+"""The host kit: one script with the site's settings in it, and what starts it in its owner's way.
+
+    for file in files(settings, Format.ANSIBLE):
+        file.write(Path("kit"))
+
+No file of a kit holds an activation code: a kit can be kept in version control.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Literal
+from urllib.parse import urlsplit
+
+import yaml
+
+_HERE = Path(__file__).parent
+
+#: Primary key of the signatures of the ECS Anywhere installer. Source: Amazon ECS Developer Guide,
+#: "Registering an external instance to an Amazon ECS cluster" (key id BCE9D9A42D51784F).
+KEY_FINGERPRINT = "F34C3DDAE72926B079BEAEC6BCE9D9A42D51784F"
+
+#: Where the script is on a host.
+SCRIPT = PurePosixPath("/usr/local/sbin/hybrid-host")
+
+
+#: What the installer takes as `--docker-install-source`.
+DockerSource = Literal["all", "docker", "distro", "none"]
+
+
+class Format(StrEnum):
+    """Who runs the script on the host."""
+
+    SCRIPT = "script"
+    CLOUD_INIT = "cloud-init"
+    ANSIBLE = "ansible"
+    SYSTEMD = "systemd"
+
+
+class SettingRefused(ValueError):
+    """A setting that the host could not use; the message says why."""
+
+
+@dataclass(frozen=True)
+class HostSettings:
+    """What the script has to know of a site.
+
+    Attributes:
+        region: AWS Region.
+        cluster: ECS cluster of the site.
+        account: AWS account, if the estate names it; then the way out to its registry is checked.
+        proxy: `http://host:port` of an HTTP proxy, or None.
+        attributes: of the host, set when it first registers; later it is `hybrid hosts label`.
+        reserved_memory: MiB that tasks do not get.
+        docker_source: of the installer: `all`, `docker`, `distro` or `none`.
+        key_fingerprint: of the primary key that signed the installer.
+
+    Raises:
+        SettingRefused: one of them cannot be used.
+    """
+
+    region: str
+    cluster: str
+    account: str | None = None
+    proxy: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    reserved_memory: int = 256
+    docker_source: DockerSource = "all"
+    key_fingerprint: str = KEY_FINGERPRINT
+
+    def __post_init__(self) -> None:
+        if self.proxy is not None:
+            _check_proxy(self.proxy)
+        if not 0 <= self.reserved_memory <= 65536:
+            raise SettingRefused(f"{self.reserved_memory} MiB of reserved memory: 0 to 65536 are taken")
+
+    @property
+    def domain(self) -> str:
+        """What the host names of AWS end with in the Region."""
+        return "amazonaws.com.cn" if self.region.startswith("cn-") else "amazonaws.com"
+
+    def shell(self) -> str:
+        """The settings as assignments of a POSIX shell."""
+        registry = f"{self.account}.dkr.ecr.{self.region}.{self.domain}" if self.account else ""
+        values = {
+            "REGION": self.region,
+            "CLUSTER": self.cluster,
+            "DOMAIN": self.domain,
+            "REGISTRY": registry,
+            "PROXY": self.proxy or "",
+            "ATTRIBUTES": json.dumps(dict(self.attributes), separators=(",", ":"), sort_keys=True),
+            "RESERVED_MEMORY": str(self.reserved_memory),
+            "DOCKER_SOURCE": self.docker_source,
+            "KEY_FINGERPRINT": self.key_fingerprint,
+        }
+        return "\n".join(f"{name}={shlex.quote(value)}" for name, value in values.items())
+
+
+@dataclass(frozen=True)
+class KitFile:
+    """A file of a kit."""
+
+    path: PurePosixPath
+    text: str
+    mode: int = 0o644
+
+    def write(self, directory: Path) -> Path:
+        """Write it below a directory; the path that was written."""
+        target = directory / self.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(self.text, encoding="utf-8")
+        target.chmod(self.mode)
+        return target
+
+
+def script(settings: HostSettings) -> str:
+    """The script for the hosts of one site."""
+    parts = [part.read_text(encoding="utf-8") for part in sorted((_HERE / "script").glob("*.sh"))]
+    return "\n".join(parts).replace("@SETTINGS@", settings.shell(), 1)
+
+
+def files(settings: HostSettings, form: Format) -> Iterator[KitFile]:
+    """The files of a kit."""
+    text = script(settings)
+    # A proxy's address may hold a password.
+    mode = 0o700 if settings.proxy else 0o755
+    if form is Format.CLOUD_INIT:
+        yield KitFile(
+            PurePosixPath("user-data.yaml"), _cloud_init(text, mode), 0o600 if settings.proxy else 0o644
+        )
+    elif form is Format.ANSIBLE:
+        role = _HERE / "ansible"
+        for source in sorted(role.rglob("*.yml")):
+            path = source.relative_to(role)
+            place = PurePosixPath("roles", *path.parts) if len(path.parts) > 1 else PurePosixPath(path.name)
+            yield KitFile(place, source.read_text(encoding="utf-8"))
+        yield KitFile(PurePosixPath("roles/hybrid_host/files/hybrid-host.sh"), text, mode)
+    else:
+        yield KitFile(PurePosixPath("hybrid-host.sh"), text, mode)
+        if form is Format.SYSTEMD:
+            for name, unit in _units().items():
+                yield KitFile(PurePosixPath(name), unit)
+
+
+def _units() -> dict[str, str]:
+    return {unit.name: unit.read_text(encoding="utf-8") for unit in sorted((_HERE / "units").iterdir())}
+
+
+def _cloud_init(text: str, mode: int) -> str:
+    written = [{"path": str(SCRIPT), "permissions": f"0{mode:o}", "owner": "root:root", "content": text}]
+    written += [
+        {"path": f"/etc/systemd/system/{name}", "permissions": "0644", "owner": "root:root", "content": unit}
+        for name, unit in _units().items()
+    ]
+    document = {
+        "packages": ["iptables"],
+        "write_files": written,
+        "runcmd": [
+            ["mkdir", "-p", "-m", "0700", "/etc/hybrid"],
+            ["systemctl", "daemon-reload"],
+            ["systemctl", "enable", "--now", "hybrid-join.path"],
+            ["systemctl", "enable", "--now", "--no-block", "hybrid-join.service"],
+        ],
+    }
+    return "#cloud-config\n" + yaml.dump(document, Dumper=_Blocks, sort_keys=False, width=1000)
+
+
+class _Blocks(yaml.SafeDumper):
+    """Writes texts of several lines as blocks, as people do."""
+
+
+def _block(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Blocks.add_representer(str, _block)
+
+
+def _check_proxy(proxy: str) -> None:
+    try:
+        parts = urlsplit(proxy)
+        named, port = parts.hostname, parts.port
+    except ValueError:
+        named, port = None, None
+    if parts_missing := [w for w, v in (("a host", named), ("a port", port)) if not v]:
+        raise SettingRefused(
+            f"the proxy lacks {' and '.join(parts_missing)}; write http://proxy.example:3128"
+        )
+    if parts.scheme != "http" or parts.path not in ("", "/") or re.search(r"[\s\"'\\]", proxy):
+        raise SettingRefused("the proxy is not of the form http://host:port")
+    if named == "localhost" or _is_loopback(named or ""):
+        raise SettingRefused("the proxy is on the loopback address: containers could not reach it")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Joins this machine to a site as an ECS Anywhere host, looks after it, and takes it out again.
+#
+#     hybrid-host plan                     what would be done, and what this machine lacks
+#     hybrid-host join < activation.json   join; the activation comes on standard input, or is asked for
+#     hybrid-host join --activation FILE   the same from a file, which is destroyed once the host has joined
+#     hybrid-host doctor                   find what is wrong, each finding with its remedy
+#     hybrid-host leave                    undo everything but Docker and its images
+#
+# It can be run again at any time. Exit code 0: success, 1: a failure, 2: yours to put right.
+set -eu
+
+@SETTINGS@
+
+# Source: Amazon ECS Developer Guide, "Registering an external instance to an Amazon ECS cluster".
+INSTALLER_URL=${INSTALLER_URL:-https://amazon-ecs-agent.s3.amazonaws.com/ecs-anywhere-install-latest.sh}
+KEY_URL=${KEY_URL:-https://raw.githubusercontent.com/aws/amazon-ecs-agent/master/scripts/amazon-ecs-agent.gpg}
+
+CONFIG=/etc/ecs/ecs.config
+REGISTRATION=/var/lib/amazon/ssm/Vault/Store/RegistrationKey
+SELF=/usr/local/sbin/hybrid-host
+SYSCTL=/etc/sysctl.d/90-hybrid-host.conf
+UNIT=/etc/systemd/system/hybrid-task-roles.service
+UNITS_WITH_PROXY="ecs docker amazon-ssm-agent snap.amazon-ssm-agent.amazon-ssm-agent"
+NOT_THROUGH_PROXY=169.254.169.254,169.254.170.2,localhost,127.0.0.1,/var/run/docker.sock

@@ -1,0 +1,84 @@
+curl_options="-sS -m 15 --proto =https"
+
+# AWS and the downloads go through the proxy, where there is one.
+through_proxy() {
+    if [ -n "$PROXY" ]; then
+        env http_proxy="$PROXY" https_proxy="$PROXY" HTTP_PROXY="$PROXY" HTTPS_PROXY="$PROXY" \
+            no_proxy="$NOT_THROUGH_PROXY" NO_PROXY="$NOT_THROUGH_PROXY" "$@"
+    else
+        "$@"
+    fi
+}
+
+fetch() {
+    # shellcheck disable=SC2086 # options are several words
+    through_proxy curl $curl_options -f -o "$2" "$1"
+}
+
+fetch_date() {
+    # shellcheck disable=SC2086 # options are several words
+    through_proxy curl $curl_options -I "$1" 2>/dev/null |
+        tr -d '\r' | sed -n 's/^[Dd]ate: //p' | head -n 1
+}
+
+# Any answer of the other side will do: it says that name, route, proxy and TLS work.
+check_way() {
+    # shellcheck disable=SC2086 # options are several words
+    if reason=$(through_proxy curl $curl_options -o /dev/null "https://$1/" 2>&1); then
+        ok "way out to $1"
+    else
+        bad "no way out to $1:443: $reason" "open outbound 443 to it${PROXY:+ on the proxy}; $2"
+    fi
+}
+
+check_ways() {
+    for service in ecs ecs-a-1 ecs-t-1; do
+        check_way "$service.$REGION.$DOMAIN" "the ECS agent needs it"
+    done
+    for service in ssm ssmmessages ec2messages; do
+        check_way "$service.$REGION.$DOMAIN" "the SSM agent needs it"
+    done
+    check_way "api.ecr.$REGION.$DOMAIN" "images are pulled from there"
+    if [ -n "$REGISTRY" ]; then check_way "$REGISTRY" "images are pulled from there"; fi
+    check_way "s3.$REGION.$DOMAIN" "layers and data go there"
+    check_way "logs.$REGION.$DOMAIN" "logs go there"
+    check_way "secretsmanager.$REGION.$DOMAIN" "tasks read their credentials there"
+}
+
+check_install_ways() {
+    check_way "$(host_of "$INSTALLER_URL")" "the installer is there"
+    check_way "$(host_of "$KEY_URL")" "the keys that verify signatures are there"
+    if ! has docker; then check_way download.docker.com "Docker is installed from there"; fi
+}
+
+host_of() {
+    rest=${1#https://}
+    printf '%s' "${rest%%/*}"
+}
+
+# Containers find credentials at 169.254.170.2:80; the agent serves them at 127.0.0.1:51679.
+# Source: Amazon ECS Developer Guide, "IAM roles for tasks", external instances. The last rule keeps
+# the neighbourhood from reaching loopback addresses through route_localnet (CVE-2020-8558).
+task_role_rules() {
+    printf '%s\n' \
+        "nat PREROUTING -p tcp -d 169.254.170.2 --dport 80 -j DNAT --to-destination 127.0.0.1:51679" \
+        "nat OUTPUT -d 169.254.170.2 -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 51679" \
+        "filter INPUT -d 127.0.0.0/8 ! -s 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP"
+}
+
+# each_rule -A|-D|-C: add where missing, delete where there, or tell whether all are there.
+each_rule() {
+    task_role_rules | while read -r table chain rule; do
+        # shellcheck disable=SC2086 # a rule is several words
+        case "$1" in
+            -A) iptables -w -t "$table" -C "$chain" $rule 2>/dev/null || iptables -w -t "$table" -A "$chain" $rule ;;
+            -D) while iptables -w -t "$table" -D "$chain" $rule 2>/dev/null; do :; done ;;
+            -C) iptables -w -t "$table" -C "$chain" $rule 2>/dev/null || exit 1 ;;
+        esac
+    done
+}
+
+task_network() {
+    sysctl -q -w net.ipv4.conf.all.route_localnet=1
+    each_rule -A
+}

@@ -1,0 +1,87 @@
+# Write a file only where it differs; says so. Content on standard input, mode in $2.
+put() {
+    fresh="$1.hybrid-new"
+    mkdir -p "$(dirname "$1")"
+    (umask 077 && cat >"$fresh")
+    chmod "$2" "$fresh"
+    if [ -f "$1" ] && cmp -s "$1" "$fresh"; then
+        rm -f "$fresh"
+    else
+        mv "$fresh" "$1"
+        say "wrote $1"
+        changed=yes
+    fi
+}
+
+# Source: Amazon ECS Developer Guide, "Amazon ECS container agent configuration".
+agent_settings() {
+    printf '%s\n' \
+        "# hybrid-host begin" \
+        "ECS_CLUSTER=$CLUSTER" \
+        "ECS_INSTANCE_ATTRIBUTES=$ATTRIBUTES" \
+        'ECS_AVAILABLE_LOGGING_DRIVERS=["json-file","awslogs"]' \
+        "ECS_ENABLE_AWSLOGS_EXECUTIONROLE_OVERRIDE=true" \
+        "ECS_ENABLE_TASK_IAM_ROLE=true" \
+        "ECS_ENABLE_TASK_IAM_ROLE_NETWORK_HOST=true" \
+        "ECS_RESERVED_MEMORY=$RESERVED_MEMORY" \
+        "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=1h" \
+        "ECS_IMAGE_CLEANUP_INTERVAL=30m" \
+        "ECS_IMAGE_MINIMUM_CLEANUP_AGE=6h" \
+        "ECS_NUM_IMAGES_DELETE_PER_CYCLE=5"
+    if [ -n "$PROXY" ]; then
+        printf '%s\n' "HTTP_PROXY=$PROXY" "HTTPS_PROXY=$PROXY" "NO_PROXY=$NOT_THROUGH_PROXY"
+    fi
+    printf '%s\n' "# hybrid-host end"
+}
+
+# Lines of others stay; a line of theirs for a setting of ours goes, because the last one wins.
+write_agent_config() {
+    theirs=
+    if [ -f "$CONFIG" ]; then
+        names=$(agent_settings | sed -n 's/=.*//p' | paste -s -d '|' -)
+        theirs=$(sed '/^# hybrid-host begin$/,/^# hybrid-host end$/d' "$CONFIG" | grep -E -v "^($names)=" || :)
+    fi
+    { [ -z "$theirs" ] || printf '%s\n' "$theirs"; agent_settings; } | put "$CONFIG" 600
+}
+
+write_proxies() {
+    for unit in $UNITS_WITH_PROXY; do
+        file="/etc/systemd/system/$unit.service.d/hybrid-proxy.conf"
+        if [ -z "$PROXY" ]; then
+            if [ -f "$file" ]; then rm -f "$file" && say "removed $file" && changed=yes; fi
+        else
+            # systemd reads % as the beginning of a specifier.
+            proxy=$(printf '%s' "$PROXY" | sed 's/%/%%/g')
+            printf '%s\n' "[Service]" \
+                "Environment=\"HTTP_PROXY=$proxy\" \"HTTPS_PROXY=$proxy\" \"NO_PROXY=$NOT_THROUGH_PROXY\"" \
+                "Environment=\"http_proxy=$proxy\" \"https_proxy=$proxy\" \"no_proxy=$NOT_THROUGH_PROXY\"" |
+                put "$file" 600
+        fi
+    done
+}
+
+write_task_network() {
+    printf '%s\n' "net.ipv4.conf.all.route_localnet = 1" | put "$SYSCTL" 644
+    printf '%s\n' "[Unit]" "Description=Task roles of ECS containers on this host" \
+        "After=network-pre.target" "Before=docker.service ecs.service" "" \
+        "[Service]" "Type=oneshot" "RemainAfterExit=yes" "ExecStart=$SELF task-network" "" \
+        "[Install]" "WantedBy=multi-user.target" | put "$UNIT" 644
+}
+
+install_self() {
+    case "$0" in
+        *hybrid-host*) if [ -f "$0" ] && [ "$0" != "$SELF" ]; then put "$SELF" 755 <"$0"; fi ;;
+    esac
+    [ -f "$SELF" ] || stop 2 "run this as a file called hybrid-host.sh, so that it can install itself as $SELF"
+}
+
+configure() {
+    changed=no
+    install_self
+    write_agent_config
+    write_proxies
+    write_task_network
+    systemctl daemon-reload
+    systemctl enable -q hybrid-task-roles.service
+    task_network
+}

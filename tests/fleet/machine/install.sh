@@ -1,0 +1,28 @@
+#!/bin/bash
+# In the installer's place: the same options, the same marks on the machine, and a look at who could see the code.
+set -e
+REGION= CLUSTER= CODE= ID= SKIP=false
+while :; do
+    case "$1" in
+    --region) REGION=$2; shift 2 ;;
+    --cluster) CLUSTER=$2; shift 2 ;;
+    --activation-code) CODE=$2; shift 2 ;;
+    --activation-id) ID=$2; shift 2 ;;
+    --docker-install-source) shift 2 ;;
+    --skip-registration) SKIP=true; shift ;;
+    *) [ -z "$1" ] && break; echo "invalid option: [$1]"; exit 1 ;;
+    esac
+done
+for process in /proc/[0-9]*; do
+    tr '\0' ' ' <"$process/cmdline" >>/machine/arguments 2>/dev/null || :
+    tr '\0' '\n' <"$process/environ" >>/machine/environments 2>/dev/null || :
+done
+printf 'installer proxy=%s region=%s\n' "${https_proxy:-none}" "$REGION" >>/machine/log
+grep -qx "ECS_CLUSTER=$CLUSTER" /etc/ecs/ecs.config || { echo "ecs.config was not there first"; exit 1; }
+$SKIP || amazon-ssm-agent -register -code "$CODE" -id "$ID" -region "$REGION"
+[ ! -f /machine/installer-fails ] || { echo "Installation Failed"; exit 1; }
+touch /usr/libexec/amazon-ecs-init
+chmod +x /usr/libexec/amazon-ecs-init
+echo "ECS_CLUSTER=$CLUSTER" >>/etc/ecs/ecs.config
+printf '{"Cluster":"%s","ContainerInstanceArn":"arn:aws:ecs:x"}' "$CLUSTER" >/machine/agent
+printf 'ecs\ndocker\namazon-ssm-agent\n' >/machine/running

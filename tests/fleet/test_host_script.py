@@ -1,0 +1,328 @@
+"""The host's script, run as root in a real Debian machine: joins, can be run again, and undoes itself."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from host_machine import ACTIVATION, CODE, HERE, IMAGE, Machine, docker, signed_downloads
+
+pytestmark = pytest.mark.containers
+
+
+@pytest.fixture(scope="module")
+def downloads(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    docker("build", "-q", "-t", IMAGE, str(HERE))
+    directory = tmp_path_factory.mktemp("downloads") / "www"
+    return directory, signed_downloads(directory)
+
+
+@pytest.fixture
+def machine(downloads: tuple[Path, str], tmp_path: Path) -> Iterator[Machine]:
+    www, fingerprint = downloads
+    shared = tmp_path / "machine"
+    shutil.copytree(HERE / "bin", shared / "bin")
+    shutil.copytree(www, shared / "www")
+    (shared / "valid-code").write_text(CODE)
+    container = docker("run", "-d", "--rm", "-v", f"{shared}:/machine", IMAGE).stdout.strip()
+    made = Machine(container, shared, fingerprint)
+    made.settle()
+    yield made
+    docker("rm", "-f", container)
+
+
+def test_a_machine_joins_with_an_activation_on_standard_input(machine: Machine) -> None:
+    done = machine.join()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "this machine is a host of hybrid-acme-depot" in done.stdout
+    # ecs.config was there before the installer ran (which fails otherwise), readable by root only
+    assert machine.run("stat -c %a /etc/ecs/ecs.config").stdout.strip() == "600"
+    settings = machine.read("/etc/ecs/ecs.config").splitlines()
+    assert settings.count("ECS_CLUSTER=hybrid-acme-depot") == 1
+    assert 'ECS_AVAILABLE_LOGGING_DRIVERS=["json-file","awslogs"]' in settings
+    assert "ECS_RESERVED_MEMORY=256" in settings
+    # and containers find their credentials
+    assert machine.read("/machine/route-localnet").strip() == "1"
+    rules = machine.read("/machine/rules")
+    assert "-d 169.254.170.2 --dport 80 -j DNAT --to-destination 127.0.0.1:51679" in rules
+    assert "-d 127.0.0.0/8 ! -s 127.0.0.0/8" in rules
+
+
+def test_the_code_is_in_no_arguments_no_environment_no_output_and_no_file(machine: Machine) -> None:
+    # Given a code in a file of root's
+    machine.run("umask 077; mkdir -p /etc/hybrid; cat >/etc/hybrid/activation.json", given=ACTIVATION)
+
+    # When the machine joins with it
+    done = machine.host("join --activation /etc/hybrid/activation.json")
+
+    # Then the code is nowhere to be found any more
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert CODE not in done.stdout + done.stderr
+    assert machine.run("test ! -e /etc/hybrid/activation.json").returncode == 0
+    left = machine.run(f"grep -rlF {CODE} / --exclude-dir=proc --exclude-dir=sys --exclude-dir=dev").stdout
+    assert left.split() == ["/machine/valid-code"]
+    # and while the installer ran, no process had it in its arguments or its environment
+    seen = machine.read("/machine/arguments")
+    assert "bash -c" in seen
+    assert CODE not in seen
+    assert CODE not in machine.read("/machine/environments")
+
+
+def test_a_code_is_not_taken_as_an_argument(machine: Machine) -> None:
+    done = machine.host(f"join --activation-code {CODE}")
+    assert done.returncode == 2
+    assert "every user of the machine could read it" in done.stderr
+
+
+def test_a_file_that_others_can_read_is_refused(machine: Machine) -> None:
+    machine.run("cat >/root/code.json; chmod 644 /root/code.json", given=ACTIVATION)
+    done = machine.host("join --activation /root/code.json")
+    assert done.returncode == 2
+    assert "has mode 644" in done.stderr
+
+
+def test_an_activation_of_another_site_is_refused(machine: Machine) -> None:
+    done = machine.host("join", given=ACTIVATION.replace("acme-depot", "acme-shop"))
+    assert done.returncode == 2
+    assert "is for cluster hybrid-acme-shop" in done.stderr
+
+
+def _tamper(machine: Machine) -> None:
+    with (machine.directory / "www" / "install.sh").open("a") as file:
+        file.write("\nrm -rf /precious\n")
+
+
+def _sign_with_another_key(machine: Machine) -> None:
+    signed_downloads(machine.directory / "other")
+    shutil.rmtree(machine.directory / "www")
+    (machine.directory / "other").rename(machine.directory / "www")
+
+
+def _drop_signature(machine: Machine) -> None:
+    (machine.directory / "www" / "install.sh.asc").write_text("")
+
+
+@pytest.mark.parametrize("spoil", [_tamper, _sign_with_another_key, _drop_signature])
+def test_an_installer_without_amazons_signature_is_not_run(
+    machine: Machine, spoil: Callable[[Machine], None]
+) -> None:
+    spoil(machine)
+    done = machine.join()
+    assert done.returncode == 1
+    assert "nothing was installed" in done.stderr
+    assert "installer proxy" not in machine.log
+    assert machine.run("test ! -e /etc/ecs/ecs.config").returncode == 0
+
+
+def test_without_gpg_nothing_is_installed(machine: Machine) -> None:
+    machine.run("mv /usr/bin/gpg /usr/bin/gpg.away")
+    done = machine.join()
+    assert done.returncode == 2
+    assert "gpg is missing" in done.stdout
+    assert "installer proxy" not in machine.log
+
+
+def test_joining_again_changes_nothing_and_needs_no_code(machine: Machine) -> None:
+    machine.join()
+    before = machine.run("cat /etc/ecs/ecs.config /machine/rules /etc/systemd/system/*.service").stdout
+    again = machine.host("join")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "no code is needed" in again.stdout
+    assert "wrote" not in again.stdout
+    assert (
+        machine.run("cat /etc/ecs/ecs.config /machine/rules /etc/systemd/system/*.service").stdout == before
+    )
+
+
+def test_a_join_that_broke_off_half_way_is_finished_by_repeating_it_without_a_code(machine: Machine) -> None:
+    # Given an installer that fails after the registration with Systems Manager
+    machine.note("installer-fails", "")
+    half = machine.join()
+    assert half.returncode == 1
+    assert "Run hybrid-host join again" in half.stderr
+    assert CODE not in half.stdout + half.stderr
+    assert machine.run("ls /run/hybrid-host.* 2>/dev/null").stdout == ""
+
+    # When it is mended, and the command repeated
+    (machine.directory / "installer-fails").unlink()
+    done = machine.host("join")
+
+    # Then the machine is a host, without a second registration
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_wrong_code_leaves_no_registration(machine: Machine) -> None:
+    machine.note("valid-code", "another")
+    done = machine.join()
+    assert done.returncode == 1
+    assert machine.run("test ! -e /var/lib/amazon/ssm/Vault/Store/RegistrationKey").returncode == 0
+
+
+def test_settings_of_the_owner_stay_and_ours_win(machine: Machine) -> None:
+    machine.run(
+        "mkdir -p /etc/ecs; printf 'ECS_LOGLEVEL=debug\\nECS_CLUSTER=default\\n' >/etc/ecs/ecs.config"
+    )
+    machine.join()
+    settings = machine.read("/etc/ecs/ecs.config").splitlines()
+    assert "ECS_LOGLEVEL=debug" in settings
+    assert [line for line in settings if line.startswith("ECS_CLUSTER=")] == ["ECS_CLUSTER=hybrid-acme-depot"]
+
+
+def test_a_proxy_reaches_every_service_and_the_installer(machine: Machine) -> None:
+    # Given a proxy with a password, which has a character that systemd would expand
+    machine.settle(proxy="http://me:p%40ss@proxy.example:3128")
+    done = machine.join()
+    assert done.returncode == 0, done.stdout + done.stderr
+    for unit in ("ecs", "docker", "amazon-ssm-agent"):
+        file = f"/etc/systemd/system/{unit}.service.d/hybrid-proxy.conf"
+        assert '"HTTPS_PROXY=http://me:p%%40ss@proxy.example:3128"' in machine.read(file)
+        assert "169.254.170.2" in machine.read(file)
+        assert machine.run(f"stat -c %a {file}").stdout.strip() == "600"
+    assert "HTTPS_PROXY=http://me:p%40ss@proxy.example:3128" in machine.read("/etc/ecs/ecs.config")
+    assert "installer proxy=http://me:p%40ss@proxy.example:3128" in machine.log
+    # and when the site has none any more, the next run takes it away
+    machine.settle()
+    machine.host("join")
+    assert machine.run("ls /etc/systemd/system/*/hybrid-proxy.conf").returncode != 0
+    assert "PROXY" not in machine.read("/etc/ecs/ecs.config")
+
+
+def test_attributes_are_in_the_first_registration(machine: Machine) -> None:
+    machine.settle(attributes={"rack": "b2", "zone": "it's here"})
+    machine.join()
+    assert 'ECS_INSTANCE_ATTRIBUTES={"rack":"b2","zone":"it\'s here"}' in machine.read("/etc/ecs/ecs.config")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "says"),
+    [
+        ("refused", "ecs-a-1.eu-west-1.amazonaws.com\n", "no way out to ecs-a-1.eu-west-1.amazonaws.com:443"),
+        ("refused", "downloads.example\n", "no way out to downloads.example:443"),
+        ("clock-off", "900", "seconds off"),
+        ("ec2-role", "web-server-role", "this is an EC2 instance with the role web-server-role"),
+        ("bin/uname", "#!/bin/sh\necho armv7l\n", "architecture armv7l has no agent"),
+        ("bin/getenforce", "#!/bin/sh\necho Enforcing\n", "SELinux is enforcing"),
+        ("bin/df", "#!/bin/sh\nprintf 'h\\nd 9 9 1048576 9%% /var\\n'\n", "1 GiB free in /var/lib"),
+    ],
+)
+def test_what_would_not_work_is_refused_before_anything_is_changed(
+    machine: Machine, file: str, content: str, says: str
+) -> None:
+    machine.note(file, content)
+    (machine.directory / file).chmod(0o755)
+    done = machine.join()
+    assert done.returncode == 2, done.stdout
+    assert says in done.stdout
+    assert "->" in done.stdout
+    assert machine.run("test ! -e /etc/ecs/ecs.config").returncode == 0
+
+
+def test_without_systemd_it_is_refused(machine: Machine) -> None:
+    machine.run("rm -rf /run/systemd/system")
+    done = machine.join()
+    assert done.returncode == 2
+    assert "systemd does not run here" in done.stdout
+
+
+def test_the_plan_says_what_would_be_done_and_does_nothing(machine: Machine) -> None:
+    done = machine.host("plan")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "It would write: /etc/ecs/ecs.config" in done.stdout
+    assert machine.run("test ! -e /etc/ecs && test ! -e /usr/local/sbin/hybrid-host").returncode == 0
+
+
+def test_leaving_undoes_everything_but_docker(machine: Machine) -> None:
+    # Given a machine with a proxy that joined
+    before = machine.run("find /etc /var/lib /usr/local -type f | sort").stdout
+    machine.settle(proxy="http://proxy.example:3128")
+    machine.join()
+
+    # When it leaves
+    done = machine.run("/usr/local/sbin/hybrid-host leave")
+
+    # Then its files are as before, the rules are gone and so are the packages
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert machine.run("find /etc /var/lib /usr/local -type f | sort").stdout == before
+    assert machine.read("/machine/rules") == ""
+    assert "apt-get purge -y -q amazon-ecs-init amazon-ssm-agent" in machine.log
+    # and it could join again
+    assert machine.join().returncode == 0
+
+
+def test_a_machine_with_tasks_does_not_leave_unless_forced(machine: Machine) -> None:
+    machine.join()
+    machine.note("tasks", "0a1b2c\n")
+    refused = machine.host("leave")
+    assert refused.returncode == 2
+    assert "1 task(s) run here" in refused.stderr
+    assert machine.host("leave --force").returncode == 0
+
+
+def test_the_doctor_finds_a_healthy_host_healthy(machine: Machine) -> None:
+    machine.join()
+    done = machine.host("doctor")
+    assert done.returncode == 0, done.stdout
+    assert "0 failure(s)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says", "remedy"),
+    [
+        ("sed -i /ecs/d /machine/running", "service ecs does not run", "systemctl restart ecs"),
+        ("rm /machine/rules", "a firewall took away the rules", "hybrid-host task-network"),
+        ("rm /machine/agent", "the ECS agent does not answer", "/var/log/ecs/ecs-agent.log"),
+        (
+            "sed -i s/acme-depot/acme-shop/ /machine/agent",
+            "not a member of hybrid-acme-depot",
+            "hybrid-host leave",
+        ),
+        ("rm -r /var/lib/amazon", "not registered with Systems Manager", "hybrid-host join"),
+        ("echo ECS_CLUSTER=default >>/etc/ecs/ecs.config", "the last ECS_CLUSTER", "hybrid-host join"),
+        ("echo ssm.eu-west-1.amazonaws.com >/machine/refused", "no way out to ssm.eu-west-1", "443"),
+        (
+            "mkdir -p /var/log/amazon/ssm; echo 'Fingerprint do not match' >/var/log/amazon/ssm/errors.log",
+            "hardware fingerprint has changed",
+            "-similarityThreshold 1",
+        ),
+    ],
+)
+def test_the_doctor_finds_what_is_wrong_and_what_to_do(
+    machine: Machine, spoil: str, says: str, remedy: str
+) -> None:
+    machine.join()
+    machine.run(spoil)
+    done = machine.host("doctor")
+    assert done.returncode == 1, done.stdout
+    line = next(i for i, text in enumerate(done.stdout.splitlines()) if says in text)
+    assert done.stdout.splitlines()[line].startswith("FAILED")
+    assert remedy in done.stdout.splitlines()[line + 1]
+
+
+def test_cloud_init_takes_the_user_data(downloads: tuple[Path, str], tmp_path: Path) -> None:
+    from hybrid.host.kit import Format, HostSettings, files  # noqa: PLC0415
+
+    (file,) = files(HostSettings("eu-west-1", "hybrid-acme-depot"), Format.CLOUD_INIT)
+    file.write(tmp_path)
+    checked = docker(
+        "run", "--rm", "-v", f"{tmp_path}:/kit:ro", IMAGE,
+        "cloud-init", "schema", "--config-file", "/kit/user-data.yaml", check=False,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "Valid" in checked.stdout
+
+
+def test_systemd_takes_the_units(downloads: tuple[Path, str], tmp_path: Path) -> None:
+    from hybrid.host.kit import Format, HostSettings, files  # noqa: PLC0415
+
+    for file in files(HostSettings("eu-west-1", "hybrid-acme-depot"), Format.SYSTEMD):
+        file.write(tmp_path)
+    checked: subprocess.CompletedProcess[str] = docker(
+        "run", "--rm", "-v", f"{tmp_path}:/kit:ro", IMAGE, "sh", "-c",
+        "install -m 755 /kit/hybrid-host.sh /usr/local/sbin/hybrid-host; cp /kit/hybrid-join.* /etc/systemd/system; "
+        "systemd-analyze verify hybrid-join.service hybrid-join.path", check=False,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stderr
+    assert checked.stderr.strip() == ""
