@@ -71,9 +71,9 @@ static int grow_rows(struct column *column) {
     return TAKEN;
 }
 
-int column_reserve(struct column *column, int64_t data_bytes) {
-    if (UNLIKELY(column->rows == column->capacity) && grow_rows(column)) return OUT_OF_MEMORY;
-    if (UNLIKELY(column->bytes + data_bytes > column->data_capacity) && column->width == 0 && data_bytes) {
+int column_grow(struct column *column, int64_t data_bytes) {
+    if (column->rows >= column->capacity && grow_rows(column)) return OUT_OF_MEMORY;
+    if (column->width == 0 && column->bytes + data_bytes > column->data_capacity) {
         int64_t capacity = column->data_capacity ? column->data_capacity : FIRST_BYTES;
         while (capacity < column->bytes + data_bytes) capacity *= 2;
         if (column->bytes + data_bytes > INT32_MAX) return OUT_OF_MEMORY;
@@ -83,10 +83,6 @@ int column_reserve(struct column *column, int64_t data_bytes) {
         column->data_capacity = capacity;
     }
     return TAKEN;
-}
-
-static inline void present(struct column *column) {
-    if (column->validity) column->validity[column->rows >> 3] |= (uint8_t)(1u << (column->rows & 7));
 }
 
 int column_null(struct column *column) {
@@ -111,31 +107,13 @@ int column_null(struct column *column) {
     return TAKEN;
 }
 
-int column_fixed(struct column *column, const void *value) {
-    if (column_reserve(column, 0)) return OUT_OF_MEMORY;
-    present(column);
-    memcpy(column->data + column->rows * column->width, value, (size_t)column->width);
-    column->rows++;
-    return TAKEN;
-}
-
 int column_bool(struct column *column, bool value) {
     if (column_reserve(column, 0)) return OUT_OF_MEMORY;
-    present(column);
+    column_present(column);
     uint8_t bit = (uint8_t)(1u << (column->rows & 7));
     if (value) column->data[column->rows >> 3] |= bit;
     else column->data[column->rows >> 3] &= (uint8_t)~bit;
     column->rows++;
-    return TAKEN;
-}
-
-int column_bytes(struct column *column, const uint8_t *value, int64_t length) {
-    if (column_reserve(column, length)) return OUT_OF_MEMORY;
-    present(column);
-    if (length) memcpy(column->data + column->bytes, value, (size_t)length);
-    column->bytes += length;
-    column->rows++;
-    column->offsets[column->rows] = (int32_t)column->bytes;
     return TAKEN;
 }
 
@@ -170,8 +148,7 @@ int column_text(struct column *column, const uint8_t *value, int64_t length) {
     return column_bytes(column, value, length);
 }
 
-bool decoder_settle(struct decoder *decoder, int32_t index, int reason) {
-    if (LIKELY(reason == TAKEN)) return true;
+bool decoder_refuse(struct decoder *decoder, int32_t index, int reason) {
     struct column *column = &decoder->columns[index];
     if (reason < OUT_OF_MEMORY && !decoder->fail) {
         column->refused++;

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "arrow_abi.h"
 
@@ -55,14 +56,50 @@ enum outcome { MORE = 0, FULL = 1, END = 2, SERVER_ERROR = 3, FAULT = -1 };
 
 int column_open(struct column *column, int32_t kind, int32_t precision, int32_t scale, int32_t wire);
 void column_close(struct column *column);
-int column_reserve(struct column *column, int64_t data_bytes);
+int column_grow(struct column *column, int64_t data_bytes);
 int column_null(struct column *column);
-int column_fixed(struct column *column, const void *value);
 int column_bool(struct column *column, bool value);
-int column_bytes(struct column *column, const uint8_t *value, int64_t length);
 int column_text(struct column *column, const uint8_t *value, int64_t length);
 
-/* Settle the outcome of one value: counts a refusal as a null, or says that the run must end. */
-bool decoder_settle(struct decoder *decoder, int32_t index, int reason);
+/* Room for one more row, and for `data_bytes` where values vary in length. */
+static inline int column_reserve(struct column *column, int64_t data_bytes) {
+    if (LIKELY(column->rows < column->capacity && column->bytes + data_bytes <= column->data_capacity)) return TAKEN;
+    return column_grow(column, data_bytes);
+}
+
+static inline void column_present(struct column *column) {
+    if (column->validity) column->validity[column->rows >> 3] |= (uint8_t)(1u << (column->rows & 7));
+}
+
+#define COLUMN_FIXED(NAME, TYPE)                                                                       \
+    static inline int NAME(struct column *column, TYPE value) {                                        \
+        if (UNLIKELY(column->rows >= column->capacity) && column_grow(column, 0)) return OUT_OF_MEMORY; \
+        column_present(column);                                                                        \
+        memcpy(column->data + column->rows * (int64_t)sizeof value, &value, sizeof value);             \
+        column->rows++;                                                                                \
+        return TAKEN;                                                                                  \
+    }
+
+struct sixteen { uint64_t limbs[2]; };
+struct thirty_two { uint64_t limbs[4]; };
+COLUMN_FIXED(column_1, uint8_t)
+COLUMN_FIXED(column_2, uint16_t)
+COLUMN_FIXED(column_4, uint32_t)
+COLUMN_FIXED(column_8, uint64_t)
+COLUMN_FIXED(column_16, struct sixteen)
+COLUMN_FIXED(column_32, struct thirty_two)
+
+static inline int column_bytes(struct column *column, const uint8_t *value, int64_t length) {
+    if (UNLIKELY(column_reserve(column, length))) return OUT_OF_MEMORY;
+    column_present(column);
+    if (LIKELY(length)) memcpy(column->data + column->bytes, value, (size_t)length);
+    column->bytes += length;
+    column->rows++;
+    column->offsets[column->rows] = (int32_t)column->bytes;
+    return TAKEN;
+}
+
+/* Count a value that was not taken as a null, or say that the run must end. */
+bool decoder_refuse(struct decoder *decoder, int32_t index, int reason);
 
 #endif

@@ -38,12 +38,18 @@ static int numeric(struct column *column, const uint8_t *data, int32_t length) {
     const uint8_t *groups = data + 8;
     while (count && !be16(groups + 2 * (count - 1))) count--;
     while (count && !be16(groups)) { groups += 2; count--; weight--; }
-    struct magnitude magnitude = {{0, 0, 0, 0}};
-    if (!count) return column_decimal(column, &magnitude, false);
+    if (!count) return column_small_decimal(column, 0, false);
     int32_t shift = (weight - count + 1) * 4 + column->scale;
     uint16_t last = be16(groups + 2 * (count - 1));
     if (shift <= -4 || (shift < 0 && last % POWERS_OF_TEN[-shift])) return TOO_MANY_PLACES;
     if (weight * 4 + decimal_digits(be16(groups)) + column->scale > column->precision) return TOO_MANY_DIGITS;
+    if (LIKELY(count <= 4 && shift <= 0)) {
+        uint64_t small = 0;
+        for (int32_t n = 0; n < count - 1; n++) small = small * 10000 + be16(groups + 2 * n);
+        small = small * POWERS_OF_TEN[4 + shift] + last / POWERS_OF_TEN[-shift];
+        return column_small_decimal(column, small, sign == 0x4000);
+    }
+    struct magnitude magnitude = {{0, 0, 0, 0}};
     for (int32_t n = 0; n < count - 1; n++) magnitude_shift_in(&magnitude, 10000, be16(groups + 2 * n));
     if (shift < 0) {
         magnitude_shift_in(&magnitude, POWERS_OF_TEN[4 + shift], last / POWERS_OF_TEN[-shift]);
@@ -72,17 +78,17 @@ static int temporal(struct column *column, const uint8_t *data, int32_t length) 
         int32_t days = (int32_t)be32(data);
         if (days == INT32_MAX || days == INT32_MIN) return INFINITE_TIME;
         days += DAYS_TO_2000;
-        return column_fixed(column, &days);
+        return column_4(column, (uint32_t)days);
     }
     if (length != 8) return MALFORMED;
     int64_t instant = (int64_t)be64(data);
     if (column->kind == KIND_TIME64) {
-        return instant >= MICROSECONDS_OF_DAY ? MIDNIGHT_24 : column_fixed(column, &instant);
+        return instant >= MICROSECONDS_OF_DAY ? MIDNIGHT_24 : column_8(column, (uint64_t)instant);
     }
     if (instant == INT64_MAX || instant == INT64_MIN) return INFINITE_TIME;
     if (instant > INT64_MAX - MICROSECONDS_TO_2000) return TIME_BEYOND;
     instant += MICROSECONDS_TO_2000;
-    return column_fixed(column, &instant);
+    return column_8(column, (uint64_t)instant);
 }
 
 static int value(struct column *column, const uint8_t *data, int32_t length);
@@ -116,12 +122,12 @@ static int array(struct column *column, const uint8_t *data, int32_t length) {
         element->bytes = bytes;
         return reason;
     }
-    if (column->validity) column->validity[column->rows >> 3] |= (uint8_t)(1u << (column->rows & 7));
+    column_present(column);
     column->offsets[++column->rows] = (int32_t)element->rows;
     return TAKEN;
 }
 
-static int value(struct column *column, const uint8_t *data, int32_t length) {
+static inline int value(struct column *column, const uint8_t *data, int32_t length) {
     switch (column->kind) {
     case KIND_DECIMAL128:
     case KIND_DECIMAL256: return numeric(column, data, length);
@@ -138,9 +144,9 @@ static int value(struct column *column, const uint8_t *data, int32_t length) {
     default: break;
     }
     if (length != column->width) return MALFORMED;
-    if (length == 8) { uint64_t v = be64(data); return column_fixed(column, &v); }
-    if (length == 4) { uint32_t v = be32(data); return column_fixed(column, &v); }
-    if (length == 2) { uint16_t v = be16(data); return column_fixed(column, &v); }
+    if (length == 8) return column_8(column, be64(data));
+    if (length == 4) return column_4(column, be32(data));
+    if (length == 2) return column_2(column, be16(data));
     return MALFORMED;
 }
 
@@ -180,7 +186,7 @@ static int message(struct decoder *decoder, const uint8_t *data, int32_t length)
                 reason = value(column, data + at, size);
                 at += size;
             }
-            if (!decoder_settle(decoder, n, reason)) return FAULT;
+            if (UNLIKELY(reason) && !decoder_refuse(decoder, n, reason)) return FAULT;
         }
         decoder->rows++;
     }
