@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from hybrid.cli import cdk, demo, estate_file, hosts, sites, sources, tests
+from hybrid.cli import cdk, demo, estate_file, hosts, review, sites, sources, tests
 
 app = typer.Typer(
     name="hybrid",
@@ -18,6 +18,7 @@ app.add_typer(demo.app, name="demo")
 app.add_typer(sites.app, name="sites")
 app.add_typer(hosts.app, name="hosts")
 app.add_typer(sources.app, name="sources")
+app.add_typer(review.app, name="review")
 app.command("test")(tests.run_tests)
 app.command("validate")(estate_file.validate)
 app.command("schema")(estate_file.schema)

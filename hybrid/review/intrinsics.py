@@ -127,8 +127,8 @@ class Resolver:
         return name.lower() if resource["Type"] in _LOWER_CASE else name
 
     def _get_att(self, stack: Stack, argument: Sequence[str] | str) -> Any:
-        parts = argument.split(".", 1) if isinstance(argument, str) else list(argument)
-        logical_id, attribute = parts[0], str(self.resolve(stack, parts[1]))
+        parts: Sequence[Any] = argument.split(".", 1) if isinstance(argument, str) else argument
+        logical_id, attribute = str(parts[0]), str(self.resolve(stack, parts[1]))
         if logical_id not in stack.resources:
             raise UnresolvedError(f"{stack.name}: Fn::GetAtt names {logical_id}, which is no resource of it")
         kind = stack.resources[logical_id]["Type"]
@@ -155,7 +155,8 @@ class Resolver:
         )
 
     def _sub(self, stack: Stack, argument: str | Sequence[Any]) -> str:
-        text, variables = (argument, {}) if isinstance(argument, str) else (argument[0], argument[1])
+        variables: Mapping[str, Any] = {} if isinstance(argument, str) else argument[1]
+        text = argument if isinstance(argument, str) else str(argument[0])
 
         def replace(match: re.Match[str]) -> str:
             name = match.group(1)

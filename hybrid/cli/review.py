@@ -1,0 +1,208 @@
+"""`hybrid review`: what a person signs before it is deployed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hybrid.cli import terminal
+from hybrid.cli.estate_file import EstateFile, read_estate
+from hybrid.node import cdk as cdk_command
+from hybrid.node import node
+from hybrid.paths import ESTATE, ROOT
+from hybrid.review.against import PolicyFileError, read_policy_file
+from hybrid.review.assembly import AssemblyError, Stack, read_assembly
+from hybrid.review.comparison import Change, compare
+from hybrid.review.intrinsics import UnresolvedError
+from hybrid.review.permissions import Permission, permissions_of
+from hybrid.review.policies import EstatePolicies, read_policies
+
+app = typer.Typer(help="What a person signs before it is deployed.", no_args_is_help=True)
+
+_COLUMNS = ("who", "may", "on", "if", "why")
+_CHANGE_COLUMNS = ("change", "who", "may", "on", "if", "written in")
+
+
+@app.command()
+def roles(
+    estate: EstateFile = ESTATE,
+    assembly: Annotated[
+        Path | None, typer.Option(help="A cdk.out directory; left out, the estate is synthesized.")
+    ] = None,
+    role: Annotated[str | None, typer.Option(help="Only this role.")] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Show what the estate adds and takes, compared with a policy document, with the output of "
+            "`aws iam get-role-policy` or `get-account-authorization-details`, or with an earlier --json.",
+        ),
+    ] = None,
+    diff: Annotated[
+        Path | None,
+        typer.Option(metavar="OLD_CDK_OUT", help="Show what the estate adds and takes since another synth."),
+    ] = None,
+    fail: Annotated[bool, typer.Option("--fail", help="Exit with 1 where somebody may do more.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="As JSON, with full ARNs.")] = False,
+) -> None:
+    """Print who may do what on which resource, under which condition, and why.
+
+    Example: bin/hybrid review roles --role hybrid-acme-airflow
+
+    Example: bin/hybrid review roles --diff cdk.out.before --fail
+    """
+    with terminal.exit_codes(), _plain_errors():
+        if against and diff:
+            raise terminal.UserError("--against and --diff are two questions: ask one at a time")
+        stacks = read_assembly(assembly) if assembly else _synthesized(estate)
+        policies = read_policies(stacks)
+        found = _only(permissions_of(policies), policies, role)
+        if against is None and diff is None:
+            _show(found, stacks[0], json_output=json_output)
+            return
+        changes = _changes(found, policies, role=role, against=against, diff=diff)
+    _show_changes(changes, stacks[0], json_output=json_output)
+    if fail and any(change.widens for change in changes):
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    try:
+        yield
+    except (AssemblyError, PolicyFileError) as error:
+        raise terminal.UserError(str(error)) from error
+    except UnresolvedError as error:
+        raise terminal.Failure(f"{error}; the review would be incomplete") from error
+
+
+def _synthesized(estate: Path) -> list[Stack]:
+    read_estate(estate)
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.pathsep.join(
+            [str(Path(sys.executable).parent), str(node().parent), os.environ.get("PATH", "")]
+        )
+        with terminal.working("synthesizing the estate"):
+            done = subprocess.run(
+                [
+                    *cdk_command(),
+                    *("synth", "--quiet", "--output", directory, "--context", f"estate={estate.resolve()}"),
+                ],
+                cwd=ROOT,
+                env={**os.environ, "PATH": path},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        if done.returncode:
+            tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-20:])
+            raise terminal.Failure(f"`cdk synth` failed, so there is nothing to review:\n{tail}")
+        return read_assembly(Path(directory))
+
+
+def _only(found: list[Permission], policies: EstatePolicies, role: str | None) -> list[Permission]:
+    if role is None:
+        return found
+    names = [one.name for one in policies.roles]
+    if role not in names:
+        raise terminal.UserError(f"the estate has no role {role}; it has {', '.join(names)}")
+    return [one for one in found if one.policy in {f"role {role}", f"trust of {role}"}]
+
+
+def _changes(
+    found: list[Permission],
+    policies: EstatePolicies,
+    *,
+    role: str | None,
+    against: Path | None,
+    diff: Path | None,
+) -> list[Change]:
+    if diff is not None:
+        before = permissions_of(read_policies(read_assembly(diff)))
+        if role is not None:
+            before = [one for one in before if one.policy in {f"role {role}", f"trust of {role}"}]
+        return compare(before, found)
+    assert against is not None  # noqa: S101 - the caller asks one of the two questions
+    others = read_policy_file(against, estate=policies, role=role)
+    concerned = [one for one in found if others.policies is None or one.policy in others.policies]
+    return compare(others.permissions, concerned)
+
+
+def _show(found: Sequence[Permission], place: Stack, *, json_output: bool) -> None:
+    if json_output:
+        terminal.result_json({"version": 1, "permissions": [one.as_json() for one in found]})
+        return
+    terminal.result_table(
+        _COLUMNS,
+        [
+            (
+                one.who,
+                ("not " if one.effect == "Deny" else "") + _listed(one.actions),
+                _listed([_short(arn, place) for arn in one.resources]),
+                _conditions(one, place),
+                one.why or one.policy,
+            )
+            for one in found
+        ],
+    )
+
+
+def _show_changes(changes: Sequence[Change], place: Stack, *, json_output: bool) -> None:
+    if json_output:
+        terminal.result_json(
+            {
+                "version": 1,
+                "changes": [
+                    {"change": change.kind, "widens": change.widens, **change.permission.as_json()}
+                    for change in changes
+                ],
+            }
+        )
+        return
+    if not changes:
+        terminal.result("no permission is added or taken")
+        return
+    terminal.result_table(
+        _CHANGE_COLUMNS,
+        [
+            (
+                change.kind,
+                change.permission.who,
+                ("not " if change.permission.effect == "Deny" else "") + change.permission.actions[0],
+                _short(change.permission.resources[0], place),
+                _conditions(change.permission, place),
+                change.permission.policy,
+            )
+            for change in changes
+        ],
+    )
+
+
+def _listed(values: Sequence[str]) -> str:
+    return ", ".join(values)
+
+
+def _short(arn: str, place: Stack) -> str:
+    """An ARN without what is the same everywhere: `ecs cluster/hybrid-acme-on-premises`."""
+    parts = arn.split(":", 5)
+    if len(parts) < 6 or parts[1] != place.partition:
+        return arn
+    if parts[3] not in {"", place.region} or parts[4] not in {"", place.account}:
+        return arn
+    return f"{parts[2]} {parts[5]}"
+
+
+def _conditions(one: Permission, place: Stack) -> str:
+    return " and ".join(
+        f"{key} {operator} {' or '.join(_short(value, place) for value in values)}"
+        for operator, keys in one.conditions.items()
+        for key, values in keys.items()
+    )

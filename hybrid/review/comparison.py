@@ -1,0 +1,92 @@
+"""What a change of policies adds and takes: each permission that only one side has."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from hybrid.review.permissions import Conditions, Permission
+
+
+@dataclass(frozen=True)
+class Change:
+    """A permission on one action and one resource that only one side has.
+
+    Attributes:
+        kind: `added` or `taken`.
+        permission: with one action and one resource.
+    """
+
+    kind: Literal["added", "taken"]
+    permission: Permission
+
+    @property
+    def widens(self) -> bool:
+        """Whether somebody may do more than before: a new Allow, or a Deny that is gone."""
+        return (self.kind == "added") == (self.permission.effect == "Allow")
+
+
+def compare(old: Sequence[Permission], new: Sequence[Permission]) -> list[Change]:
+    """Every permission of one side that no permission of the other covers, action by action.
+
+    A permission covers another of the same principal and effect when its action and resource match
+    everything that the other's match, and each of its conditions is one of the other's, at least as wide.
+    Where two statements cover a third only together, the third counts as a change: nothing is missed.
+    """
+    olds, news = list(_each(old)), list(_each(new))
+    added = [Change("added", one) for one in _uncovered(news, olds)]
+    taken = [Change("taken", one) for one in _uncovered(olds, news)]
+    return sorted(added + taken, key=_order)
+
+
+def _order(change: Change) -> tuple[str, str, str, str]:
+    one = change.permission
+    return one.policy, one.actions[0].lower(), one.resources[0], change.kind
+
+
+def _each(permissions: Iterable[Permission]) -> Iterator[Permission]:
+    for one in permissions:
+        for action in one.actions:
+            for resource in one.resources:
+                yield replace(one, actions=(action,), resources=(resource,))
+
+
+def _uncovered(ones: Sequence[Permission], others: Sequence[Permission]) -> list[Permission]:
+    by_place: dict[tuple[str, str, str], list[Permission]] = {}
+    for other in others:
+        by_place.setdefault(_place(other), []).append(other)
+    return [one for one in ones if not any(_covers(other, one) for other in by_place.get(_place(one), []))]
+
+
+def _place(one: Permission) -> tuple[str, str, str]:
+    return one.policy, one.who, one.effect
+
+
+def _covers(wide: Permission, narrow: Permission) -> bool:
+    return (
+        _matches(wide.actions[0].lower(), narrow.actions[0].lower())
+        and _matches(wide.resources[0], narrow.resources[0])
+        and _at_least_as_wide(wide.conditions, narrow.conditions)
+    )
+
+
+def _at_least_as_wide(wide: Conditions, narrow: Conditions) -> bool:
+    return all(
+        set(narrow.get(operator, {}).get(key, ())) <= set(values) and key in narrow.get(operator, {})
+        for operator, keys in wide.items()
+        for key, values in keys.items()
+    )
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """Whether everything that `text` matches is matched by `pattern`: wildcards in it count as characters."""
+    return _compiled(pattern).fullmatch(text) is not None
+
+
+@functools.lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    # A question mark stands for one character, so it covers a question mark and never a star.
+    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", r"[^*]"), re.DOTALL)
