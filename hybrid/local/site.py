@@ -93,6 +93,8 @@ class LocalSite:
         port: the endpoint's port on 127.0.0.1; 0 takes a free one.
         region: the site's region.
         silence: seconds without a sign after which a host counts as disconnected.
+        logs_as_root: hosts ship logs with the emulator's root key; needed when it enforces IAM, for then it
+            denies correct policies on `log-group:NAME:*`.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class LocalSite:
         port: int = 0,
         region: str = "eu-west-1",
         silence: float = 4.0,
+        logs_as_root: bool = False,
     ) -> None:
         self._directory = directory.resolve()
         self._emulator_url = emulator_url
@@ -111,6 +114,7 @@ class LocalSite:
         self._port = port or _free_port()
         self._region = region
         self._silence = silence
+        self._logs_as_root = logs_as_root
         self._processes: dict[str, _Child] = {}
         self._commands: dict[str, list[str]] = {}
 
@@ -230,6 +234,8 @@ class LocalSite:
             "hybrid.local.agent", "--endpoint", self.url, "--emulator", self._emulator_url, "--name", name,
             "--region", self._region, "--state", str(self._host_directory(name)),
         ]  # fmt: skip
+        if self._logs_as_root:
+            command.append("--logs-as-root")
         if isinstance(self._runner, DockerContainers):
             return [*command, "--mode", "docker"]
         command += ["--mode", "process", "--entry", shlex.join(self._runner.entry)]

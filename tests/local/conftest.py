@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ from tests.local.local_aws import (
     Roles,
     client,
     free_port,
+    make_roles,
 )
 
 if TYPE_CHECKING:
@@ -48,22 +48,9 @@ def emulator(tmp_path_factory: pytest.TempPathFactory, emulator_python: Path) ->
 
 @pytest.fixture(scope="session")
 def roles(emulator: Emulator) -> Roles:
-    iam = client("iam", emulator.endpoint_url)
-
-    def role(path: str, name: str, service: str) -> str:
-        trust = {
-            "Version": "2012-10-17",
-            "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
-        }
-        made = iam.create_role(Path=path, RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
-        return str(made["Role"]["Arn"])
-
-    role("/hybrid/acme/anywhere/", "hybrid-acme-on-premises-anywhere", "ssm.amazonaws.com")
-    client("logs", emulator.endpoint_url).create_log_group(logGroupName=LOG_GROUP)
-    return Roles(
-        task=role("/hybrid/acme/task/", "hybrid-acme-crm-task", "ecs-tasks.amazonaws.com"),
-        execution=role("/hybrid/acme/execution/", "hybrid-acme-site-execution", "ecs-tasks.amazonaws.com"),
-    )
+    url = emulator.endpoint_url
+    client("logs", url).create_log_group(logGroupName=LOG_GROUP)
+    return make_roles(url)
 
 
 @pytest.fixture(scope="session")

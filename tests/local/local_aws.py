@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
 import threading
@@ -45,6 +46,22 @@ def free_port() -> int:
 @cache
 def _session() -> boto3.Session:
     return boto3.Session("test", "test", region_name=REGION)
+
+
+def make_roles(url: str) -> Roles:
+    """The Anywhere role of a site, and a task and an execution role, without policies."""
+    iam = client("iam", url)
+
+    def role(path: str, name: str, service: str) -> str:
+        allowed = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        return str(iam.create_role(Path=path, RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"])
+
+    role("/hybrid/acme/anywhere/", "hybrid-acme-on-premises-anywhere", "ssm.amazonaws.com")
+    return Roles(
+        task=role("/hybrid/acme/task/", "hybrid-acme-crm-task", "ecs-tasks.amazonaws.com"),
+        execution=role("/hybrid/acme/execution/", "hybrid-acme-site-execution", "ecs-tasks.amazonaws.com"),
+    )
 
 
 def client(service: str, url: str) -> Any:

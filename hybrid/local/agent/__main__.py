@@ -53,6 +53,9 @@ def main(  # noqa: PLR0917 - options of the command
     cpu: Annotated[int, typer.Option(help="CPU units to register; 0 for the machine's.")] = 0,
     memory: Annotated[int, typer.Option(help="MiB to register; 0 for the machine's.")] = 0,
     region: Annotated[str, typer.Option(help="AWS Region of the site.")] = "eu-west-1",
+    logs_as_root: Annotated[
+        bool, typer.Option(help="Ship logs with the emulator's root key: it denies correct logs policies.")
+    ] = False,
     with_parent: Annotated[bool, typer.Option(help="End when standard input closes.")] = False,
 ) -> None:
     """Be a host of a local site: register, run tasks, leave nothing behind on SIGTERM.
@@ -86,7 +89,7 @@ def main(  # noqa: PLR0917 - options of the command
             runner.close()
         _fail(str(failure), code=1)
     logging.info("registered as %s, %s mode", identity.instance_id, runner.mode)
-    host = Host(control, identity, runner=runner, recovering=known)
+    host = Host(control, identity, runner=runner, recovering=known, logs_as_root=logs_as_root)
     until_asked(host.stop, with_parent=with_parent)
     host.serve()
 

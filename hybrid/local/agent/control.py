@@ -39,7 +39,7 @@ class ControlPlane:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._pool = urllib3.PoolManager(timeout=_TIMEOUT_SECONDS, retries=False)
+        self._pool = urllib3.PoolManager(timeout=_TIMEOUT_SECONDS, retries=False, maxsize=4)
 
     def register(self, message: dict[str, str]) -> HostIdentity:
         """Turn an activation's id and code into an identity."""

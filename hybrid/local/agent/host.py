@@ -60,15 +60,23 @@ class Host:
         identity: who the host is.
         runner: what runs its containers.
         recovering: the host ran before, so its tasks may have containers already.
+        logs_as_root: ship logs with the emulator's root key (see `logs.LogStream`).
     """
 
     def __init__(
-        self, control: ControlPlane, identity: HostIdentity, *, runner: Runner, recovering: bool
+        self,
+        control: ControlPlane,
+        identity: HostIdentity,
+        *,
+        runner: Runner,
+        recovering: bool,
+        logs_as_root: bool = False,
     ) -> None:
         self._control = control
         self._identity = identity
         self._runner = runner
         self._recovering = recovering
+        self._logs_as_root = logs_as_root
         self._done = threading.Event()
         self._runs: dict[str, TaskRun] = {}
         self._reports: queue.Queue[Report | None] = queue.Queue()
@@ -116,7 +124,7 @@ class Host:
                 run = self._runs[arn] = TaskRun(
                     order,
                     runner=self._runner,
-                    credentials_url=self._control.log_credentials_url(order),
+                    credentials_url=None if self._logs_as_root else self._control.log_credentials_url(order),
                     report=self._reports.put,
                     recovering=self._recovering,
                 )

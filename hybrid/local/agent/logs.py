@@ -39,16 +39,19 @@ _PAUSE_SECONDS = 0.25
 class LogStream:
     """Ships lines to one log stream, with the keys of the task's execution role.
 
+    The emulator with IAM enforcement denies correct policies on `log-group:NAME:*`; then the lines can be
+    shipped with its root key instead.
+
     Args:
         target: group, stream and region.
-        credentials_url: where the keys are served.
+        credentials_url: where the keys are served; None for the emulator's root key.
         emulator_url: CloudWatch Logs.
 
     Raises:
         CannotStart: the stream cannot be made, as when the group does not exist.
     """
 
-    def __init__(self, target: LogTarget, *, credentials_url: str, emulator_url: str) -> None:
+    def __init__(self, target: LogTarget, *, credentials_url: str | None, emulator_url: str) -> None:
         self._target = target
         self._client = _client(target.region, credentials_url, emulator_url)
         self._waiting: deque[InputLogEventTypeDef] = deque()
@@ -127,11 +130,14 @@ def _service_files() -> Loader:
     return create_loader()
 
 
-def _client(region: str, credentials_url: str, emulator_url: str) -> CloudWatchLogsClient:
+def _client(region: str, credentials_url: str | None, emulator_url: str) -> CloudWatchLogsClient:
     session = botocore.session.get_session()
     session.register_component("data_loader", _service_files())
-    provider = ContainerProvider(environ={"AWS_CONTAINER_CREDENTIALS_FULL_URI": credentials_url})
-    session.get_component("credential_provider").providers = [provider]
+    if credentials_url:
+        provider = ContainerProvider(environ={"AWS_CONTAINER_CREDENTIALS_FULL_URI": credentials_url})
+        session.get_component("credential_provider").providers = [provider]
+    else:
+        session.set_credentials("test", "test")
     settings = Config(retries={"total_max_attempts": 2}, connect_timeout=3, read_timeout=10)
     return boto3.Session(botocore_session=session, region_name=region).client(
         "logs", endpoint_url=emulator_url, config=settings

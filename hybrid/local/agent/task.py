@@ -23,7 +23,7 @@ class TaskRun:
     Args:
         order: the task.
         runner: what runs its container.
-        credentials_url: where the agent finds the keys of the execution role, or None.
+        credentials_url: where the agent finds the keys that ship its log; None for the emulator's root key.
         report: takes what is to be told to the endpoint.
         recovering: look for a container that an earlier agent of this host started.
     """
@@ -114,7 +114,7 @@ class TaskRun:
 
     def _open_log(self) -> LogStream | None:
         target = self._order.container.log
-        if target is None or self._credentials_url is None:
+        if target is None:
             return None
         return LogStream(
             target, credentials_url=self._credentials_url, emulator_url=self._runner.emulator_url
