@@ -36,9 +36,9 @@ except ImportError:
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedAws]:
     """Scripted AWS, and an Airflow connection that leads there."""
-    from scripted_aws import REGION, scripted_aws
+    from scripted_aws import REGION, scripted_aws  # noqa: PLC0415
 
-    from hybrid_airflow import logs
+    from hybrid_airflow import logs  # noqa: PLC0415
 
     monkeypatch.setattr(logs, "FLUSH", 0.6)
     with scripted_aws() as stand_in:

@@ -1,3 +1,4 @@
+# ruff: noqa: N802  the methods have the names of the API's operations
 """A scripted stand-in for ECS, CloudWatch Logs, SSM and S3, over HTTP: botocore's real calls reach it.
 
 It runs no container. A test says what a container will do (`Script`) and which calls fail (`fail`), and
@@ -205,7 +206,7 @@ class ScriptedAws:
             task.stop_at, task.stop_reason = time.time(), params.get("reason", "Task stopped by user")
         return {"task": self._view(task)}
 
-    def _ListContainerInstances(self, params: dict[str, Any]) -> dict[str, Any]:
+    def _ListContainerInstances(self, _params: dict[str, Any]) -> dict[str, Any]:
         return {"containerInstanceArns": [i["containerInstanceArn"] for i in self.instances]}
 
     def _DescribeContainerInstances(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -304,9 +305,10 @@ class ScriptedAws:
             "pipeline": f"{pipeline}-{source}", "specification": command[1], "interval": interval,
             "attempt": attempt, "rows": 3, "bytes": 42,
             "files": [{"key": "part-00000.parquet", "bytes": 42, "rows": 3, "sha256": "0" * 64}],
-            "schema": [], "database": {"engine": "postgresql", "version": "16.2", "snapshot_time": "2026-11-22T01:00:00+00:00"},
-            "host": "erp-1", "started_at": "2026-11-22T01:00:00+00:00", "finished_at": "2026-11-22T01:00:09+00:00",
-            "refused": {},
+            "schema": [], "refused": {},
+            "database": {"engine": "postgresql", "version": "16.2", "snapshot_time": "2026-11-22T01:00:00+00:00"},
+            "host": "erp-1", "started_at": "2026-11-22T01:00:00+00:00",
+            "finished_at": "2026-11-22T01:00:09+00:00",
         }  # fmt: skip
         self.objects[f"acme-lake/{source}/{pipeline}-{source}/{name}/_manifest.json"] = json.dumps(
             manifest

@@ -129,7 +129,7 @@ def test_a_person_who_ends_a_deferred_run_ends_its_container(
 ) -> None:
     # Given a deferred run, whose task instance a person then marked, cleared or deleted;
     # or which was only handed to another triggerer, and is still deferred
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415
 
     ti = TaskInstance()
     states = {} if state == "removed" else {ti.run_id: {ti.task_id: state}}
@@ -171,7 +171,6 @@ def test_a_token_that_is_used_up_leads_to_the_container_it_started(aws: Scripted
     run_and_be_killed(aws, mode=MODES[0], at="RunTask")
     aws.fail("ListTasks", *[Fault(answer={"taskArns": []})] * 2)
     # When the same try asks again
-    receipt_or_error = None
     receipt = run(operator(mode=MODES[0], specification="2" * 64), context())
     # Then it is that container, and no second one
     assert (len(aws.tasks), receipt["specification"]) == (1, "1" * 64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+import boto3
 import pytest
 from airflow_runs import MODES, context, operator, run
 from scripted_aws import ARN, Fault, ScriptedAws
@@ -31,8 +32,8 @@ def test_a_site_that_stays_down_fails_with_its_hosts_and_what_to_do(aws: Scripte
     # Then nothing was started, and the failure names the host, since when, and what to do
     assert aws.count("RunTask") == 0
     assert str(failed.value) == (
-        "No host of site 'on-premises' is connected. erp-1 (mi-0a1b): ECS agent disconnected, SSM says ConnectionLost "
-        "since 2026-11-22 03:12 UTC. Check power and network of the site (outbound 443), and on the host "
+        "No host of site 'on-premises' is connected. erp-1 (mi-0a1b): ECS agent disconnected, "
+        "SSM says ConnectionLost since 2026-11-22 03:12 UTC. Check power and network of the site (outbound 443), and on the host "
         "'systemctl status ecs amazon-ssm-agent'; then clear this task."
     )
 
@@ -80,8 +81,6 @@ def test_a_site_that_cannot_be_looked_at_is_tried_all_the_same(aws: ScriptedAws)
 
 
 def test_a_site_without_hosts_says_how_to_register_one(aws: ScriptedAws) -> None:
-    import boto3
-
     aws.instances.clear()
     ecs, ssm = boto3.client("ecs"), boto3.client("ssm")
     state = look("on-premises", cluster="hybrid-acme-on-premises", ecs=ecs, ssm=ssm)

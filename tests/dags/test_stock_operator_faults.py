@@ -72,7 +72,9 @@ def works_without_aiobotocore(maker: Any, aws: ScriptedAws, monkeypatch: pytest.
     run(maker.make(TRIGGERER), context())
 
 
-def loses_no_time_over_the_name_of_the_container(maker: Any, aws: ScriptedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+def loses_no_time_over_the_name_of_the_container(
+    maker: Any, aws: ScriptedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
     slept: list[float] = []
     monkeypatch.setattr(stock_module, "sleep", slept.append)
     run(maker.make(TRIGGERER, container_name=None), context())
@@ -94,7 +96,7 @@ def keeps_its_execution_timeout_while_deferred(maker: Any, aws: ScriptedAws, _: 
 def stops_the_container_of_a_run_that_is_marked_failed(
     maker: Any, aws: ScriptedAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415
 
     ti = TaskInstance()
     failed = {ti.run_id: {ti.task_id: "failed"}}
@@ -145,7 +147,9 @@ def takes_a_container_without_exit_code_for_failed(maker: Any, aws: ScriptedAws,
 
 
 def fails_with_an_error_that_can_be_pickled(maker: Any, aws: ScriptedAws, _: Any) -> None:
-    aws.script = Script(exit_code=None, stop_code="TaskFailedToStart", stopped_reason="CannotPullContainerError")
+    aws.script = Script(
+        exit_code=None, stop_code="TaskFailedToStart", stopped_reason="CannotPullContainerError"
+    )
     with pytest.raises(Exception, match="CannotPull") as failed:
         run(maker.make(WORKER), context())
     assert str(pickle.loads(pickle.dumps(failed.value))) == str(failed.value)  # noqa: S301
@@ -180,7 +184,11 @@ TABLE: list[tuple[int, str, Callable[..., None]]] = [
     (2, "the container's name costs no time", loses_no_time_over_the_name_of_the_container),
     (3, "a missing log stream fails no successful run", succeeds_without_a_log_stream),
     (4, "execution_timeout holds while deferred", keeps_its_execution_timeout_while_deferred),
-    (5, "a deferred run marked failed stops its container", stops_the_container_of_a_run_that_is_marked_failed),
+    (
+        5,
+        "a deferred run marked failed stops its container",
+        stops_the_container_of_a_run_that_is_marked_failed,
+    ),
     (6, "a deferred run out of time stops its container", leaves_no_container_behind_when_its_time_is_up),
     (7, "throttling of RunTask is waited out", waits_out_throttling_of_run_task),
     (8, "a deferred failure shows the last lines", shows_the_last_lines_of_a_deferred_failure),
@@ -189,22 +197,33 @@ TABLE: list[tuple[int, str, Callable[..., None]]] = [
     (11, "a killed worker starts nothing twice", adopts_the_container_of_a_killed_worker),
     (12, "no wait is longer than a day by default", waits_no_longer_than_a_day_unless_told_to),
 ]
-ROWS = pytest.mark.parametrize(("number", "expectation", "try_on"), TABLE, ids=[f"{n}-{said}" for n, said, _ in TABLE])
+ROWS = pytest.mark.parametrize(
+    ("number", "expectation", "try_on"), TABLE, ids=[f"{n}-{said}" for n, said, _ in TABLE]
+)
 
 
 @ROWS
 def test_ours_meets_it(
-    aws: ScriptedAws, monkeypatch: pytest.MonkeyPatch, number: int, expectation: str, try_on: Callable[..., None]
+    aws: ScriptedAws,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    expectation: str,
+    try_on: Callable[..., None],
 ) -> None:
     try_on(Ours(), aws, monkeypatch)
 
 
 @ROWS
 @pytest.mark.skipif(
-    version("apache-airflow-providers-amazon") != STOCK, reason=f"the table is about the stock operator of {STOCK}"
+    version("apache-airflow-providers-amazon") != STOCK,
+    reason=f"the table is about the stock operator of {STOCK}",
 )
 def test_the_stock_operator_does_not(
-    aws: ScriptedAws, monkeypatch: pytest.MonkeyPatch, number: int, expectation: str, try_on: Callable[..., None]
+    aws: ScriptedAws,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    expectation: str,
+    try_on: Callable[..., None],
 ) -> None:
     try:
         try_on(Stock(), aws, monkeypatch)

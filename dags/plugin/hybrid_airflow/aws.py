@@ -30,18 +30,22 @@ class Clients:
 
     @cached_property
     def ecs(self) -> Any:
+        """Client of Amazon ECS."""
         return self._client("ecs")
 
     @cached_property
     def logs(self) -> Any:
+        """Client of CloudWatch Logs."""
         return self._client("logs")
 
     @cached_property
     def s3(self) -> Any:
+        """Client of Amazon S3."""
         return self._client("s3")
 
     @cached_property
     def ssm(self) -> Any:
+        """Client of AWS Systems Manager."""
         return self._client("ssm")
 
     def connect(self, *services: str) -> None:

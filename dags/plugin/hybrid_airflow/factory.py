@@ -124,7 +124,8 @@ def _start_date(pipeline: Pipeline) -> datetime:
         start = datetime.fromisoformat(pipeline.start_date)
     except ValueError:
         raise ManifestError(
-            f"manifest/{pipeline.pipeline}.json: start_date '{pipeline.start_date}' is not a date such as 2026-01-01."
+            f"manifest/{pipeline.pipeline}.json: start_date '{pipeline.start_date}' is no date "
+            "such as 2026-01-01."
         ) from None
     return start if start.tzinfo else start.replace(tzinfo=UTC)
 

@@ -167,10 +167,10 @@ def _refused(error: ClientError | BotoCoreError) -> LaunchError:
     if "capacity is unavailable" in said.lower() or "limit on the number of tasks" in said.lower():
         return LaunchError(f"AWS has no capacity just now ({said})", waits=True)
     advice = {
-        "AccessDeniedException": "Airflow's role may not do this: deploy the airflow stack, and check the role",
+        "AccessDeniedException": "Airflow's role may not do this: deploy the airflow stack",
         "ClusterNotFoundException": "the site's cluster does not exist: deploy the site's stack",
         "InvalidParameterException": "ECS refuses the request",
-        "ClientException": "ECS refuses the request: check that the source's task definition is deployed and active",
+        "ClientException": "ECS refuses the request: check that the source's task definition is deployed",
         "BlockedException": "AWS has blocked the account: contact AWS Support",
     }
     code = error.response["Error"].get("Code", "") if isinstance(error, ClientError) else ""

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any
 
 from airflow.sdk import BaseOperator
 from botocore.exceptions import BotoCoreError, ClientError
@@ -26,7 +26,7 @@ from hybrid_airflow.receipt import Receipt, ReceiptError, read_receipt
 from hybrid_airflow.retrying import passes, plain
 from hybrid_airflow.snapshot import TaskSnapshot, load
 from hybrid_airflow.triggers import ContainerTrigger, SiteTrigger
-from hybrid_airflow.verdict import Failure, failure
+from hybrid_airflow.verdict import failure
 from hybrid_airflow.watch import Deadlines, Ended, Stop, Watch
 
 
@@ -42,7 +42,7 @@ class RunPipelineOperator(BaseOperator):
         estate: The estate, as `hybrid_airflow.manifest.read_estate` reads it.
         pipeline: The pipeline, as `read_pipeline` reads it.
         interval_from: Begin of the interval, ISO 8601 with a zone (templated). Both or neither; without
-            them it is the DAG's parameters `from` and `to`, then what landed upstream, then the data interval.
+            them it is the DAG's `from` and `to`, then what landed upstream, then the data interval.
         interval_to: End of the interval, not included.
         deferrable: Wait in the triggerer, which takes no worker; False waits in the worker.
         aws_conn_id: Airflow connection for AWS; None for boto3's own credentials.
@@ -98,7 +98,7 @@ class RunPipelineOperator(BaseOperator):
     ) -> dict[str, Any]:
         """Go on after the wait for the site."""
         if not event["open"]:
-            self._fail(event["sentence"])
+            raise self._error(event["sentence"])
         return self._go(context, Plan.load(plan))
 
     def resume_at_end(
@@ -165,7 +165,9 @@ class RunPipelineOperator(BaseOperator):
             else:
                 task = self._start(plan, order)
         except LaunchError as error:
-            self._fail(f"Pipeline '{self.pipeline.pipeline}' did not start: {error}.", final=error.final)
+            raise self._error(
+                f"Pipeline '{self.pipeline.pipeline}' did not start: {error}.", final=error.final
+            ) from error
         reader = self._reader(task.task_id)
         if task.stopped:
             return self._conclude(context, plan, Ended(task=task), reader)
@@ -191,8 +193,11 @@ class RunPipelineOperator(BaseOperator):
             host = host_of(task, ecs=self._clients.ecs, ssm=self._clients.ssm)
             self.log.info(
                 "Task %s runs '%s' at site '%s'%s.",
-                task.task_id, " ".join(order.command), self.pipeline.site, f", on host {host}" if host else "",
-            )  # fmt: skip
+                task.task_id,
+                " ".join(order.command),
+                self.pipeline.site,
+                f", on host {host}" if host else "",
+            )
             return task
 
     def _await_site(self, plan: Plan, *, rest: float) -> None:
@@ -203,7 +208,7 @@ class RunPipelineOperator(BaseOperator):
             if is_open and not rest:
                 return
             if state and not is_open and watch.now() >= plan.room_until:
-                self._fail(state.sentence())
+                raise self._error(state.sentence())
             if state and not is_open:
                 self.log.warning(
                     "%s Waiting until %s.", state.sentence(), plan.room_until.strftime("%H:%M %Z")
@@ -288,7 +293,7 @@ class RunPipelineOperator(BaseOperator):
             because=ended.because,
             receipt=missing,
         )
-        self._fail(found.sentence, final=found.final, failure=found)
+        raise self._error(found.sentence, final=found.final, lines=found.lines)
 
     def _landed(self, context: Any, receipt: Receipt) -> dict[str, Any]:
         self.log.info(
@@ -300,10 +305,9 @@ class RunPipelineOperator(BaseOperator):
             context["outlet_events"][outlet].extra = value
         return value
 
-    def _fail(self, sentence: str, *, final: bool = False, failure: Failure | None = None) -> NoReturn:
-        lines = failure.lines if failure else ()
+    def _error(self, sentence: str, *, final: bool = False, lines: Sequence[str] = ()) -> AirflowException:
         said = "\n".join([sentence, *(["The container's last lines:"] if lines else []), *lines])
-        raise (AirflowFailException if final else AirflowException)(said)
+        return AirflowFailException(said) if final else AirflowException(said)
 
     def _carry(self, lines: Sequence[Any]) -> None:
         for line in lines:

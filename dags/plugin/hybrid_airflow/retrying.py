@@ -14,11 +14,23 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 _PASSING = frozenset(
     {
-        "Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded",
-        "RequestThrottled", "SlowDown", "ServerException", "ServiceUnavailable", "ServiceUnavailableException",
-        "InternalFailure", "InternalServerError", "InternalError", "RequestTimeout", "PriorRequestNotComplete",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "SlowDown",
+        "ServerException",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "InternalFailure",
+        "InternalServerError",
+        "InternalError",
+        "RequestTimeout",
+        "PriorRequestNotComplete",
     }
-)  # fmt: skip
+)
 #: ECS says these in the text of a ClientException.
 _PASSING_TEXTS = ("too many concurrent", "rate exceeded", "try again")
 

@@ -58,8 +58,8 @@ class SiteState:
         """What is the matter, and what to do, for whoever is on duty."""
         if not self.machines:
             return (
-                f"Site '{self.site}' has no registered host. Register one with 'hybrid site activate {self.site}', "
-                "then clear this task."
+                f"Site '{self.site}' has no registered host. Register one with "
+                f"'hybrid sites activate {self.site}', then clear this task."
             )
         if self.open:
             return f"Site '{self.site}' has a connected host."

@@ -58,7 +58,7 @@ class ContainerTrigger(BaseTrigger):
         poll_seconds: float = 10.0,
         log_token: str | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.arn = arn
         self.cluster = cluster
         self.region = region
@@ -74,6 +74,7 @@ class ContainerTrigger(BaseTrigger):
         self.log_token = log_token
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Class path and arguments, from which any triggerer makes the trigger anew."""
         names = (
             "arn", "cluster", "region", "aws_conn_id", "log_group", "log_stream", "since", "start_seconds",
             "run_seconds", "end_by", "grace_seconds", "poll_seconds", "log_token",
@@ -81,6 +82,7 @@ class ContainerTrigger(BaseTrigger):
         return f"{_PACKAGE}.ContainerTrigger", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait for the container to end."""
         try:
             looks = poller(aws_conn_id=self.aws_conn_id, region=self.region, cluster=self.cluster)
             await _connect(looks, "ecs", "logs")
@@ -191,7 +193,7 @@ class SiteTrigger(BaseTrigger):
         rest_seconds: float = 0.0,
         poll_seconds: float = 30.0,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.name = name
         self.cluster = cluster
         self.region = region
@@ -201,10 +203,12 @@ class SiteTrigger(BaseTrigger):
         self.poll_seconds = poll_seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Class path and arguments, from which any triggerer makes the trigger anew."""
         names = ("name", "cluster", "region", "aws_conn_id", "until", "rest_seconds", "poll_seconds")
         return f"{_PACKAGE}.SiteTrigger", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait for the site."""
         looks = poller(aws_conn_id=self.aws_conn_id, region=self.region, cluster=self.cluster)
         await _connect(looks, "ecs", "ssm")
         await asyncio.sleep(self.rest_seconds)

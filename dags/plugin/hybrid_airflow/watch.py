@@ -97,7 +97,8 @@ class Watch:
         if now - self._stopping[1] >= timedelta(seconds=self._deadlines.grace_seconds):
             return Ended(
                 task=self._last,
-                because=f"{reason}; it was told to stop, and did not confirm it in {self._deadlines.grace_seconds:g} s, "
+                because=f"{reason}; it was told to stop, and did not confirm it "
+                f"in {self._deadlines.grace_seconds:g} s, "
                 "as when its host is cut off: look at the host",
             )
         return Stop(reason=reason)
@@ -119,7 +120,8 @@ class Watch:
         created = (task.created_at if task else None) or self._since
         if now - created >= timedelta(seconds=limits.start_seconds):
             status = task.last_status if task else "not visible"
-            return f"the container did not start within its start deadline of {span(limits.start_seconds)} ({status})"
+            limit = span(limits.start_seconds)
+            return f"the container did not start within its start deadline of {limit} ({status})"
         return None
 
     def _seen(self) -> str:

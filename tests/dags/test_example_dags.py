@@ -1,0 +1,80 @@
+"""The hand-written examples are read by Airflow, and do what they say."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow_runs import ESTATE, TaskInstance, context, operator, run
+from scripted_aws import ScriptedAws
+from test_dag_factory import load_dag_file
+
+from hybrid_airflow.receipt import Receipt
+
+EXAMPLES = Path(__file__).parents[2] / "dags" / "examples"
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Any:
+    directory = Path(shutil.copytree(ESTATE, tmp_path / "dags"))
+
+    def read_one(file: str) -> Any:
+        bag = load_dag_file(directory, EXAMPLES / file)
+        assert bag.import_errors == {}
+        [dag] = bag.dags.values()
+        return dag
+
+    return read_one
+
+
+def function(dag: Any, task_id: str) -> Any:
+    return dag.get_task(task_id).python_callable
+
+
+def test_days_become_one_run_each(read: Any, aws: ScriptedAws) -> None:
+    dag = read("orders_by_day.py")
+    # Given two days
+    days = function(dag, "days")({"first": "2026-11-01", "last": "2026-11-02"})
+    # When each runs as the mapped operator would
+    receipts = [
+        run(operator("orders-regional", **day), context(TaskInstance(map_index=index)))
+        for index, day in enumerate(days)
+    ]
+    # Then each landed its own interval
+    assert [receipt["interval"]["from"][:10] for receipt in receipts] == ["2026-11-01", "2026-11-02"]
+    assert function(dag, "total")(receipts) == 6
+    assert DagSerialization.to_dict(dag)["dag"]["dag_id"] == "example-orders-by-day"
+
+
+def test_days_in_the_wrong_order_are_refused(read: Any) -> None:
+    with pytest.raises(ValueError, match="is before the first"):
+        function(read("orders_by_day.py"), "days")({"first": "2026-11-02", "last": "2026-11-01"})
+
+
+def test_receipts_of_both_worlds_are_compared_and_handed_on(read: Any, aws: ScriptedAws) -> None:
+    dag = read("customers_reconciled.py")
+    # Given what both pipelines landed
+    landed = [
+        run(operator(name), context(TaskInstance(task_id=name)))
+        for name in ("customers-headquarters", "customers-regional")
+    ]
+    events = {receipt["pipeline"]: [SimpleNamespace(extra=receipt)] for receipt in landed}
+    # When the DAG's tasks see their receipts
+    receipts = function(dag, "receipts")(triggering_asset_events=events)
+    # Then they pass, and a loader is told of their manifests
+    assert function(dag, "manifests")(function(dag, "compare")(receipts)) == [
+        "s3://acme-lake/headquarters/customers-headquarters/interval=full/_manifest.json",
+        "s3://acme-lake/regional/customers-regional/interval=full/_manifest.json",
+    ]
+    # And a side that lost most of its rows stops the load
+    with pytest.raises(ValueError, match="less than 50%"):
+        function(dag, "compare")([receipts[0], {**receipts[1], "rows": 1000}])
+
+
+def test_what_is_no_receipt_is_refused() -> None:
+    with pytest.raises(Exception, match="not a receipt"):
+        Receipt.from_xcom({"rows": 3})
