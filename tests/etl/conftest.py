@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,8 @@ import pymysql  # noqa: E402
 import servers  # noqa: E402
 from etl_process import Database, Etl  # noqa: E402
 
+from hybrid_etl.native.build import compile_library  # noqa: E402
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that asks for a server is marked as such."""
@@ -33,11 +38,18 @@ def etl(tmp_path: Path) -> Etl:
     return Etl(tmp_path)
 
 
+@contextlib.contextmanager
+def _own_directory() -> Iterator[Path]:
+    """A directory that a server's own user reaches; pytest's are closed, and closed again by every run."""
+    with tempfile.TemporaryDirectory(prefix="hybrid-etl-", ignore_cleanup_errors=True) as directory:
+        yield Path(directory)
+
+
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def postgresql() -> Iterator[Database]:
     if not servers.program("initdb"):
         pytest.skip("PostgreSQL's server programs are not installed (Debian: postgresql)")
-    with servers.postgresql(tmp_path_factory.mktemp("postgresql")) as server:
+    with _own_directory() as directory, servers.postgresql(directory) as server:
 
         def say(query: str, values: Any = None) -> list[tuple[Any, ...]]:
             with psycopg.connect(
@@ -55,10 +67,10 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session")
-def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def mariadb() -> Iterator[Database]:
     if not servers.program("mariadbd"):
         pytest.skip("MariaDB's server programs are not installed (Debian: mariadb-server)")
-    with servers.mariadb(tmp_path_factory.mktemp("mariadb")) as server:
+    with _own_directory() as directory, servers.mariadb(directory) as server:
 
         def say(query: str, values: Any = None) -> list[tuple[Any, ...]]:
             connection = pymysql.connect(
@@ -89,3 +101,11 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         pytest.skip("the emulator's environment is not made (bin/hybrid test makes it)")
     with servers.aws(tmp_path_factory.mktemp("aws")) as environment:
         yield environment
+
+
+@pytest.fixture(scope="session")
+def native_decoder() -> None:
+    """The native decoder, compiled from the sources as they are now."""
+    if not any(shutil.which(name) for name in ("cc", "gcc", "clang")):
+        pytest.skip("no C compiler (Debian: gcc)")
+    compile_library()

@@ -200,9 +200,6 @@ def _own(directory: Path, user: str) -> None:
     if os.getuid() == 0:
         for path in (directory, *directory.iterdir()):
             shutil.chown(path, user, user)
-        for parent in directory.parents:
-            if parent.stat().st_mode & 0o005 != 0o005 and str(parent).startswith(("/tmp/", "/var/tmp/")):  # noqa: S108
-                parent.chmod(parent.stat().st_mode | 0o011)
 
 
 def _start(

@@ -37,6 +37,9 @@ def test_a_full_run_leaves_files_that_its_manifest_names(etl: Etl, any_database:
     ]
     assert manifest["rows"] == 3
     assert manifest["database"]["engine"] == any_database.engine
+    shown = "show server_version" if any_database.engine == "postgresql" else "select version()"
+    ((version,),) = any_database.say(shown)
+    assert manifest["database"]["version"] == version.replace("-", " ").split()[0]
     assert [field["name"] for field in manifest["schema"]] == ["id", "name", "amount"]
     assert manifest["schema"][2]["type"] == "decimal128(10, 2)"
 

@@ -91,7 +91,8 @@ class MysqlReader:
 
     def _begin(self, limits: Limits) -> Database:
         connection = self._connection
-        version = str(connection.server_version)
+        # MariaDB 10 greets old replicas as "5.5.5-10.11.19-MariaDB" (MariaDB source, RPL_VERSION_HACK).
+        version = str(connection.server_version).removeprefix("5.5.5-")
         mariadb = "mariadb" in version.lower()
         seconds = limits.statement_timeout_seconds
         statement = (
