@@ -1,10 +1,11 @@
-"""How long Airflow takes to read the DAGs of a large estate, beside a naive factory and dag-factory.
+"""How long Airflow takes to read the DAGs of a large estate, beside other factories.
 
     python bench/dags/parse_time.py [--pipelines 1000] [--json]
 
-Each figure is the best of five, after the imports, in one process of the Airflow environment. The start of a
-task is the same file read with Airflow's parsing context, as a worker reads it before each task. dag-factory
-is measured where it is installed (`pip install dag-factory==1.1.0`), with one YAML file of the same DAGs.
+Each figure is the best of five, after the imports, in one process of the Airflow environment. The
+start of a task is the same file read with Airflow's parsing context, as a worker reads it before each
+task. dag-factory is measured where it is installed (`pip install dag-factory==1.1.0`), with one YAML file
+of the same DAGs.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ def naive(directory: Path) -> dict[str, Any]:
                 cluster="hybrid-acme-on-premises",
                 task_definition=part["family"],
                 launch_type="EXTERNAL",
-                overrides={"containerOverrides": [{"name": "etl", "command": ["run", part["specification"]]}]},
+                overrides={
+                    "containerOverrides": [{"name": "etl", "command": ["run", part["specification"]]}]
+                },
             )
         dags[dag.dag_id] = dag
     return dags
@@ -137,7 +140,9 @@ def installed(name: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pipelines", type=int, default=1000)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()

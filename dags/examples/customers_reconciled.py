@@ -36,6 +36,8 @@ SHARE = 0.5
     tags=["example"],
 )
 def customers_reconciled() -> None:
+    """Compare what landed, then name it for a loader."""
+
     @task
     def receipts(triggering_asset_events: Any = None) -> list[dict[str, Any]]:
         """The latest receipt of each pipeline that made this run."""

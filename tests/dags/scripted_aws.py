@@ -306,7 +306,7 @@ class ScriptedAws:
             "attempt": attempt, "rows": 3, "bytes": 42,
             "files": [{"key": "part-00000.parquet", "bytes": 42, "rows": 3, "sha256": "0" * 64}],
             "schema": [], "refused": {},
-            "database": {"engine": "postgresql", "version": "16.2", "snapshot_time": "2026-11-22T01:00:00+00:00"},
+            "database": {"engine": "postgresql", "snapshot_time": "2026-11-22T01:00:00+00:00"},
             "host": "erp-1", "started_at": "2026-11-22T01:00:00+00:00",
             "finished_at": "2026-11-22T01:00:09+00:00",
         }  # fmt: skip

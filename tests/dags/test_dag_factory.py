@@ -111,6 +111,7 @@ def test_a_pipeline_after_others_waits_for_what_they_land(dags: dict[str, Any]) 
 
 def test_an_interval_by_hand_is_asked_for_only_where_it_means_something(dags: dict[str, Any]) -> None:
     assert set(dags["acme-orders-regional"].params) == {"from", "to"}
+    assert dags["acme-orders-regional"].params.validate() == {"from": None, "to": None}
     assert not dags["acme-customers-regional"].params
     with pytest.raises(Exception, match="last tuesday"):
         dags["acme-orders-regional"].params["from"] = "last tuesday"

@@ -74,11 +74,12 @@ def pipeline_dag(estate: Estate, pipeline: Pipeline, *, after: Sequence[Pipeline
         catchup=pipeline.catchup,
         max_active_runs=pipeline.max_active_runs,
         tags=sorted({*pipeline.tags, f"site:{pipeline.site}", f"source:{pipeline.source}"}),
-        params=_params() if pipeline.uses_interval else {},
         doc_md=pages.pipeline_page(estate, pipeline),
         default_args={"owner": pipeline.owner},
     ) as dag:
         _task(estate, pipeline)
+    if pipeline.uses_interval:
+        _ask_for_interval(dag)
     return dag
 
 
@@ -94,12 +95,13 @@ def paired_dag(estate: Estate, name: str, pipelines: list[Pipeline]) -> DAG:
         catchup=False,
         max_active_runs=1,
         tags=sorted({*entry.tags, *(f"site:{pipeline.site}" for pipeline in pipelines)}),
-        params=_params() if uses_interval else {},
         doc_md=pages.paired_page(estate, name, pipelines),
         default_args={"owner": entry.owner},
     ) as dag:
         for pipeline in pipelines:
             _task(estate, pipeline)
+    if uses_interval:
+        _ask_for_interval(dag)
     return dag
 
 
@@ -134,11 +136,11 @@ def _start_date(pipeline: Pipeline) -> datetime:
 _TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$"
 
 
-def _params() -> dict[str, Param]:
-    return {
-        "from": _time("From", "Begin of the interval. Empty: the run's own data interval."),
-        "to": _time("To", "End of the interval, not included. Empty: the run's own data interval."),
-    }
+def _ask_for_interval(dag: DAG) -> None:
+    """Parameters of a run by hand, set after the DAG is made: given to it, each is checked against the
+    whole of JSON Schema, which takes longer than all the rest of the DAG."""
+    dag.params["from"] = _time("From", "Begin of the interval. Empty: the run's own data interval.")
+    dag.params["to"] = _time("To", "End of the interval, not included. Empty: the run's own data interval.")
 
 
 def _time(title: str, description: str) -> Param:
