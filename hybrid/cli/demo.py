@@ -64,7 +64,7 @@ def demo(
             steps.say(f"Tasks run {choice}.")
             house = House(directory, estate=estate, mode=choice.mode)
             with run.nothing_left_behind(house.services, keep=not once):
-                run.prepare(house, steps)
+                run.prepare(house, steps, insist=mode is not None)
                 outcome = run.result(house, steps, run.run_dags(house, steps))
                 _show(outcome, house)
         except _FAILURES as error:

@@ -57,6 +57,7 @@ class Deployment:
         self.local_assembly = directory / "cdk.local.out"
         self._outputs = directory / "outputs.json"
         self._deployed = directory / "deployed"
+        self._bootstrapped = directory / "bootstrapped"
         self._uploads: list[Upload] = []
 
     def synthesize(self) -> None:
@@ -76,8 +77,10 @@ class Deployment:
         return self._deployed.is_file() and self._deployed.read_text() == self._digest()
 
     def bootstrap(self) -> None:
-        """Run `cdk bootstrap`."""
-        self.cdk("bootstrap", f"aws://{self.account}/{self.region}")
+        """Run `cdk bootstrap`, once for each emulator."""
+        if not self._bootstrapped.exists():
+            self.cdk("bootstrap", f"aws://{self.account}/{self.region}")
+            self._bootstrapped.touch()
 
     def deploy(self) -> None:
         """Run `cdk deploy --all`, then copy what the bucket deployments would.
@@ -102,10 +105,6 @@ class Deployment:
     def diff(self) -> int:
         """Exit code of `cdk diff --fail` against what is deployed: 0 where nothing differs."""
         return self._run("diff", "--app", str(self.local_assembly), "--fail")
-
-    def forget(self) -> None:
-        """Forget that anything was deployed, so that the next start deploys anew."""
-        self._deployed.unlink(missing_ok=True)
 
     def output(self, stack: str, name: str) -> str:
         """An output of a deployed stack.

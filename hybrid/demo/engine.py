@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+import psutil
 
 from hybrid.paths import ETL
 
@@ -70,10 +73,13 @@ def build(reference: str, *, log: Path) -> None:
         return
     base = os.environ.get(BASE_VARIABLE)
     bundle = os.environ.get("SSL_CERT_FILE")
+    builder = _builder()
+    if builder is None:
+        raise ImageError("no `docker` on this machine builds with BuildKit; install the buildx component")
     with log.open("wb") as output:
         done = subprocess.run(
             [
-                *("docker", "build", "--tag", reference, "--network", "host"),
+                *(builder, "build", "--tag", reference, "--network", "host"),
                 *(("--build-arg", f"BASE={base}") if base else ()),
                 *(("--secret", f"id=ca,src={bundle}") if bundle else ()),
                 str(ETL),
@@ -93,20 +99,18 @@ def host_address(mode: Mode) -> str:
     """Address of this machine that tasks reach and the outside does not.
 
     Raises:
-        ImageError: the Docker engine has no default bridge network.
+        ImageError: the Docker engine has no bridge of its own.
     """
     if mode is Mode.PROCESS:
         return "127.0.0.1"
-    template = "{{range .IPAM.Config}}{{.Gateway}}{{end}}"
-    done = subprocess.run(
-        ["docker", "network", "inspect", "bridge", "--format", template],
-        capture_output=True,
-        text=True,
-        check=False,
+    # The network of the tasks comes and goes with the hosts; the engine's own bridge is always there.
+    name = _output(
+        "docker", "network", "inspect", "bridge", "-f", '{{index .Options "com.docker.network.bridge.name"}}'
     )
-    if done.returncode or not done.stdout.strip():
-        raise ImageError(f"the Docker engine has no network `bridge`: {done.stderr.strip()}")
-    return done.stdout.strip()
+    for address in psutil.net_if_addrs().get(name, []):
+        if address.family is socket.AF_INET:
+            return address.address
+    raise ImageError("the Docker engine's network `bridge` has no address on this machine")
 
 
 def _no_engine() -> str | None:
@@ -117,6 +121,22 @@ def _no_engine() -> str | None:
     if not _runs("docker", "info"):
         return "no Docker engine answers"
     return None
+
+
+def _builder() -> str | None:
+    """The first `docker` of the PATH that builds with BuildKit; since 23.0 a component of its own does."""
+    for directory in os.environ.get("PATH", "").split(os.pathsep):
+        docker = shutil.which("docker", path=directory)
+        if docker is None:
+            continue
+        version = _output(docker, "version", "--format", "{{.Client.Version}}")
+        if _runs(docker, "buildx", "version") or int(version.split(".")[0] or 0) < 23:
+            return docker
+    return None
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _runs(*command: str) -> bool:

@@ -23,6 +23,9 @@ from hybrid.node import cdk
 #: Seconds that a run of the demo's DAGs may take.
 _RUN_TIMEOUT = 600
 
+#: States of a task after a try that failed.
+_FAILED = ("failed", "up_for_retry")
+
 
 @dataclass(frozen=True)
 class Result:
@@ -44,23 +47,26 @@ class Result:
         return not self.failed and any(run.rows for run in self.landed)
 
 
-def prepare(house: House, steps: Steps) -> None:
-    """Bring the whole house up; what runs already is left alone."""
+def prepare(house: House, steps: Steps, *, insist: bool) -> None:
+    """Bring the whole house up; what runs already is left alone.
+
+    Args:
+        house: the house.
+        steps: where progress goes.
+        insist: fail where the image cannot be built; else the tasks run as processes then.
+    """
     with ThreadPoolExecutor(1) as background:
         airflow_environment = background.submit(environments.AIRFLOW.ensure)
         with steps.step("Python environments of emulator and databases"):
             environments.EMULATOR.ensure()
             environments.DATABASES.ensure()
-            if house.mode is engine.Mode.PROCESS:
-                environments.ETL_PROCESS.ensure()
         with steps.step("The AWS CDK command line"):
             cdk()
         with steps.step("The emulator of AWS", log=house.services.log("emulator")):
             house.start_emulator()
         _deploy(house, steps)
         if house.mode is engine.Mode.CONTAINER:
-            with steps.step("The image of the ETL container", log=house.directory / "image.log"):
-                engine.build(house.image, log=house.directory / "image.log")
+            _build_image(house, steps, insist=insist)
         _start_sites(house, steps)
         with steps.step("The databases, with made-up customers"):
             house.start_databases()
@@ -129,7 +135,22 @@ def _deploy(house: House, steps: Steps) -> None:
         deployment.deploy()
 
 
+def _build_image(house: House, steps: Steps, *, insist: bool) -> None:
+    log = house.directory / "image.log"
+    try:
+        with steps.step("The image of the ETL container", log=log):
+            engine.build(house.image, log=log)
+    except engine.ImageError as error:
+        if insist:
+            raise
+        steps.say(f"{error}\nSo the tasks run as processes with the same entry point, not in containers.")
+        house.mode = engine.Mode.PROCESS
+
+
 def _start_sites(house: House, steps: Steps) -> None:
+    if house.mode is engine.Mode.PROCESS:
+        with steps.step("The Python environment of the ETL process"):
+            environments.ETL_PROCESS.ensure()
     with steps.step("The local ECS and SSM", log=house.services.log("site")):
         house.start_site()
     for name, site in sorted(house.estate.sites.items()):
@@ -159,7 +180,12 @@ def _run_dag(client: AirflowClient, dag: str, steps: Steps) -> list[TaskRun]:
     run = client.trigger(dag)
     start = time.monotonic()
     tasks: list[TaskRun] = []
+    told: set[tuple[str, int]] = set()
     for tasks in client.follow(dag, run, timeout=_RUN_TIMEOUT):
         states = ", ".join(f"{task.task}: {task.state or 'waiting'}" for task in tasks)
         steps.say(f"    {time.monotonic() - start:5.1f} s  {states}")
+        for task in tasks:
+            if task.state in _FAILED and (task.task, task.tries) not in told:
+                told.add((task.task, task.tries))
+                steps.say(f"    {task.task}: {client.failure(dag, run, task.task, attempt=task.tries)}")
     return tasks

@@ -235,6 +235,14 @@ class AirflowClient:
             return content
         return "\n".join(_line(entry) for entry in content)
 
+    def failure(self, dag: str, run: str, task: str, *, attempt: int) -> str:
+        """Why a try of a task failed: the first line of its exception; empty where it has none."""
+        content = self._get(
+            f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}/logs/{attempt}?full_content=true"
+        )
+        details = [entry["error_detail"] for entry in content["content"] if entry.get("error_detail")]
+        return str(details[-1][0]["exc_value"]).splitlines()[0] if details else ""
+
     def xcom(self, dag: str, run: str, task: str) -> Any:
         """What a task returned."""
         path = f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value?deserialize=true"

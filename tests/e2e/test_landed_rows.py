@@ -1,0 +1,111 @@
+"""From the estate file to the rows in the lake: what landed is what the database answers."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from lake import answer, csv_rows, receipts, table
+
+from hybrid.demo.house import House
+from hybrid.local.airflow import AirflowClient
+
+pytestmark = pytest.mark.e2e
+
+_COLUMNS = "id, date, first_name, last_name, email, gender, ip_address, country, consent"
+
+
+def test_the_rows_of_headquarters_landed_in_parquet_row_for_row_and_type_for_type(house: House) -> None:
+    # Given what the database at headquarters answers
+    expected = answer(house, "headquarters", f"select {_COLUMNS} from customers order by id")
+
+    # When the run of the demo is read from the lake
+    [receipt] = receipts(house, "customers-headquarters").values()
+    landed = table(house, receipt)
+
+    # Then it is the same, in the types of the database
+    assert landed.schema.remove_metadata() == pa.schema(
+        [
+            ("id", pa.int64()),
+            ("date", pa.date32()),
+            *((name, pa.string()) for name in ("first_name", "last_name", "email", "gender", "ip_address")),
+            ("country", pa.string()),
+            ("consent", pa.bool_()),
+        ]
+    )
+    assert [tuple(row.values()) for row in landed.to_pylist()] == expected
+    assert len(expected) >= 1000
+
+
+def test_the_regional_rows_landed_in_csv_row_for_row(house: House) -> None:
+    expected = answer(house, "regional", f"select {_COLUMNS} from customers order by id")
+
+    [receipt] = receipts(house, "customers-regional").values()
+    landed = csv_rows(house, receipt)
+
+    assert [tuple(row.values()) for row in landed] == [tuple(map(str, row)) for row in expected]
+    assert len(expected) >= 1000
+
+
+def test_an_interval_lands_the_rows_of_that_interval_only(house: House) -> None:
+    # Given a pipeline with an incremental column
+    client = house.airflow().client()
+    period = {"from": "2024-03-01T00:00:00+00:00", "to": "2024-04-01T00:00:00+00:00"}
+
+    # When it runs for March 2024
+    states = run_dag(client, "e2e-daily-regional", conf=period)
+
+    # Then the lake has the rows of March 2024
+    assert states == {"success"}
+    receipt = receipts(house, "daily-regional")["interval=20240301T000000Z-20240401T000000Z"]
+    expected = answer(
+        house,
+        "regional",
+        "select id, date, email from customers where date >= '2024-03-01' and date < '2024-04-01' order by id",
+    )
+    assert sorted(tuple(row.values()) for row in table(house, receipt).to_pylist()) == expected
+    assert 0 < len(expected) < 1000
+
+
+def test_a_rerun_replaces_the_snapshot_and_never_doubles_it(house: House) -> None:
+    # Given the snapshot of the first run
+    [before] = receipts(house, "customers-headquarters").values()
+
+    # When the DAG runs again
+    states = run_dag(house.airflow().client(), "e2e-customers-headquarters")
+
+    # Then there is one snapshot still, of the new attempt
+    assert states == {"success"}
+    [after] = receipts(house, "customers-headquarters").values()
+    assert after["rows"] == before["rows"]
+    assert after["attempt"] != before["attempt"]
+
+
+def test_nothing_of_the_stacks_differs_from_what_is_deployed(house: House) -> None:
+    house.deployment.synthesize()
+
+    assert house.deployment.diff() == 0
+
+
+def test_the_emulator_holds_no_copy_of_a_row_in_its_logs(house: House) -> None:
+    # Given the customers' e-mail addresses, which the databases alone should know
+    marks = [str(row[0]) for row in answer(house, "regional", "select email from customers limit 5")]
+
+    # When all that the house logged is read
+    logged = "".join(path.read_text(errors="replace") for path in house.services.directory.glob("*.log"))
+    logged += "".join(
+        path.read_text(errors="replace") for path in (house.directory / "airflow" / "logs").rglob("*.log")
+    )
+
+    # Then none of them is in it, and neither is a password
+    password = house.database("mariadb").login("regional").password
+    assert [mark for mark in [*marks, password] if mark in logged] == []
+
+
+def run_dag(client: AirflowClient, dag: str, *, conf: dict[str, str] | None = None) -> set[str | None]:
+    client.wait_for_dag(dag)
+    client.unpause(dag)
+    run = client.trigger(dag, conf=conf)
+    states: set[str | None] = set()
+    for tasks in client.follow(dag, run, timeout=300):
+        states = {task.state for task in tasks}
+    return states
