@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.manifest import NAME, Manifest
+from hybrid_etl.masks import Masks
 from hybrid_etl.readers import Reader, open_reader
 from hybrid_etl.settings import Settings
 from hybrid_etl.sinks import open_sink
@@ -30,7 +31,10 @@ def run(settings: Settings, *, sha256: str, interval: Interval | None, attempt: 
     emit("info", "Started.", pipeline=specification.pipeline, attempt=attempt, database=secret.address)
     reader = open_reader(specification, secret, interval)
     try:
-        manifest = _extract(settings, specification, reader, interval, attempt=attempt, started=started)
+        masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
+        manifest = _extract(
+            settings, specification, reader, masks, interval=interval, attempt=attempt, started=started
+        )
     finally:
         reader.close()
     emit("info", "Finished.", rows=manifest.rows, bytes=manifest.bytes, files=len(manifest.files))
@@ -41,8 +45,9 @@ def _extract(
     settings: Settings,
     specification: Specification,
     reader: Reader,
-    interval: Interval | None,
+    masks: Masks,
     *,
+    interval: Interval | None,
     attempt: str,
     started: str,
 ) -> Manifest:
@@ -61,7 +66,7 @@ def _extract(
         metadata=_metadata(specification, attempt),
     )
     try:
-        _copy(reader, writer)
+        _copy(reader, masks, writer)
         files = writer.finish()
     except BaseException:
         writer.abort()
@@ -71,23 +76,24 @@ def _extract(
         interval=interval,
         attempt=attempt,
         files=files,
-        columns=reader.columns,
+        columns=masks.columns,
         database=reader.database,
         host=os.environ.get("HYBRID_HOST") or socket.gethostname(),
         started_at=started,
         finished_at=_now(),
         refused=reader.refusals.counts,
+        masked=masks.applied,
         decoder=reader.decoder,
     )
     sink.put(f"{base}/{NAME}", manifest.encode())
     return manifest
 
 
-def _copy(reader: Reader, writer: RollingWriter) -> None:
+def _copy(reader: Reader, masks: Masks, writer: RollingWriter) -> None:
     rows = 0
     said = time.monotonic()
     for batch in reader.batches():
-        writer.write(batch)
+        writer.write(masks.apply(batch))
         rows += batch.num_rows
         if time.monotonic() - said >= PROGRESS_SECONDS:
             said = time.monotonic()

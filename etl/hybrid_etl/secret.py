@@ -21,6 +21,7 @@ class Secret:
     dbname: str
     sslmode: str = "prefer"
     sslrootcert: str | None = field(default=None, repr=False)
+    mask_key: str | None = field(default=None, repr=False)
 
     @property
     def address(self) -> str:
@@ -61,4 +62,5 @@ class Secret:
             dbname=str(document["dbname"]),
             sslmode=mode,
             sslrootcert=certificate,
+            mask_key=document.get("mask_key") or None,
         )

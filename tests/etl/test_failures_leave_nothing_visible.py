@@ -1,0 +1,192 @@
+"""A run that fails says in one sentence what to do, has the right exit code, and nothing becomes visible."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from typing import Any
+
+import pytest
+from etl_process import Database, Etl, Outcome, client
+
+_SLOW = {
+    "postgresql": "select n, repeat(md5(n::text), 20) as filler from generate_series(1, 3000000) n",
+    "mariadb": "select seq, repeat(md5(seq), 20) as filler from seq_1_to_3000000",
+}
+
+
+def _assert_one_sentence(outcome: Outcome, code: int, *words: str) -> None:
+    assert outcome.code == code, outcome.lines
+    assert outcome.lines[-1]["level"] == "error"
+    for word in words:
+        assert word in outcome.message
+    assert "Traceback" not in outcome.errors
+    assert outcome.errors == ""
+    assert outcome.manifests == []
+
+
+def test_a_wrong_password_is_the_users_and_is_not_tried_again(etl: Etl, any_database: Database) -> None:
+    outcome = etl.run(any_database, secret=any_database.secret | {"password": "s3cr3t-typo"})
+    _assert_one_sentence(outcome, 2, "etl", str(any_database.server.port))
+    assert "s3cr3t-typo" not in json.dumps(outcome.lines)
+    assert len(outcome.lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "word"),
+    [
+        ("select * from no_such_table", "no_such_table"),
+        ("select no_such_column from (select 1 as one) t", "no_such_column"),
+        ("selekt 1", "selekt"),
+        ("select 1 as one, 2 as one", "one"),
+        ("select :unknown as value", "unknown"),
+        ("select 1 as one where :from < :to", "--from"),
+    ],
+)
+def test_a_wrong_query_is_the_users(etl: Etl, any_database: Database, query: str, word: str) -> None:
+    _assert_one_sentence(etl.run(any_database, query=query), 2, word)
+
+
+def test_a_query_that_fails_on_a_row_does_not_tell_the_row(etl: Etl, postgresql: Database) -> None:
+    outcome = etl.run(
+        postgresql, query="select cast('confidential' || n as int) as n from generate_series(1, 3) n"
+    )
+    _assert_one_sentence(outcome, 2, "22P02")
+    assert "confidential" not in json.dumps(outcome.lines)
+
+
+def test_a_database_that_is_down_is_a_failure_after_some_tries(etl: Etl, any_database: Database) -> None:
+    outcome = etl.run(any_database, secret=any_database.secret | {"port": 1})
+    _assert_one_sentence(outcome, 1, "127.0.0.1:1")
+    assert len([line for line in outcome.lines if line["level"] == "warning"]) == 5
+
+
+def test_a_query_over_its_time_ends(etl: Etl, any_database: Database) -> None:
+    sleep = "pg_sleep(60)::text" if any_database.engine == "postgresql" else "sleep(60)"
+    outcome = etl.run(
+        any_database,
+        query=f"select {sleep} as nothing",
+        limits={"statement_timeout_seconds": 1, "lock_timeout_seconds": 1, "bytes_per_second": None},
+    )
+    # MariaDB's sleep() answers 1 when it is interrupted by the limit
+    if any_database.engine == "postgresql":
+        _assert_one_sentence(outcome, 1, "statement_timeout")
+    assert outcome.seconds < 30
+
+
+@pytest.mark.parametrize("decoder", ["native", "python"])
+def test_a_connection_that_is_cut_in_the_middle_fails_the_run(
+    etl: Etl, any_database: Database, decoder: str, native_decoder: None
+) -> None:
+    # Given a run that is reading
+    process = _start(etl, any_database, decoder=decoder)
+    # When the server ends its session
+    _until_reading(any_database)
+    if any_database.engine == "postgresql":
+        any_database.say(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'hybrid-etl%%'"
+        )
+    else:
+        for (number,) in any_database.say(
+            "select id from information_schema.processlist where info like '%%seq_1_to_3000000%%' and id <> connection_id()"
+        ):
+            any_database.say(f"kill {number}")
+    outcome = etl.finish(process)
+    # Then
+    _assert_one_sentence(outcome, 1)
+    assert list(etl.lake.rglob("part-*")) == []
+    assert list(etl.lake.rglob(".*.unfinished")) == []
+
+
+def test_sigterm_takes_everything_back_within_ten_seconds(
+    etl: Etl, any_database: Database, s3: dict[str, str], native_decoder: None
+) -> None:
+    # Given a run whose upload has begun
+    store = client("s3", s3)
+    bucket = f"term-{any_database.engine}"
+    store.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    process = _start(etl, any_database, decoder="native", environment=s3 | {"HYBRID_LAKE": f"s3://{bucket}"})
+    _until(lambda: bool(store.list_multipart_uploads(Bucket=bucket).get("Uploads")))
+    # When
+    process.send_signal(signal.SIGTERM)
+    outcome = etl.finish(process, timeout=30)
+    # Then
+    assert outcome.seconds < 10
+    assert outcome.code == 1
+    assert "SIGTERM" in outcome.message
+    assert store.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []
+    assert store.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    _until(lambda: not _sessions(any_database))
+
+
+def test_a_bucket_that_does_not_exist_is_the_users(
+    etl: Etl, postgresql: Database, s3: dict[str, str]
+) -> None:
+    outcome = etl.run(postgresql, environment=s3 | {"HYBRID_LAKE": "s3://no-such-bucket"})
+    _assert_one_sentence(outcome, 2, "no-such-bucket")
+
+
+def test_an_altered_specification_is_refused(etl: Etl, postgresql: Database) -> None:
+    digest = etl.specify(postgresql)
+    file = etl.directory / "specifications" / f"{digest}.json"
+    file.write_bytes(file.read_bytes().replace(b"select 1", b"select 2"))
+    outcome = etl.finish(etl.start("run", digest, secret=postgresql.secret))
+    _assert_one_sentence(outcome, 2, digest, "altered")
+
+
+def test_a_failed_rerun_leaves_the_run_before_it_as_it_was(etl: Etl, postgresql: Database) -> None:
+    # Given
+    first = etl.run(postgresql, "--attempt", "first")
+    assert first.code == 0
+    before = first.manifests[0].read_bytes()
+    # When
+    outcome = etl.run(
+        postgresql, "--attempt", "second", query="select 1 / (n - 2) as one from generate_series(1, 2) n"
+    )
+    # Then
+    assert outcome.code == 2
+    assert first.manifests[0].read_bytes() == before
+    assert first.files[0].exists()
+
+
+def test_a_site_line_is_not_filled_beyond_its_limit(etl: Etl, postgresql: Database) -> None:
+    query = "select md5(n::text) as noise from generate_series(1, 60000) n"
+    limits = {"statement_timeout_seconds": 60, "lock_timeout_seconds": 5, "bytes_per_second": 500_000}
+    outcome = etl.run(postgresql, query=query, limits=limits)
+    assert outcome.code == 0, outcome.lines
+    assert outcome.seconds >= outcome.manifest["bytes"] / 500_000
+
+
+def _start(
+    etl: Etl, database: Database, *, decoder: str, environment: dict[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    digest = etl.specify(
+        database, query=_SLOW[database.engine], format={"type": "csv", "compression": "none"}
+    )
+    variables = {"HYBRID_DECODER": decoder} | (environment or {})
+    return etl.start("run", digest, secret=database.secret, environment=variables)
+
+
+def _sessions(database: Database) -> list[tuple[Any, ...]]:
+    if database.engine == "postgresql":
+        return database.say(
+            "select pid from pg_stat_activity where application_name like 'hybrid-etl%%' and state = 'active'"
+        )
+    return database.say(
+        "select id from information_schema.processlist where info like '%%seq_1_to_3000000%%' and id <> connection_id()"
+    )
+
+
+def _until_reading(database: Database) -> None:
+    _until(lambda: bool(_sessions(database)))
+    time.sleep(0.3 if os.environ.get("CI") else 0.5)
+
+
+def _until(condition: Any, *, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.05)
