@@ -32,7 +32,7 @@ import urllib3
 import hybrid
 from hybrid.local.wire import Fault
 
-_START_SECONDS = 20.0
+_START_SECONDS = 60.0
 _STOP_SECONDS = 25.0
 _LOG_TAIL_LINES = 15
 
@@ -105,7 +105,7 @@ class LocalSite:
         runner: DockerContainers | Processes,
         port: int = 0,
         region: str = "eu-west-1",
-        silence: float = 4.0,
+        silence: float = 10.0,
         logs_as_root: bool = False,
     ) -> None:
         self._directory = directory.resolve()

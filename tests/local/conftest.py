@@ -110,9 +110,7 @@ def endpoint(
     emulator: Emulator, roles: Roles, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Endpoint]:
     state = tmp_path_factory.mktemp("endpoint") / "site.json"
-    running = Endpoint(
-        port=0, state_file=state, emulator_url=emulator.endpoint_url, region=REGION, silence=1.5
-    )
+    running = Endpoint(port=0, state_file=state, emulator_url=emulator.endpoint_url, region=REGION, silence=3)
     yield running
     running.close()
 
@@ -143,7 +141,7 @@ def site(emulator: Emulator, roles: Roles, tmp_path_factory: pytest.TempPathFact
         tmp_path_factory.mktemp("site"),
         emulator_url=emulator.endpoint_url,
         runner=Processes(PYTHON),
-        silence=1.5,
+        silence=3,
     )
     with made:
         yield made

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sysconfig
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -44,7 +45,7 @@ def dock(
         tmp_path_factory.mktemp("dock"),
         emulator_url=emulator.endpoint_url,
         runner=DockerContainers(),
-        silence=1.5,
+        silence=3,
     )
     with site:
         aws = Aws(client("ecs", site.url), client("ssm", site.url), site.url)
@@ -102,7 +103,7 @@ def test_a_container_is_who_the_definition_says_and_no_more(
     family = python(
         user="10001:10001",
         readonlyRootFilesystem=True,
-        workingDirectory="/work",
+        workingDirectory="/opt",
         linuxParameters={
             "initProcessEnabled": True,
             "tmpfs": [{"containerPath": "/work", "size": 16, "mountOptions": ["noexec", "mode=1777"]}],
@@ -140,12 +141,39 @@ print(json.dumps({
         "is first": False,
         "writes": ["/work"],
         "tmpfs": 16,
-        "place": "/work",
+        "place": "/opt",
         "who": f"arn:aws:sts::000000000000:assumed-role/hybrid-acme-crm-task/{task_id}",
         "task": task["taskArn"],
         "secrets": [],
     }
     assert task["containers"][0]["imageDigest"].startswith("sha256:")
+
+
+def test_even_root_cannot_write_where_the_definition_says_read_only(
+    aws: Aws, define: Define, tmp_path: Path
+) -> None:
+    # Given a container of root's with a read-only root, a read-only volume and another
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    family = define(
+        volumes=[{"name": name, "host": {"sourcePath": str(tmp_path / name)}} for name in ("in", "out")],
+        container={
+            "image": IMAGE,
+            "readonlyRootFilesystem": True,
+            "mountPoints": [
+                {"sourceVolume": "in", "containerPath": "/in", "readOnly": True},
+                {"sourceVolume": "out", "containerPath": "/out"},
+            ],
+        },
+    )
+
+    # When it tries to write everywhere
+    script = "touch /in/probe; touch /out/probe; touch /etc/probe && exit 9; exit 0"
+    task = aws.until(aws.run(CLUSTER, family, ["sh", "-c", script]), "STOPPED")
+
+    # Then it could only where it may
+    assert task["containers"][0]["exitCode"] == 0
+    assert [path.relative_to(tmp_path) for path in tmp_path.rglob("probe")] == [Path("out/probe")]
 
 
 def test_a_container_that_takes_more_memory_than_it_has_is_killed_for_it(aws: Aws, python: Define) -> None:

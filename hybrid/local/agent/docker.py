@@ -18,7 +18,7 @@ from hybrid.local.agent.control import ControlPlane, Refused, Unreachable
 from hybrid.local.agent.process import pump
 from hybrid.local.agent.runner import CannotStart, Ended, LineSink
 from hybrid.local.agent.wan import WanLink
-from hybrid.local.wire import ContainerOrder, Order
+from hybrid.local.wire import ContainerOrder, Order, TaskServices
 
 #: Every container and network made here carries it, with the host or task as value.
 HOST_LABEL = "hybrid.local.host"
@@ -94,14 +94,7 @@ class DockerRunner:
                 f"Docker does not answer: {version.stderr.strip()}. Start it, or use process mode."
             )
         self.version = f"DockerVersion: {version.stdout.strip()}"
-        ensure_network()
-        try:
-            self.services = control.open_task_services()
-            self._line = WanLink(GATEWAY, emulator_url, port=line_port)
-        except (Refused, Unreachable, OSError) as error:
-            raise DockerUnavailable(
-                f"containers could not reach this machine at {GATEWAY}: {error}."
-            ) from error
+        self.services, self._line = _reachable(control, emulator_url, line_port)
         self.emulator_url = self._line.url
         self.line_port = self._line.port
 
@@ -232,6 +225,21 @@ def _variables(environment: dict[str, str]) -> list[str]:
     """Options that set the container's variables; those that the docker command itself obeys by value."""
     by_name = _secret(environment)
     return [part for k, v in environment.items() for part in ("--env", k if k in by_name else f"{k}={v}")]
+
+
+def _reachable(control: ControlPlane, emulator_url: str, port: int) -> tuple[TaskServices, WanLink]:
+    """Open what containers reach on this machine.
+
+    Another local site may take the network away in between, when its last container is gone: then again.
+    """
+    problem: Exception | None = None
+    for _ in range(3):
+        ensure_network()
+        try:
+            return control.open_task_services(), WanLink(GATEWAY, emulator_url, port=port)
+        except (Refused, Unreachable, OSError) as error:
+            problem = error
+    raise DockerUnavailable(f"containers could not reach this machine at {GATEWAY}: {problem}.") from problem
 
 
 def _attached(*command: str) -> subprocess.Popen[bytes]:

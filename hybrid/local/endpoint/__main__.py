@@ -22,7 +22,7 @@ def main(  # noqa: PLR0917 - options of the command
     region: Annotated[str, typer.Option(help="AWS Region of the site.")] = "eu-west-1",
     silence: Annotated[
         float, typer.Option(help="Seconds without a poll until a host is disconnected.")
-    ] = 4.0,
+    ] = 10.0,
     credentials_seconds: Annotated[
         int, typer.Option(help="Lifetime of task credentials, at least 900.")
     ] = 3600,

@@ -52,7 +52,7 @@ class Endpoint:
         state_file: Path,
         emulator_url: str,
         region: str,
-        silence: float = 4.0,
+        silence: float = 10.0,
         credentials_seconds: int = 3600,
     ) -> None:
         store = Store(state_file, silence=silence)
