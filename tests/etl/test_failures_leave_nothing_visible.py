@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -83,8 +82,8 @@ def test_a_connection_that_is_cut_in_the_middle_fails_the_run(
 ) -> None:
     # Given a run that is reading
     process = _start(etl, any_database, decoder=decoder)
+    _until(lambda: bool(list(etl.lake.rglob("*.unfinished"))))
     # When the server ends its session
-    _until_reading(any_database)
     if any_database.engine == "postgresql":
         any_database.say(
             "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'hybrid-etl%%'"
@@ -178,11 +177,6 @@ def _sessions(database: Database) -> list[tuple[Any, ...]]:
     return database.say(
         "select id from information_schema.processlist where info like '%%seq_1_to_3000000%%' and id <> connection_id()"
     )
-
-
-def _until_reading(database: Database) -> None:
-    _until(lambda: bool(_sessions(database)))
-    time.sleep(0.3 if os.environ.get("CI") else 0.5)
 
 
 def _until(condition: Any, *, seconds: float = 60) -> None:
