@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,8 +11,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid5
-
-from airflow.sdk.module_loading import import_string
 
 from hybrid_airflow.manifest import read_estate, read_pipeline
 from hybrid_airflow.operators import RunPipelineOperator
@@ -88,7 +87,8 @@ def defer(task: Any, context: dict[str, Any], method: str = "execute", **argumen
 def trigger_of(deferred: Any) -> Any:
     """The trigger, made anew from its class path and arguments as a triggerer makes it."""
     path, arguments = deferred.trigger.serialize()
-    return import_string(path)(**arguments)
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)(**arguments)
 
 
 async def first_event(trigger: Any) -> Any:

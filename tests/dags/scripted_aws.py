@@ -99,6 +99,7 @@ class ScriptedAws:
     calls: list[Call] = field(default_factory=list)
     tasks: dict[str, _Task] = field(default_factory=dict)
     logs_missing: bool = False
+    lake_is_not_listed: bool = False
     hook: Callable[[str, str], None] | None = None
     url: str = ""
 
@@ -369,7 +370,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         key = unquote(self.path.lstrip("/").split("?")[0])
         self.aws.calls.append(Call("GetObject", {"key": key}))
-        if key in self.aws.objects:
+        denied = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+        if key not in self.aws.objects and self.aws.lake_is_not_listed:
+            self._send_bytes(403, denied, "application/xml")
+        elif key in self.aws.objects:
             self._send_bytes(200, self.aws.objects[key], "application/json")
         else:
             self._send_bytes(

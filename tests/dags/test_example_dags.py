@@ -8,10 +8,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.serialization.serialized_objects import DagSerialization
 from airflow_runs import ESTATE, TaskInstance, context, operator, run
 from scripted_aws import ScriptedAws
-from test_dag_factory import load_dag_file
+from test_dag_factory import load_dag_file, serialized
 
 from hybrid_airflow.receipt import Receipt
 
@@ -47,7 +46,7 @@ def test_days_become_one_run_each(read: Any, aws: ScriptedAws) -> None:
     # Then each landed its own interval
     assert [receipt["interval"]["from"][:10] for receipt in receipts] == ["2026-11-01", "2026-11-02"]
     assert function(dag, "total")(receipts) == 6
-    assert DagSerialization.to_dict(dag)["dag"]["dag_id"] == "example-orders-by-day"
+    assert serialized(dag)["dag"]["dag_id"] == "example-orders-by-day"
 
 
 def test_days_in_the_wrong_order_are_refused(read: Any) -> None:

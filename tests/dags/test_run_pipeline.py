@@ -78,7 +78,7 @@ def test_a_users_mistake_is_not_tried_again(aws: ScriptedAws, mode: str) -> None
         (Script(receipt_attempt="another"), "left no receipt of this try: .* is of attempt another"),
         (Script(exit_code=None, stopped_reason="Host EC2 (instance mi-1) terminated."), "the host went away"),
         (Script(exit_code=None), "the container never ran to an end: it has no exit code"),
-        (Script(exit_code=137, lines=[], container_reason="OutOfMemoryError: killed"), "raise the source's memory"),
+        (Script(exit_code=137, lines=[], container_reason="OutOfMemoryError: killed"), "used more memory"),
         (
             Script(exit_code=None, stop_code="TaskFailedToStart", lines=[],
                    stopped_reason="CannotPullContainerError: connection refused"),
@@ -89,6 +89,14 @@ def test_a_users_mistake_is_not_tried_again(aws: ScriptedAws, mode: str) -> None
 def test_what_did_not_land_is_no_success(aws: ScriptedAws, mode: str, script: Script, said: str) -> None:
     aws.script = script
     with pytest.raises(Exception, match=said):
+        run(operator(mode=mode), context())
+
+
+def test_a_missing_receipt_is_told_apart_from_nothing_when_the_lake_may_not_be_listed(
+    aws: ScriptedAws, mode: str
+) -> None:
+    aws.script, aws.lake_is_not_listed = Script(receipt=False), True
+    with pytest.raises(Exception, match="is not there, or Airflow's role may not read it"):
         run(operator(mode=mode), context())
 
 

@@ -33,7 +33,8 @@ def test_a_site_that_stays_down_fails_with_its_hosts_and_what_to_do(aws: Scripte
     assert aws.count("RunTask") == 0
     assert str(failed.value) == (
         "No host of site 'on-premises' is connected. erp-1 (mi-0a1b): ECS agent disconnected, "
-        "SSM says ConnectionLost since 2026-11-22 03:12 UTC. Check power and network of the site (outbound 443), and on the host "
+        "SSM says ConnectionLost since 2026-11-22 03:12 UTC. Check power and network of the site "
+        "(outbound 443), and on the host "
         "'systemctl status ecs amazon-ssm-agent'; then clear this task."
     )
 

@@ -89,6 +89,11 @@ def read_receipt(s3: Any, *, bucket: str, prefix: str, interval: Interval | None
         code = error.response["Error"]["Code"]
         if code in {"NoSuchKey", "404"}:
             raise ReceiptError(f"s3://{bucket}/{key} is not there") from None
+        if code in {"AccessDenied", "403"}:
+            # What S3 answers for a missing key, too, to whoever may not list the bucket.
+            raise ReceiptError(
+                f"s3://{bucket}/{key} is not there, or Airflow's role may not read it"
+            ) from None
         raise ReceiptError(f"s3://{bucket}/{key} cannot be read ({code})") from error
     except json.JSONDecodeError:
         raise ReceiptError(f"s3://{bucket}/{key} is not JSON") from None
