@@ -155,8 +155,8 @@ class Resolver:
         )
 
     def _sub(self, stack: Stack, argument: str | Sequence[Any]) -> str:
-        variables: Mapping[str, Any] = {} if isinstance(argument, str) else argument[1]
-        text = argument if isinstance(argument, str) else str(argument[0])
+        parts: Sequence[Any] = [argument, {}] if isinstance(argument, str) else argument
+        text, variables = parts[0], parts[1]
 
         def replace(match: re.Match[str]) -> str:
             name = match.group(1)

@@ -29,7 +29,7 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def _review(*arguments: str | Path) -> Result:
+def _review(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["review", "roles", *map(str, arguments)])
 
 

@@ -1,0 +1,251 @@
+"""IAM for real: a container that holds its task role's session does its work, and nothing else.
+
+The embedded AWS enforces what it evaluates well (S3, Secrets Manager, KMS, STS, Systems Manager; bucket
+policies and TLS). What it does not (`iam:PassRole`, SSE-KMS without a grant on the key, conditions on S3's
+write operations) is the matrix's alone.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from hybrid.environments import DATABASES, EMULATOR, ETL_PROCESS
+from hybrid.local.databases import PostgresServer
+from hybrid.local.services import Services
+from tests.policy.enforced import (
+    OTHER_PIPELINE,
+    OTHER_SOURCE,
+    PIPELINE,
+    SOURCE,
+    Deployed,
+    EnforcedEstate,
+    TlsEmulator,
+    attack,
+    run_container,
+)
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+
+_REFUSED = {"AccessDenied", "AccessDeniedException"}
+_OWN = f"{SOURCE}/{PIPELINE}/interval=full"
+_ROLES = "arn:aws:iam::000000000000:role/hybrid/acme"
+_OTHER = f"{OTHER_SOURCE}/{OTHER_PIPELINE}/interval=full"
+
+
+@dataclass(frozen=True)
+class House:
+    """The estate, enforced, after one run of the container."""
+
+    estate: EnforcedEstate
+    deployed: Deployed
+    environment: dict[str, str]
+    exit_code: int
+    output: str
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    directory = tmp_path_factory.mktemp("enforced")
+    for environment in (EMULATOR, DATABASES, ETL_PROCESS):
+        environment.ensure()
+    database = PostgresServer(
+        "database",
+        services=Services(directory / "services"),
+        directory=directory / "database",
+        address="127.0.0.1",
+        port=_free_port(),
+    )
+    try:
+        database.start()
+        database.ensure_customers("regional")
+        yield from _enforced(database, directory)
+    finally:
+        database.stop()
+        database.remove()
+
+
+def _enforced(database: PostgresServer, directory: Path) -> Iterator[House]:
+    state, port = directory / "aws", _free_port()
+    open_door = TlsEmulator(state, port=port, python=EMULATOR.python)
+    with open_door:
+        estate = EnforcedEstate(open_door, directory)
+        deployed = estate.deploy(database.login("regional"))
+    with TlsEmulator(state, port=port, python=EMULATOR.python, auth=True) as enforcing:
+        estate = EnforcedEstate(enforcing, directory)
+        environment = estate.container_environment(deployed)
+        done = run_container(environment, "run", estate.specification(PIPELINE).sha256, "--attempt", "first")
+        yield House(estate, deployed, environment, done.returncode, done.stdout + done.stderr)
+
+
+def test_the_container_runs_with_its_task_role_alone(house: House) -> None:
+    assert house.exit_code == 0, house.output
+    s3 = house.estate.client("s3")
+    manifest = json.load(s3.get_object(Bucket=house.deployed.lake, Key=f"{_OWN}/_manifest.json")["Body"])
+    assert manifest["rows"] > 0
+    for file in manifest["files"]:
+        assert s3.head_object(Bucket=house.deployed.lake, Key=file["key"])["ContentLength"] == file["bytes"]
+
+
+def test_a_run_of_another_source_is_refused_in_one_sentence(house: House) -> None:
+    other = house.estate.specification(OTHER_PIPELINE)
+    environment = {
+        **house.environment,
+        "HYBRID_SPECIFICATIONS": f"s3://{house.deployed.dags}/pipelines/{OTHER_SOURCE}",
+    }
+
+    done = run_container(environment, "run", other.sha256)
+
+    assert done.returncode == 2
+    assert "refused (AccessDenied)" in json.loads(done.stdout.splitlines()[-1])["message"]
+
+
+def test_nobody_but_ecs_takes_the_task_role(house: House) -> None:
+    with pytest.raises(ClientError, match="AccessDenied"):
+        house.estate.take_task_role()
+
+
+_Attack = tuple[str, str, dict[str, Any]]
+
+#: What is tried → service, operation, parameters; LAKE and DAGS stand for the buckets.
+ATTACKS: dict[str, _Attack] = {
+    "read the password of another source": (
+        "secretsmanager",
+        "get_secret_value",
+        {"SecretId": f"hybrid/acme/sources/{OTHER_SOURCE}"},
+    ),
+    "change its own password": (
+        "secretsmanager",
+        "put_secret_value",
+        {"SecretId": f"hybrid/acme/sources/{SOURCE}", "SecretString": "{}"},
+    ),
+    "list the secrets": ("secretsmanager", "list_secrets", {}),
+    "write below the prefix of another source": (
+        "s3",
+        "put_object",
+        {"Bucket": "LAKE", "Key": f"{_OTHER}/x/part-00000.parquet", "Body": ""},
+    ),
+    "replace the receipt of another source": (
+        "s3",
+        "put_object",
+        {"Bucket": "LAKE", "Key": f"{_OTHER}/_manifest.json", "Body": "{}"},
+    ),
+    "begin an upload below the prefix of another source": (
+        "s3",
+        "create_multipart_upload",
+        {"Bucket": "LAKE", "Key": f"{_OTHER}/x/part-00000.parquet"},
+    ),
+    "write at the top of the lake": (
+        "s3",
+        "put_object",
+        {"Bucket": "LAKE", "Key": "x", "Body": ""},
+    ),
+    "list the lake": ("s3", "list_objects_v2", {"Bucket": "LAKE"}),
+    "list its own prefix": ("s3", "list_objects_v2", {"Bucket": "LAKE", "Prefix": _OWN}),
+    "read back a finished run": (
+        "s3",
+        "get_object",
+        {"Bucket": "LAKE", "Key": f"{_OWN}/_manifest.json"},
+    ),
+    "delete a finished run": (
+        "s3",
+        "delete_object",
+        {"Bucket": "LAKE", "Key": f"{_OWN}/_manifest.json"},
+    ),
+    "publish a finished run": (
+        "s3",
+        "put_object_acl",
+        {"Bucket": "LAKE", "Key": f"{_OWN}/_manifest.json", "ACL": "public-read"},
+    ),
+    "switch off the versions of the lake": (
+        "s3",
+        "put_bucket_versioning",
+        {"Bucket": "LAKE", "VersioningConfiguration": {"Status": "Suspended"}},
+    ),
+    "list the specifications": (
+        "s3",
+        "list_objects_v2",
+        {"Bucket": "DAGS", "Prefix": "pipelines/"},
+    ),
+    "read a specification of another source": (
+        "s3",
+        "get_object",
+        {"Bucket": "DAGS", "Key": f"pipelines/{OTHER_SOURCE}/{'0' * 64}.json"},
+    ),
+    "change a specification of its own": (
+        "s3",
+        "put_object",
+        {"Bucket": "DAGS", "Key": f"pipelines/{SOURCE}/{'0' * 64}.json", "Body": "{}"},
+    ),
+    "plant a DAG": ("s3", "put_object", {"Bucket": "DAGS", "Key": "dags/mine.py", "Body": ""}),
+    "read a parameter": (
+        "ssm",
+        "get_parameter",
+        {"Name": "/cdk-bootstrap/hnb659fds/version"},
+    ),
+    "take the role of another source": (
+        "sts",
+        "assume_role",
+        {
+            "RoleArn": f"{_ROLES}/task/hybrid-acme-{OTHER_SOURCE}-task",
+            "RoleSessionName": "attacker",
+        },
+    ),
+    "take the execution role of its site": (
+        "sts",
+        "assume_role",
+        {
+            "RoleArn": f"{_ROLES}/execution/hybrid-acme-on-premises-execution",
+            "RoleSessionName": "attacker",
+        },
+    ),
+    "widen its own role": (
+        "iam",
+        "put_role_policy",
+        {"RoleName": f"hybrid-acme-{SOURCE}-task", "PolicyName": "permissions", "PolicyDocument": "{}"},
+    ),
+}
+
+
+def _aimed(name: str, deployed: Deployed) -> _Attack:
+    service, operation, parameters = ATTACKS[name]
+    buckets = {"LAKE": deployed.lake, "DAGS": deployed.dags}
+    return service, operation, {key: buckets.get(str(value), value) for key, value in parameters.items()}
+
+
+@pytest.fixture(scope="module")
+def answers(house: House) -> dict[str, str]:
+    """Attack → what AWS answered, all tried by one process with the container's environment."""
+    tried = [_aimed(name, house.deployed) for name in ATTACKS]
+    return dict(zip(ATTACKS, attack(house.environment, tried), strict=True))
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_the_container_may_not(answers: dict[str, str], name: str) -> None:
+    assert answers[name] in _REFUSED
+
+
+def test_the_same_attacks_are_no_nonsense(house: House, answers: dict[str, str]) -> None:
+    """What the container is refused, an administrator is not: so it was the role that refused."""
+    harmless = ["list the lake", "list the specifications", "list the secrets", "read a parameter"]
+    tried = [_aimed(name, house.deployed) for name in harmless]
+    administrator = {
+        **{k: v for k, v in house.environment.items() if k != "AWS_SESSION_TOKEN"},
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+
+    assert attack(administrator, tried) == ["allowed"] * len(harmless)
