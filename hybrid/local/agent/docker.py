@@ -6,12 +6,16 @@ built. Images must be on the machine: there is no registry to pull from.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from hybrid.local.agent.control import ControlPlane, Refused, Unreachable
@@ -66,9 +70,21 @@ def ensure_network() -> None:
         )
 
 
-def remove_network() -> None:
-    """Remove the containers' network, unless containers still use it."""
-    _docker("network", "rm", NETWORK)
+class NetworkUse:
+    """That this process uses the containers' network, which all local sites of the machine share.
+
+    A shared lock on a file says so; the system lets go of it when the process is killed.
+    """
+
+    def __init__(self) -> None:
+        self._file = (Path(tempfile.gettempdir()) / f"{NETWORK}.{os.getuid()}.lock").open("w")
+        fcntl.flock(self._file, fcntl.LOCK_SH)
+
+    def end(self) -> None:
+        """Remove the network if no other process uses it."""
+        with self._file, suppress(BlockingIOError):
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _docker("network", "rm", NETWORK)
 
 
 class DockerRunner:
@@ -94,6 +110,7 @@ class DockerRunner:
                 f"Docker does not answer: {version.stderr.strip()}. Start it, or use process mode."
             )
         self.version = f"DockerVersion: {version.stdout.strip()}"
+        self._use = NetworkUse()
         self.services, self._line = _reachable(control, emulator_url, line_port)
         self.emulator_url = self._line.url
         self.line_port = self._line.port
@@ -150,9 +167,9 @@ class DockerRunner:
                 _docker("rm", "--force", "--volumes", container)
 
     def close(self) -> None:
-        """Close the relay; the network goes when no container uses it."""
+        """Close the relay; the network goes with the last host that uses it."""
         self._line.close()
-        remove_network()
+        self._use.end()
 
 
 class RunningContainer:
@@ -230,7 +247,7 @@ def _variables(environment: dict[str, str]) -> list[str]:
 def _reachable(control: ControlPlane, emulator_url: str, port: int) -> tuple[TaskServices, WanLink]:
     """Open what containers reach on this machine.
 
-    Another local site may take the network away in between, when its last container is gone: then again.
+    Another local site may take the network away in between, when its last host leaves: then again.
     """
     problem: Exception | None = None
     for _ in range(3):
