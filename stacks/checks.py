@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from aws_cdk import App, CloudFormationValidatePlugin, ValidationRuleSource, Validations
@@ -18,10 +19,12 @@ def house_rules(directory: Path = RULES) -> list[ValidationRuleSource]:
     ]
 
 
+@functools.cache
+def cloudformation_rules() -> CloudFormationValidatePlugin:
+    """CloudFormation's own rules and those of this house. One for all apps: it takes seconds to make."""
+    return CloudFormationValidatePlugin(guard_rules=house_rules())
+
+
 def add_checks(app: App) -> None:
     """Have every synth of the app checked; a violation fails it."""
-    Validations.of(app).add_plugins(
-        AwsSolutionsChecks(app),
-        NIST80053R5Checks(app),
-        CloudFormationValidatePlugin(guard_rules=house_rules()),
-    )
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app), NIST80053R5Checks(app), cloudformation_rules())

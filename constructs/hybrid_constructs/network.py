@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aws_cdk import Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from constructs import Construct
@@ -34,7 +33,9 @@ class EndpointEgress:
 class Network(Construct):
     """A new VPC with a private subnet in each of the given availability zones.
 
-    The zones are given rather than looked up, so that a synth without credentials is complete.
+    The zones are given rather than looked up, so that a synth without credentials is complete. The AWS CDK
+    compares them with those of the stack, so a stack with an account has to name its zones too
+    (`Stack.availability_zones`).
 
     Args:
         scope: parent.
@@ -95,22 +96,13 @@ class Network(Construct):
         self._acknowledge(with_nat=with_nat)
 
     def _acknowledge(self, *, with_nat: bool) -> None:
-        acknowledge(
-            self.vpc,
-            {
-                nist("VPCDefaultSecurityGroupClosed"): (
-                    "A custom resource removes every rule of the default security group; a template's "
-                    "reader cannot see what it does (restrict_default_security_group)."
-                )
-            },
-        )
         for subnet in [*self.vpc.public_subnets, *self.private_subnets]:
             acknowledge(
                 subnet,
                 {
                     "CloudFormation-Validate::W3010": (
-                        "The estate file names the zones: a template made without an account is complete, and "
-                        "MWAA's subnets never move to another zone by themselves."
+                        "The estate file names the zones: a template made without an account is complete, "
+                        "and the subnets of MWAA never move to another zone by themselves."
                     )
                 },
             )
@@ -121,20 +113,6 @@ class Network(Construct):
                     nist("VPCNoUnrestrictedRouteToIGW"): (
                         "The public subnets hold NAT gateways and nothing else; they need the default route."
                     )
-                },
-            )
-        if provider := Stack.of(self).node.try_find_child(
-            "Custom::VpcRestrictDefaultSGCustomResourceProvider"
-        ):
-            reason = "The AWS CDK's own function: it runs only while the network stack is deployed."
-            acknowledge(
-                provider,
-                {
-                    nist("LambdaConcurrency"): reason,
-                    nist("LambdaDLQ"): reason
-                    + " CloudFormation waits for its answer and reports its failure.",
-                    nist("LambdaInsideVPC"): reason + " It calls the EC2 API and nothing inside the VPC.",
-                    nist("IAMNoInlinePolicy"): reason + " Its role is the AWS CDK's too.",
                 },
             )
 

@@ -9,7 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from hybrid_constructs.acknowledgement import acknowledge, nist, solutions
+from hybrid_constructs.acknowledgement import acknowledge, nist
 
 
 class AccessLogBucket(s3.Bucket):
@@ -46,8 +46,6 @@ class AccessLogBucket(s3.Bucket):
         acknowledge(
             self,
             {
-                solutions("S1"): "This bucket receives the access logs; its own would feed themselves.",
-                nist("S3BucketLoggingEnabled"): "It receives the access logs; its own would feed themselves.",
                 nist("S3DefaultEncryptionKMS"): (
                     "S3 log delivery supports only S3-managed keys on its target (S3 User Guide, "
                     "'Enabling Amazon S3 server access logging')."
