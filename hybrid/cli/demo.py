@@ -24,7 +24,13 @@ from hybrid.paths import DEMO, ESTATE
 app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
 Directory = Annotated[
-    Path, typer.Option("--directory", help="Where the demo keeps everything.", show_default=".hybrid/demo")
+    Path,
+    typer.Option(
+        "--directory",
+        envvar="HYBRID_DEMO_DIRECTORY",
+        help="Where the demo keeps everything.",
+        show_default=".hybrid/demo",
+    ),
 ]
 _FAILURES = (
     AirflowError,
@@ -57,7 +63,7 @@ def demo(
         return
     start = time.monotonic()
     with terminal.exit_codes():
-        read_estate(estate)
+        _refuse_another_estate(directory, read_estate(estate).environment.name)
         steps = Steps()
         try:
             choice = engine.choose(mode)
@@ -78,6 +84,17 @@ def demo(
             _say_what_is_there(house)
         if not outcome.is_good:
             raise terminal.Failure("no rows landed" if not outcome.failed else _failures(outcome.failed))
+
+
+def _refuse_another_estate(directory: Path, name: str) -> None:
+    mark = directory / "estate"
+    if mark.is_file() and mark.read_text() != name:
+        raise terminal.UserError(
+            f"{directory} holds the demo of estate `{mark.read_text()}`, not of `{name}`: name another "
+            "--directory, or end and delete it with `bin/hybrid demo down --purge`"
+        )
+    directory.mkdir(parents=True, exist_ok=True)
+    mark.write_text(name)
 
 
 def _show(outcome: run.Result, house: House) -> None:

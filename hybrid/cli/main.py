@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from hybrid.cli import cdk, demo, estate_file, hosts, review, sites, sources, tests
+from hybrid.cli import cdk, demo, estate_file, hosts, image, review, sites, sources, tests
 
 app = typer.Typer(
     name="hybrid",
@@ -19,6 +19,7 @@ app.add_typer(sites.app, name="sites")
 app.add_typer(hosts.app, name="hosts")
 app.add_typer(sources.app, name="sources")
 app.add_typer(review.app, name="review")
+app.add_typer(image.app, name="image")
 app.command("test")(tests.run_tests)
 app.command("validate")(estate_file.validate)
 app.command("schema")(estate_file.schema)

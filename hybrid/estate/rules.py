@@ -9,7 +9,7 @@ from itertools import combinations
 
 from hybrid.estate.airflow_versions import refusal
 from hybrid.estate.document import Path
-from hybrid.estate.model import CloudSite, Estate
+from hybrid.estate.model import AnywhereSite, CloudSite, Estate
 from hybrid.naming import AIRFLOW_LOG_COMPONENTS, Names
 
 Finding = tuple[Path, str]
@@ -17,6 +17,10 @@ Finding = tuple[Path, str]
 #: Characters that AWS allows: IAM role name 64, MWAA environment name 80, CloudFormation stack name 128
 #: (IAM, MWAA and CloudFormation API references).
 _ROLE, _ENVIRONMENT, _STACK = 64, 80, 128
+
+#: Characters of CreateActivation's IamRole, which for a role with a path holds the path too
+#: (Systems Manager API reference; its example names `service-role/…`).
+_ACTIVATION_ROLE = 64
 
 #: CPU units → memory in MiB that Fargate takes (Amazon ECS Developer Guide, "Task CPU and memory").
 _FARGATE: dict[int, Iterable[int]] = {
@@ -158,8 +162,11 @@ def _lengths(estate: Estate) -> Iterator[Finding]:
         (("environment", "name"), "IAM role", names.airflow_role, _ROLE),
         (("environment", "name"), "log group", names.airflow_log_group(AIRFLOW_LOG_COMPONENTS[0]), 512),
     ]
-    for site in estate.sites:
+    for site, declared in estate.sites.items():
         limited.append((("sites", site), "IAM role", names.execution_role(site), _ROLE))
+        if isinstance(declared, AnywhereSite):
+            role = names.role_path("anywhere").lstrip("/") + names.anywhere_role(site)
+            limited.append((("sites", site), "activation's role", role, _ACTIVATION_ROLE))
         limited.append((("sites", site), "stack", names.site_stack(site), _STACK))
     for source in estate.sources:
         limited.append((("sources", source), "IAM role", names.task_role(source), _ROLE))
@@ -167,7 +174,7 @@ def _lengths(estate: Estate) -> Iterator[Finding]:
         if len(name) > limit:
             yield (
                 path,
-                f"the {kind} name `{name}` has {len(name)} characters and AWS allows {limit}: "
+                f"the name `{name}` of the {kind} has {len(name)} characters and AWS allows {limit}: "
                 f"shorten this name or environment.name by {len(name) - limit}",
             )
 

@@ -21,6 +21,7 @@ from hybrid.local.services import Services
 
 SERVICE = "airflow"
 _USER = "admin"
+_ANSWER_SECONDS = 60
 _FINISHED = ("success", "failed")
 
 
@@ -274,8 +275,9 @@ def _request(
             url,
             body=json.dumps(body).encode() if body is not None else None,
             headers={"Content-Type": "application/json", "Accept": "application/json", **(headers or {})},
-            timeout=30,
-            retries=False,
+            timeout=_ANSWER_SECONDS,
+            # A machine that is busy starting Airflow may be slow to answer; reading again changes nothing.
+            retries=urllib3.Retry(3, backoff_factor=1, connect=0) if method == "GET" else False,
         )
     except urllib3.exceptions.HTTPError as error:
         raise AirflowError(f"{method} {url}: no answer: {error}") from error

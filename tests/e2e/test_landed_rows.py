@@ -60,7 +60,8 @@ def test_an_interval_lands_the_rows_of_that_interval_only(house: House) -> None:
     expected = answer(
         house,
         "regional",
-        "select id, date, email from customers where date >= '2024-03-01' and date < '2024-04-01' order by id",
+        "select id, date, email from customers "
+        "where date >= '2024-03-01' and date < '2024-04-01' order by id",
     )
     assert sorted(tuple(row.values()) for row in table(house, receipt).to_pylist()) == expected
     assert 0 < len(expected) < 1000

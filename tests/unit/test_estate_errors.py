@@ -41,6 +41,13 @@ WRONG = [
         1,
         None,
     ),
+    (
+        "name too long for an activation",
+        "name: acme",
+        "name: a-name-of-twenty-five-long",
+        5,
+        "of the activation's role has",
+    ),
     ("dangling site", "site: cellar", "site: celar", 8, "no site `celar`; did you mean `cellar`?"),
     ("dangling source", "source: crm", "source: sap", 11, "no source `sap`; known: crm, erp"),
     ("unknown engine", "engine: mariadb", "engine: oracle", 9, "`oracle` is not one of 'postgresql'"),

@@ -1,0 +1,44 @@
+"""`hybrid image`: the image of the ETL container, whose tag is the hash of what it is built from."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hybrid.cli import terminal
+from hybrid.demo import engine
+from hybrid.image import image_tag
+from hybrid.paths import STATE
+
+app = typer.Typer(help="The image of the ETL container.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command()
+def tag() -> None:
+    """Print the tag that the task definitions name.
+
+    Example: bin/hybrid image tag
+    """
+    terminal.result(image_tag())
+
+
+@app.command()
+def build(
+    repository: Annotated[
+        str, typer.Argument(help="Repository URI: output RepositoryUri of the storage stack.")
+    ],
+) -> None:
+    """Build the image under the name that the task definitions have for it, and print that name.
+
+    Example: docker push "$(bin/hybrid image build hybrid-etl)"
+    """
+    reference = f"{repository}:{image_tag()}"
+    log = STATE / "image.log"
+    with terminal.exit_codes(), terminal.working(f"building {reference}"):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            engine.build(reference, log=log)
+        except engine.ImageError as error:
+            raise terminal.Failure(str(error)) from error
+    terminal.result(reference)
