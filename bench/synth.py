@@ -56,7 +56,8 @@ def main() -> None:
             memory.append(peak)
             digests.add(digest(Path(directory)))
     print(
-        f"aws-cdk-lib {version('aws-cdk-lib')}, cdk-nag {version('cdk-nag')}, Python {platform.python_version()}"
+        f"aws-cdk-lib {version('aws-cdk-lib')}, cdk-nag {version('cdk-nag')}, "
+        f"Python {platform.python_version()}"
     )
     print(f"cdk synth with all checks, {arguments.runs} runs of {arguments.estate.name}:")
     print(f"  seconds   median {statistics.median(seconds):6.1f}  ({min(seconds):.1f} to {max(seconds):.1f})")

@@ -71,7 +71,8 @@ BEHAVIOUR: tuple[Difference, ...] = (
     Difference(
         "Tasks without a Docker engine",
         "containers",
-        "the same entry point as a process, said at the start of the demo",
+        "the same entry point as a process, said at the start of the demo; user, memory limit and read-only "
+        "root file system of the task definition do not apply to it",
         "the end-to-end test runs in both modes (tests/e2e)",
     ),
     Difference(
@@ -85,6 +86,24 @@ BEHAVIOUR: tuple[Difference, ...] = (
         "a micro VM for each task, with a network interface of its own",
         "a host of the local site, with the task definition's own limits",
         f"{_TEMPLATE}; the isolation itself, {_ACCOUNT}",
+    ),
+    Difference(
+        "Permissions of callers of ECS and SSM",
+        "each call is checked against the caller's policies",
+        "the local endpoint asks a host for its Anywhere role's keys and checks no policy",
+        "IAM simulation over the synthesized templates (tests/policy)",
+    ),
+    Difference(
+        "A host that is cut off",
+        "the line is silent until time-outs run out",
+        "the relay through which its containers reach AWS resets; the database stays in reach",
+        "the fault tests (tests/e2e)",
+    ),
+    Difference(
+        "A host that is deregistered",
+        "its tasks go on as orphans",
+        "its tasks are stopped",
+        _ACCOUNT,
     ),
     Difference(
         "Addresses of AWS",
