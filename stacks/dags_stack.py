@@ -15,8 +15,8 @@ from hybrid.estate.model import Estate
 from hybrid_constructs import DAG_PREFIX, Buckets, ObjectDeployment
 from stacks.estate_stack import EstateStack
 
-#: Of the DAGs' directory, what is no DAG: the wheel's source root, and what tools and tests need.
-NOT_DAGS = ["plugin", "plugin/**", "**/__pycache__/**", "requirements*"]
+#: Of the DAGs' directory, what is no DAG: the wheel's source root, examples, and what tools and tests need.
+NOT_DAGS = ["plugin", "plugin/**", "examples", "examples/**", "**/__pycache__/**", "requirements*"]
 
 
 class DagsStack(EstateStack):
@@ -46,32 +46,31 @@ class DagsStack(EstateStack):
         manifest = estate_manifest(
             estate, region=self.region, lake_bucket=buckets.lake.bucket_name, networks=networks
         )
+        sources = [
+            s3deploy.Source.asset(str(dags), exclude=NOT_DAGS),
+            s3deploy.Source.json_data("manifest.json", manifest),
+        ]
         with tempfile.TemporaryDirectory() as directory:
             parts, specifications = Path(directory, "parts"), Path(directory, "specifications")
-            _write_parts(estate, parts)
-            _write_specifications(estate, specifications)
-            ObjectDeployment(
-                self,
-                "Dags",
-                bucket=buckets.dags,
-                key=buckets.key,
-                prefix=DAG_PREFIX,
-                sources=[
-                    s3deploy.Source.asset(str(dags), exclude=NOT_DAGS),
-                    s3deploy.Source.asset(str(parts)),
-                    s3deploy.Source.json_data("manifest.json", manifest),
-                ],
-                prune=True,
-            )
-            ObjectDeployment(
-                self,
-                "Specifications",
-                bucket=buckets.dags,
-                key=buckets.key,
-                prefix="pipelines",
-                sources=[s3deploy.Source.asset(str(specifications))],
-                prune=False,
-            )
+            first = []
+            if estate.pipelines:
+                _write_parts(estate, parts)
+                _write_specifications(estate, specifications)
+                sources.append(s3deploy.Source.asset(str(parts)))
+                named = [s3deploy.Source.asset(str(specifications))]
+                first = [
+                    self._deploy("Specifications", buckets, prefix="pipelines", prune=False, sources=named)
+                ]
+            deployed = self._deploy("Dags", buckets, prefix=DAG_PREFIX, prune=True, sources=sources)
+            # A DAG may start as soon as it is there, and names specifications.
+            deployed.node.add_dependency(*first)
+
+    def _deploy(
+        self, name: str, buckets: Buckets, *, prefix: str, prune: bool, sources: list[s3deploy.ISource]
+    ) -> ObjectDeployment:
+        return ObjectDeployment(
+            self, name, bucket=buckets.dags, key=buckets.key, prefix=prefix, sources=sources, prune=prune
+        )
 
 
 def _write_parts(estate: Estate, directory: Path) -> None:

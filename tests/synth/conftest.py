@@ -119,6 +119,9 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
     dags = directory / "dags"
     (dags / "plugin" / "hybrid_airflow").mkdir(parents=True)
     (dags / "plugin" / "hybrid_airflow" / "__init__.py").touch()
+    (dags / "examples").mkdir()
+    (dags / "examples" / "orders_by_day.py").touch()
+    (dags / ".airflowignore").write_text("manifest/**\n", encoding="utf-8")
     (dags / "hybrid_pipelines.py").write_text("# makes the DAGs\n", encoding="utf-8")
     return Artifacts(airflow=AirflowFiles(plugins, requirements), dags=dags, image_tag="0123456789abcdef")
 

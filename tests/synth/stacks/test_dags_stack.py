@@ -31,8 +31,11 @@ def files(assembly: Any, prefix: str) -> dict[str, bytes]:
     return content
 
 
-def test_the_bucket_gets_the_dag_files_and_their_manifests_but_not_the_wheel(estate_assembly: Any) -> None:
+def test_the_bucket_gets_the_dag_files_and_their_manifests_but_neither_wheel_nor_examples(
+    estate_assembly: Any,
+) -> None:
     assert set(files(estate_assembly, "dags")) == {
+        ".airflowignore",
         "hybrid_pipelines.py",
         "manifest.json",
         "manifest/customers.json",
@@ -46,6 +49,21 @@ def test_a_pipeline_that_left_the_estate_leaves_the_bucket_and_its_specification
     assert deployment(estate_assembly, "dags")["Prune"] is True
     assert deployment(estate_assembly, "pipelines")["Prune"] is False
     assert deployment(estate_assembly, "pipelines")["RetainOnDelete"] is True
+
+
+def test_the_specifications_are_in_the_bucket_before_the_dags_that_name_them(estate_assembly: Any) -> None:
+    resources = estate_assembly.template("dags")["Resources"]
+    (dags,) = [
+        resource
+        for resource in resources.values()
+        if resource.get("Properties", {}).get("DestinationBucketKeyPrefix") == "dags"
+    ]
+
+    waits_for = [
+        resources[name]["Properties"].get("DestinationBucketKeyPrefix") for name in dags["DependsOn"]
+    ]
+
+    assert "pipelines" in waits_for
 
 
 def test_a_specification_is_addressed_by_its_bytes_below_its_source(estate_assembly: Any) -> None:
@@ -88,3 +106,13 @@ def test_the_estates_manifest_learns_bucket_subnets_and_security_groups_when_it_
     assert len(cloud["security_groups"]) == 1
     assert anywhere["subnets"] == anywhere["security_groups"] == []
     assert read["pipelines"] == ["customers", "orders"]
+
+
+def test_an_estate_that_has_no_pipeline_yet_can_be_deployed(synthesize: Any) -> None:
+    # Given an estate with its sites alone
+    assembly = synthesize({"sources": {"crm": None, "erp": None}, "pipelines": None})
+
+    # Then the bucket gets the estate's manifest, without a pipeline in it
+    assert set(files(assembly, "dags")) == {".airflowignore", "hybrid_pipelines.py", "manifest.json"}
+    assert not [name for name in assembly.template("dags")["Resources"] if name.startswith("Specif")]
+    assert '"pipelines":[]' in files(assembly, "dags")["manifest.json"].decode()
