@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 from hybrid.environments import DATABASES, EMULATOR, ETL_PROCESS
 from hybrid.local.databases import PostgresServer
 from hybrid.local.services import Services
+from tests.policy.calls import RECORDER, asked_for, read_calls
 from tests.policy.enforced import (
     OTHER_PIPELINE,
     OTHER_SOURCE,
@@ -31,6 +32,8 @@ from tests.policy.enforced import (
     attack,
     run_container,
 )
+from tests.policy.matrix import estate as matrix_estate
+from tests.policy.simulator import evaluate
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 
@@ -49,6 +52,7 @@ class House:
     environment: dict[str, str]
     exit_code: int
     output: str
+    calls: Path
 
 
 def _free_port() -> int:
@@ -87,8 +91,15 @@ def _enforced(database: PostgresServer, directory: Path) -> Iterator[House]:
     with TlsEmulator(state, port=port, python=EMULATOR.python, auth=True) as enforcing:
         estate = EnforcedEstate(enforcing, directory)
         environment = estate.container_environment(deployed)
-        done = run_container(environment, "run", estate.specification(PIPELINE).sha256, "--attempt", "first")
-        yield House(estate, deployed, environment, done.returncode, done.stdout + done.stderr)
+        calls = directory / "calls.jsonl"
+        recorded = {
+            **environment,
+            "PYTHONPATH": f"{RECORDER}:{environment['PYTHONPATH']}",
+            "HYBRID_RECORD_CALLS": str(calls),
+            "HYBRID_RECORD_AS": f"hybrid-acme-{SOURCE}-task",
+        }
+        done = run_container(recorded, "run", estate.specification(PIPELINE).sha256, "--attempt", "first")
+        yield House(estate, deployed, environment, done.returncode, done.stdout + done.stderr, calls)
 
 
 def test_the_container_runs_with_its_task_role_alone(house: House) -> None:
@@ -111,6 +122,25 @@ def test_a_run_of_another_source_is_refused_in_one_sentence(house: House) -> Non
 
     assert done.returncode == 2
     assert "refused (AccessDenied)" in json.loads(done.stdout.splitlines()[-1])["message"]
+
+
+def test_every_call_that_the_container_made_is_allowed_by_its_role(house: House) -> None:
+    # Given the calls of the run, in the words of the estate of the matrix
+    place = matrix_estate("enforced")
+    named = {name: place.placeholders[name].rpartition(":")[2] for name in ("lake", "dags")}
+    calls = read_calls(
+        house.calls, renamed={house.deployed.lake: named["lake"], house.deployed.dags: named["dags"]}
+    )
+
+    # Then there are the kinds that the container's work takes, and the simulator allows each
+    assert {call.operation for call in calls} == {"GetObject", "GetSecretValue", "PutObject"}
+    requests = [
+        place.request(call.who, one.action, one.resource, context=one.context, allowed=True)
+        for call in calls
+        for one in asked_for(call, place)
+    ]
+    verdicts = evaluate(place.documents, requests)
+    assert [(verdict.fault, verdict.allowed) for verdict in verdicts] == [(None, True)] * len(requests)
 
 
 def test_nobody_but_ecs_takes_the_task_role(house: House) -> None:
