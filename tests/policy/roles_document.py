@@ -1,0 +1,73 @@
+"""Writes the tables of docs/reference/roles.md from the synthesized policies.
+
+.venv/bin/python -m tests.policy.roles_document
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hybrid.paths import ROOT
+from hybrid.review.permissions import Permission, permissions_of_role
+from tests.policy.matrix import estate
+
+DOCUMENT = ROOT / "docs" / "reference" / "roles.md"
+
+_ROLES = {
+    "airflow": "hybrid-acme-airflow",
+    "task": "hybrid-acme-regional-task",
+    "execution": "hybrid-acme-on-premises-execution",
+    "anywhere": "hybrid-acme-on-premises-anywhere",
+}
+
+
+def updated(text: str) -> str:
+    """The document with the table of every role as it is now."""
+    for kind in _ROLES:
+        begin, end = f"<!-- {kind}: generated -->\n", f"<!-- {kind}: end -->"
+        head, _, rest = text.partition(begin)
+        _, _, tail = rest.partition(end)
+        text = f"{head}{begin}{_table(kind)}{end}{tail}"
+    return text
+
+
+def _table(kind: str) -> str:
+    role = estate("acme").policies.role(_ROLES[kind])
+    rows = ["| statement | actions | on | if | why |", "|---|---|---|---|---|"]
+    for one in permissions_of_role(role):
+        if one.policy.startswith("role "):
+            rows.append(f"| {' | '.join(_cells(one))} |")
+    return "\n".join(rows) + "\n"
+
+
+def _cells(one: Permission) -> list[str]:
+    actions = ("deny " if one.effect == "Deny" else "") + ", ".join(f"`{action}`" for action in one.actions)
+    resources = ", ".join(f"`{_named(arn)}`" for arn in one.resources)
+    conditions = "; ".join(
+        f"`{key}` {' or '.join(f'`{_named(value)}`' for value in values)}"
+        for keys in one.conditions.values()
+        for key, values in keys.items()
+    )
+    return [one.sid, actions, resources, conditions, one.why]
+
+
+def _named(text: str) -> str:
+    """An ARN in the words of the estate instead of stand-ins for generated names."""
+    place = estate("acme")
+    for name in ("lake", "dags", "key", "images"):
+        text = text.replace(place.placeholders[name], name.upper())
+    here = f"{place.stack.region}:{place.stack.account}"
+    return (
+        text.replace(f"arn:aws:iam::{place.stack.account}", "iam")
+        .replace(f":{here}", "")
+        .replace("arn:aws:", "")
+    )
+
+
+def main(document: Path = DOCUMENT) -> None:
+    """Bring the document up to date."""
+    document.write_text(updated(document.read_text()))
+
+
+if __name__ == "__main__":
+    main()
