@@ -98,13 +98,13 @@ class ContainerTrigger(BaseTrigger):
                 }
             )
         except asyncio.CancelledError:
-            if not _TELLS and await self._ended_by_a_person():
+            if not _TELLS and await self._ended_by_a_person(unless_known=False):
                 await self._stop("the run was ended in Airflow")
             raise
 
     async def on_kill(self) -> None:
         """Stop the container: a person marked the run, cleared it, or deleted it."""
-        if await self._ended_by_a_person():
+        if await self._ended_by_a_person(unless_known=True):
             await self._stop("the run was ended in Airflow")
 
     async def _until_ended(self, looks: Poller, reader: LogReader) -> Ended:
@@ -150,12 +150,16 @@ class ContainerTrigger(BaseTrigger):
         except (ClientError, BotoCoreError) as error:
             self.log.warning("ECS did not stop the container: %s", plain(error))
 
-    async def _ended_by_a_person(self) -> bool:
+    async def _ended_by_a_person(self, *, unless_known: bool) -> bool:
         """Whether the task instance waits no longer. A trigger handed to another triggerer is cancelled
-        here as well, and its task instance is still deferred."""
+        here as well, and its task instance is still deferred.
+
+        Args:
+            unless_known: The answer when the state cannot be read, as while a triggerer goes down.
+        """
         instance = self.task_instance
         if instance is None:
-            return True
+            return unless_known
         try:
             from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415
 
@@ -165,9 +169,9 @@ class ContainerTrigger(BaseTrigger):
                 run_ids=[instance.run_id],
                 map_index=instance.map_index,
             )
-        except Exception as error:  # noqa: BLE001  whatever is in the way, the container must not be lost
-            self.log.warning("The state of the run could not be read (%s): its container is stopped.", error)
-            return True
+        except Exception as error:  # noqa: BLE001  whatever is in the way, there must be an answer
+            self.log.warning("The state of the run could not be read: %s", error)
+            return unless_known
         of_run = states.get(instance.run_id, {})
         return all(state != "deferred" for state in of_run.values())
 
