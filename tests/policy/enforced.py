@@ -25,7 +25,7 @@ from hybrid.local.assembly import localize_assembly
 from hybrid.local.databases import Login
 from hybrid.local.emulator import Emulator
 from hybrid.paths import ROOT
-from tests.policy.synthesis import ESTATES, synthesize
+from tests.policy.synthesis import ESTATES, assembly_of
 
 ESTATE = ESTATES / "enforced.yaml"
 SOURCE, OTHER_SOURCE = "regional", "regional-archive"
@@ -112,8 +112,7 @@ class EnforcedEstate:
     def deploy(self, login: Login) -> Deployed:
         """Deploy the stacks, fill the secrets, upload the specifications, and let another source have run."""
         local = self._directory / "local"
-        synthesize(ESTATE, self._directory / "assembly")
-        localize_assembly(self._directory / "assembly", local)
+        localize_assembly(assembly_of("enforced"), local)
         # What `cdk bootstrap` leaves, which every template asks for.
         self.client("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="28", Type="String")
         outputs: dict[str, str] = {}

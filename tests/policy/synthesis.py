@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -40,8 +42,15 @@ def synthesize(estate_file: Path, directory: Path) -> None:
 
 
 @functools.cache
+def assembly_of(name: str) -> Path:
+    """The cloud assembly of an estate in estates/, synthesized once a session; not to be written to."""
+    directory = Path(tempfile.mkdtemp(prefix="policy-tests-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    synthesize(ESTATES / f"{name}.yaml", directory)
+    return directory
+
+
+@functools.cache
 def stacks_of(name: str) -> tuple[Stack, ...]:
-    """The stacks of an estate in estates/, synthesized once a session."""
-    with tempfile.TemporaryDirectory() as directory:
-        synthesize(ESTATES / f"{name}.yaml", Path(directory))
-        return tuple(read_assembly(Path(directory)))
+    """The stacks of an estate in estates/."""
+    return tuple(read_assembly(assembly_of(name)))

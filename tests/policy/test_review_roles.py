@@ -16,17 +16,15 @@ from hybrid.review.comparison import compare
 from hybrid.review.permissions import Permission, permissions_from_json, permissions_of
 from hybrid.review.reasons import known_reasons
 from tests.policy.matrix import estate
-from tests.policy.synthesis import ESTATES, synthesize
+from tests.policy.synthesis import assembly_of
 
 _TASK = "hybrid-acme-regional-task"
 
 
-@pytest.fixture(scope="module")
-def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def assembly() -> Path:
     """The cloud assembly of the tests' estate."""
-    directory = tmp_path_factory.mktemp("assembly")
-    synthesize(ESTATES / "acme.yaml", directory)
-    return directory
+    return assembly_of("acme")
 
 
 def _review(*arguments: object) -> Result:
