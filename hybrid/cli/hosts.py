@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
+from time import monotonic
 from typing import Annotated
 
 import typer
@@ -154,7 +154,8 @@ def deregister(
         )
     if done:
         terminal.say(
-            "left on the machine: the agents and their packages, /etc/ecs, /var/lib/ecs, /var/lib/amazon/ssm and "
+            "left on the machine: the agents and their packages, /etc/ecs, /var/lib/ecs, "
+            "/var/lib/amazon/ssm and "
             "images; `hybrid-host leave` there removes them. To join again it needs a new activation."
         )
 
@@ -228,7 +229,7 @@ def watch(
     """
     with session(estate, profile, region, workers=16) as (described, aws):
         pause = max(duration(interval).total_seconds(), 1.0)
-        end = time.monotonic() + duration(length).total_seconds() if length else float("inf")
+        end = monotonic() + duration(length).total_seconds() if length else float("inf")
         before: list[Host] | None = None
         try:
             while True:
@@ -241,7 +242,7 @@ def watch(
                             f"{datetime.now(UTC):%H:%M:%S} {change.site} {change.host}: {change.what}"
                         )
                 before = now
-                if time.monotonic() + pause > end:
+                if monotonic() + pause > end:
                     return
                 time.sleep(pause)
         except KeyboardInterrupt:
@@ -253,7 +254,9 @@ def _say_findings(found: Sequence[Finding]) -> None:
         where = f"{one.site}/{one.host}" if one.host else one.site
         terminal.result(f"{one.level}: {where}: {one.problem}\n    → {one.remedy}")
     if not found:
-        terminal.result("nothing is wrong, as far as AWS can tell; `hybrid-host doctor` on a host tells the rest")
+        terminal.result(
+            "nothing is wrong, as far as AWS can tell; `hybrid-host doctor` on a host tells the rest"
+        )
 
 
 def _say_each(chosen: Sequence[Host], what: str, *, dry_run: bool, json_output: bool) -> None:
@@ -271,9 +274,18 @@ def _row(host: Host) -> tuple[object, ...]:
     tasks = f"{host.running}+{host.pending}" if host.pending else str(host.running)
     labels = ",".join(f"{k}={v}" if v else k for k, v in host.attributes.items())
     return (
-        host.site, f"{host.name} {host.node}", host.state, tasks, f"{host.cpu[0]}/{host.cpu[1]}",
-        f"{host.memory[0]}/{host.memory[1]}", seen, age, host.agent_version or "-", host.ssm_version or "-", labels or "-",
-    )  # fmt: skip
+        host.site,
+        f"{host.name} {host.node}",
+        host.state,
+        tasks,
+        f"{host.cpu[0]}/{host.cpu[1]}",
+        f"{host.memory[0]}/{host.memory[1]}",
+        seen,
+        age,
+        host.agent_version or "-",
+        host.ssm_version or "-",
+        labels or "-",
+    )
 
 
 def _plain(host: Host) -> dict[str, object]:

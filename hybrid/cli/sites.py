@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
-from hybrid.cli import terminal
+from hybrid.cli import host_kit, terminal
 from hybrid.cli.aws_options import (
     DryRun,
     EstateFile,
@@ -20,10 +20,8 @@ from hybrid.cli.aws_options import (
     Profile,
     Region,
     as_terminal_error,
-    fleet_errors,
     session,
 )
-from hybrid.cli.estate_file import read_estate
 from hybrid.estate import Estate
 from hybrid.fleet import activating, overview
 from hybrid.fleet.activating import Activated, Existing
@@ -31,13 +29,13 @@ from hybrid.fleet.client import AwsClient
 from hybrid.fleet.destinations import CodeFile, Destination, SiteSecret, Terminal
 from hybrid.fleet.errors import DestinationRefused, FleetError, TermsRefused
 from hybrid.fleet.journal import journal
-from hybrid.fleet.sites import AnywhereSiteNames, anywhere_names, anywhere_site, require_deployed, stacks_of
+from hybrid.fleet.sites import anywhere_names, anywhere_site, require_deployed, stacks_of
 from hybrid.fleet.terms import Terms, as_text, duration, pairs
-from hybrid.fleet.upkeep import labels
-from hybrid.host.kit import DockerSource, Format, HostSettings, SettingRefused, files
 from hybrid.paths import ESTATE, STATE
 
 app = typer.Typer(help="Sites of the estate, and the activations that hosts join with.", no_args_is_help=True)
+
+app.command("host-kit")(host_kit.host_kit)
 
 Count = Annotated[int, typer.Option("--count", "-n", help="Hosts that may register, exactly; 1 to 1000.")]
 TimeToLive = Annotated[str, typer.Option("--ttl", help="Until it expires: 30m, 4h, 2d; at most 30d.")]
@@ -59,8 +57,8 @@ def list_sites(
         terminal.result_json([asdict(one) for one in found])
         return
     rows = [
-        (s.site, s.kind, "yes" if s.deployed else "no", _count(s.hosts), s.running, s.pending, _count(s.activations),
-         s.slots, s.cluster)
+        (s.site, s.kind, "yes" if s.deployed else "no", _count(s.hosts), s.running, s.pending,
+         _count(s.activations), s.slots, s.cluster)
         for s in found
     ]  # fmt: skip
     columns = ("site", "kind", "deployed", "hosts", "running", "pending", "activations", "slots", "cluster")
@@ -96,11 +94,11 @@ def activate(
     with session(estate, profile, region, workers=workers) as (described, aws):
         terms = Terms(count=count, lifetime=duration(ttl), tags=pairs(tag or [], option="--tag"))
         chosen = _chosen(described, sites or [], every=every)
-        destination = _destination(aws, to_file, show=show, sites=len(chosen))
+        destination = _destination(aws, to_file, show=show, one=len(chosen) == 1 and not every)
         if dry_run:
             _say_plan(aws, described, chosen, terms, destination, json_output=json_output)
             return
-        if len(chosen) > 1:
+        if every or len(chosen) > 1:
             _activate_many(aws, described, chosen, terms, destination, json_output=json_output)
             return
         with _discarding(destination):
@@ -197,86 +195,6 @@ def revoke(
         terminal.say("there is no live activation to revoke")
 
 
-@app.command("host-kit")
-def host_kit(
-    site: Annotated[str, typer.Argument(help="Name of the site.")],
-    form: Annotated[
-        Format, typer.Option("--format", help="Who runs the script on the host.")
-    ] = Format.SCRIPT,
-    proxy: Annotated[
-        str | None, typer.Option("--proxy", help="HTTP proxy of the hosts, http://host:port.")
-    ] = None,
-    attribute: Annotated[
-        list[str] | None, typer.Option("--attribute", help="key=value of the hosts; again for more.")
-    ] = None,
-    reserved_memory: Annotated[
-        int, typer.Option("--reserved-memory", help="MiB that tasks do not get.")
-    ] = 256,
-    docker_source: Annotated[
-        str,
-        typer.Option("--docker-source", help="all, docker, distro, or none where Docker is there already."),
-    ] = "all",
-    output: Annotated[Path, typer.Option("--output", "-o", help="Directory to write to.")] = Path("host-kit"),
-    estate: EstateFile = ESTATE,
-    region: Region = None,
-    json_output: Json = False,
-) -> None:
-    """Write what a host needs to join a site; it holds no secret and needs no AWS credentials to be made.
-
-    Example: bin/hybrid sites host-kit on-premises --format ansible --output kit
-    """
-    with terminal.exit_codes(), fleet_errors():
-        described = read_estate(estate)
-        names = anywhere_site(described, site)
-        written = _write_kit(
-            described, names, form, proxy, attribute or [], reserved_memory, docker_source, output,
-            region or described.environment.region,
-        )  # fmt: skip
-    if json_output:
-        terminal.result_json({"site": site, "format": form, "files": [str(path) for path in written]})
-        return
-    for path in written:
-        terminal.result(str(path))
-    terminal.say(_how_to(form, names))
-
-
-def _write_kit(
-    estate: Estate, site: AnywhereSiteNames, form: Format, proxy: str | None, attribute: list[str], reserved: int,
-    docker_source: str, output: Path, region: str,
-) -> list[Path]:  # fmt: skip
-    given, removed = labels(attribute)
-    if removed:
-        raise TermsRefused(f"--attribute {removed[0]}-: write key=value")
-    if docker_source not in get_args(DockerSource):
-        raise TermsRefused(
-            f"--docker-source {docker_source}: write one of {', '.join(get_args(DockerSource))}"
-        )
-    try:
-        settings = HostSettings(
-            region=region, cluster=site.cluster, account=estate.environment.account, proxy=proxy,
-            attributes=given, reserved_memory=reserved, docker_source=docker_source,  # type: ignore[arg-type]
-        )  # fmt: skip
-        return [file.write(output) for file in files(settings, form)]
-    except SettingRefused as error:
-        raise TermsRefused(str(error)) from None
-    except OSError as error:
-        raise DestinationRefused(f"{output} cannot be written: {error.strerror}") from None
-
-
-def _how_to(form: Format, site: AnywhereSiteNames) -> str:
-    read = f"aws secretsmanager get-secret-value --secret-id {site.secret} --query SecretString --output text"
-    return {
-        Format.SCRIPT: f"copy the file to the host, then: {read} | ssh HOST sudo sh hybrid-host.sh join\n"
-        "or on the host: sudo sh hybrid-host.sh join, which asks for the code",
-        Format.CLOUD_INIT: "give user-data.yaml to the machine; it joins when /etc/hybrid/activation.json (0600) is "
-        f"put there: {read} | ssh HOST 'sudo install -m 600 /dev/stdin /etc/hybrid/activation.json'",
-        Format.ANSIBLE: "ansible-playbook -i INVENTORY join.yml, with hybrid_host_activation from where you keep "
-        "secrets (roles/hybrid_host/defaults/main.yml says how)",
-        Format.SYSTEMD: "install hybrid-host.sh as /usr/local/sbin/hybrid-host and the units in /etc/systemd/system, "
-        "enable both; the host joins when /etc/hybrid/activation.json (0600) is put there",
-    }[form]
-
-
 def _chosen(estate: Estate, sites: list[str], *, every: bool) -> list[str]:
     if every and sites:
         raise TermsRefused("name sites, or take --all; not both")
@@ -287,12 +205,12 @@ def _chosen(estate: Estate, sites: list[str], *, every: bool) -> list[str]:
     return chosen
 
 
-def _destination(aws: AwsClient, to_file: Path | None, *, show: bool, sites: int) -> Destination:
+def _destination(aws: AwsClient, to_file: Path | None, *, show: bool, one: bool) -> Destination:
     if to_file is None and not show:
         return SiteSecret(aws)
     if to_file is not None and show:
         raise DestinationRefused("--to-file and --show: the code goes to one place; choose one")
-    if sites > 1:
+    if not one:
         raise DestinationRefused(
             "--to-file and --show take one code; name one site, or let the codes go into secrets"
         )
@@ -356,7 +274,8 @@ def _say_activated(done: Activated, *, json_output: bool) -> None:
         terminal.result_json(asdict(done))
         return
     terminal.say(
-        f"site {done.site}: activation {done.activation_id} for {done.limit} host{'s' if done.limit > 1 else ''} until "
+        f"site {done.site}: activation {done.activation_id} for {done.limit} "
+        f"host{'s' if done.limit > 1 else ''} until "
         f"{done.expires.isoformat()}; its code is in {done.where}"
     )
     if done.replaced:
@@ -384,7 +303,8 @@ def _say_plan(
         return
     for one in chosen:
         terminal.result(
-            f"would make an activation for site {one.site}: {terms.count} host(s), {as_text(terms.lifetime)}, role "
+            f"would make an activation for site {one.site}: {terms.count} host(s), "
+            f"{as_text(terms.lifetime)}, role "
             f"{one.role}, code to {destination.kind}"
         )
 

@@ -39,6 +39,18 @@ class ActivationRecord:
         return 0 if self.expired else max(self.limit - self.registered, 0)
 
 
+_USABLE = frozenset(
+    {
+        "CREATE_COMPLETE",
+        "IMPORT_COMPLETE",
+        "UPDATE_COMPLETE",
+        "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+        "UPDATE_IN_PROGRESS",
+        "UPDATE_ROLLBACK_COMPLETE",
+    }
+)
+
+
 @dataclass(frozen=True)
 class StackRecord:
     """A CloudFormation stack. `status` as CloudFormation spells it."""
@@ -49,8 +61,7 @@ class StackRecord:
     @property
     def usable(self) -> bool:
         """Whether the last deployment left the stack complete."""
-        return self.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE",
-                               "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_IN_PROGRESS"}  # fmt: skip
+        return self.status in _USABLE
 
 
 @dataclass(frozen=True)

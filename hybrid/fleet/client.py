@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -73,6 +74,8 @@ class AwsClient:
         self.workers = workers
         self.calls: Counter[str] = Counter()
         self._lock = Lock()
+        # A session may not be used by two threads at once.
+        self._making = Lock()
         self._attempts = attempts
         try:
             self._session = boto3.Session(profile_name=profile, region_name=region)
@@ -81,12 +84,26 @@ class AwsClient:
                 f"the AWS configuration has no profile `{profile}`; known: "
                 f"{', '.join(boto3.Session().available_profiles) or 'none'}"
             ) from error
-        with translated("find credentials for AWS"):
-            self._ecs: ECSClient = self._client("ecs")
-            self._ssm: SSMClient = self._client("ssm")
-            self._once: SSMClient = self._client("ssm", attempts=1)
-            self._secrets: SecretsManagerClient = self._client("secretsmanager")
-            self._stacks: CloudFormationClient = self._client("cloudformation")
+
+    @cached_property
+    def _ecs(self) -> ECSClient:
+        return self._client("ecs")  # type: ignore[no-any-return]
+
+    @cached_property
+    def _ssm(self) -> SSMClient:
+        return self._client("ssm")  # type: ignore[no-any-return]
+
+    @cached_property
+    def _once(self) -> SSMClient:
+        return self._client("ssm", attempts=1)  # type: ignore[no-any-return]
+
+    @cached_property
+    def _secrets(self) -> SecretsManagerClient:
+        return self._client("secretsmanager")  # type: ignore[no-any-return]
+
+    @cached_property
+    def _stacks(self) -> CloudFormationClient:
+        return self._client("cloudformation")  # type: ignore[no-any-return]
 
     def _client(self, service: str, *, attempts: int | None = None) -> Any:
         settings = Config(
@@ -96,7 +113,8 @@ class AwsClient:
             read_timeout=30,
             user_agent_extra="hybrid-airflow",
         )
-        client = self._session.client(service, config=settings)  # type: ignore[call-overload]
+        with self._making, translated("find credentials for AWS"):
+            client = self._session.client(service, config=settings)  # type: ignore[call-overload]
         client.meta.events.register("before-send", self._count)
         return client
 

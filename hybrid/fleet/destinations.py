@@ -94,7 +94,7 @@ class CodeFile:
     kind: str = field(default="file", init=False)
     _descriptor: int | None = field(default=None, init=False, repr=False)
 
-    def prepare(self, site: AnywhereSiteNames) -> Sequence[str]:
+    def prepare(self, site: AnywhereSiteNames) -> Sequence[str]:  # noqa: ARG002 - of the protocol
         """The file can be made."""
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
@@ -141,12 +141,12 @@ class Terminal:
         watched: whether a person sees it; a pipe or a log does not get the code.
     """
 
-    write: Callable[[str], None]
+    write: Callable[[str], object]
     watched: bool
     region: str
     kind: str = field(default="terminal", init=False)
 
-    def prepare(self, site: AnywhereSiteNames) -> Sequence[str]:
+    def prepare(self, site: AnywhereSiteNames) -> Sequence[str]:  # noqa: ARG002 - of the protocol
         """A person watches."""
         if not self.watched:
             raise errors.DestinationRefused(

@@ -119,7 +119,8 @@ def _too_small(estate: Estate, site: AnywhereSiteNames, usable: Sequence[Host]) 
         if usable and not any(h.memory[1] >= source.memory and h.cpu[1] >= source.cpu for h in usable):
             yield Finding(
                 "error", site.site, None,
-                f"no ready host is large enough for source {name}: {source.memory} MiB and {source.cpu} CPU units",
+                f"no ready host is large enough for source {name}: {source.memory} MiB and {source.cpu} "
+                f"CPU units",
                 "lower memory or cpu of the source in the estate file, or join a larger host",
             )  # fmt: skip
 
@@ -129,20 +130,23 @@ def _of_host(host: Host) -> Iterator[Finding]:
     if host.state is HostState.ORPHANED:
         yield _finding(
             "error", host, "Systems Manager does not know it any more, so that it gets no credentials",
-            f"on the host: `hybrid-host leave`; then `bin/hybrid hosts deregister {host.node}`, and join it anew",
+            f"on the host: `hybrid-host leave`; then `bin/hybrid hosts deregister {host.node}`, and join "
+            f"it anew",
         )  # fmt: skip
     elif host.state is HostState.HALF_REGISTERED:
         if host.registered is None or datetime.now(UTC) - host.registered > _REGISTERING:
             yield _finding(
                 "error", host, "it registered with Systems Manager, but its ECS agent never came up",
-                "on the host: `hybrid-host doctor`, then `hybrid-host join` again, which needs no second code",
+                "on the host: `hybrid-host doctor`, then `hybrid-host join` again, which needs no second "
+                "code",
             )  # fmt: skip
     elif host.state is HostState.DISCONNECTED:
         since = f" for {as_text(silent)}" if silent else ""
         if host.ping == "Online":
             yield _finding(
                 "error", host, "the SSM agent answers, the ECS agent does not",
-                "on the host: `systemctl restart ecs`, then `hybrid-host doctor`; look at /var/log/ecs/ecs-agent.log",
+                "on the host: `systemctl restart ecs`, then `hybrid-host doctor`; look at "
+                "/var/log/ecs/ecs-agent.log",
             )  # fmt: skip
         elif silent is not None and silent > _SILENT:
             yield _finding(
@@ -160,7 +164,8 @@ def _of_host(host: Host) -> Iterator[Finding]:
     elif host.state is HostState.DRAINING and not host.running:
         yield _finding(
             "warning", host, "it is drained and idle",
-            f"put it back with `bin/hybrid hosts undrain {host.node}`, or take it out with `hosts deregister`",
+            f"put it back with `bin/hybrid hosts undrain {host.node}`, or take it out with `hosts "
+            f"deregister`",
         )  # fmt: skip
 
 

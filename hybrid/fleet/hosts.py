@@ -82,7 +82,8 @@ class Host:
 def hosts(aws: AwsClient, estate: Estate, *, site: str | None = None) -> list[Host]:
     """Hosts of one site, or of all, by site and name.
 
-    For each site two calls for up to a hundred hosts; beside them, one for each fifty nodes of Systems Manager.
+    One call for a hundred sites, two for each site that has up to a hundred hosts, and one for each fifty
+    nodes of Systems Manager.
     Hosts that joined without this project's tags are found by their ids.
 
     Raises:
@@ -132,14 +133,15 @@ def _instances(
     aws: AwsClient, chosen: Sequence[AnywhereSiteNames], *, must_exist: bool
 ) -> dict[str, list[InstanceRecord]]:
     by_site: dict[str, list[InstanceRecord]] = {}
-    for one, found in each(chosen, lambda site: aws.instances(site.cluster), workers=aws.workers):
-        if isinstance(found, errors.NotFound):
-            if must_exist:
-                raise errors.SiteNotDeployed(
-                    f"site `{one.site}` is not deployed: there is no cluster {one.cluster}; run "
-                    f"`bin/hybrid cdk deploy {one.stack}` first"
-                )
-            continue
+    clusters = aws.clusters([one.cluster for one in chosen])
+    standing = [one for one in chosen if one.cluster in clusters]
+    if must_exist and not standing:
+        raise errors.SiteNotDeployed(
+            f"site `{chosen[0].site}` is not deployed: there is no cluster {chosen[0].cluster}; run "
+            f"`bin/hybrid cdk deploy {chosen[0].stack}` first"
+        )
+    filled = [one for one in standing if clusters[one.cluster].hosts]
+    for one, found in each(filled, lambda site: aws.instances(site.cluster), workers=aws.workers):
         if isinstance(found, errors.FleetError):
             raise found
         by_site[one.site] = found

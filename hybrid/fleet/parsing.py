@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ecs.type_defs import (
         ClusterTypeDef,
         ContainerInstanceTypeDef,
-        ResourceTypeDef,
+        ResourceOutputTypeDef,
         TaskTypeDef,
     )
     from mypy_boto3_secretsmanager.type_defs import DescribeSecretResponseTypeDef
@@ -114,5 +114,5 @@ def task(answer: TaskTypeDef) -> TaskRecord:
     )
 
 
-def _amount(resources: list[ResourceTypeDef], name: str) -> int:
+def _amount(resources: list[ResourceOutputTypeDef], name: str) -> int:
     return next((r.get("integerValue", 0) for r in resources if r.get("name") == name), 0)

@@ -80,13 +80,15 @@ def anywhere_site(estate: Estate, site: str) -> AnywhereSiteNames:
     if not isinstance(estate.sites[site], AnywhereSite):
         places = ", ".join(sorted(anywhere_names(estate))) or "none"
         raise errors.CloudSiteHasNoHosts(
-            f"site `{site}` is of kind cloud: Fargate runs its tasks and no host joins it; sites of kind anywhere: "
+            f"site `{site}` is of kind cloud: Fargate runs its tasks and no host joins it; sites of kind "
+            f"anywhere: "
             f"{places}"
         )
     found = AnywhereSiteNames(name, site)
     if len(found.role) > _LONGEST_ROLE:
         raise errors.TermsRefused(
-            f"the Anywhere role of site `{site}` is `{found.role}`: {len(found.role)} characters with its path, and "
+            f"the Anywhere role of site `{site}` is `{found.role}`: {len(found.role)} characters with "
+            f"its path, and "
             f"an activation takes {_LONGEST_ROLE}; shorten the name of the estate or of the site"
         )
     return found

@@ -65,7 +65,8 @@ def parse(text: SecretStr, *, origin: str) -> SourceCredentials:
             for one in error.errors(include_input=False, include_context=False, include_url=False)
         )
     raise errors.SecretRefused(
-        f"{origin} is not the JSON of a source's secret: {wrong}. It takes host, port, username, password, dbname, and "
+        f"{origin} is not the JSON of a source's secret: {wrong}. It takes host, port, username, "
+        f"password, dbname, and "
         "if need be sslmode and sslrootcert"
     )
 
@@ -78,7 +79,8 @@ def secret_of(estate: Estate, source: str) -> str:
     """
     if source not in estate.sources:
         raise errors.UnknownSource(
-            f"estate `{estate.environment.name}` has no source `{source}`; {suggestion(source, estate.sources)}"
+            f"estate `{estate.environment.name}` has no source `{source}`; "
+            f"{suggestion(source, estate.sources)}"
         )
     return Names(estate.environment.name).source_secret(source)
 

@@ -9,7 +9,8 @@ from datetime import timedelta
 
 from hybrid.fleet import errors
 
-#: Source: AWS Systems Manager API Reference, CreateActivation: RegistrationLimit 1 to 1,000, ExpirationDate at
+#: Source: AWS Systems Manager API Reference, CreateActivation: RegistrationLimit 1 to 1,000,
+#: ExpirationDate at
 #: most 30 days ahead, Tags; "Tag": key 128 characters, value 256, not beginning with `aws:`.
 MOST_HOSTS = 1000
 LONGEST = timedelta(days=30)
@@ -41,12 +42,14 @@ class Terms:
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MOST_HOSTS:
             raise errors.TermsRefused(
-                f"--count {self.count}: one activation takes 1 to {MOST_HOSTS:,} hosts; for more, run the command again"
+                f"--count {self.count}: one activation takes 1 to {MOST_HOSTS:,} hosts; for more, run "
+                f"the command again"
                 " when this activation is used up"
             )
         if not SHORTEST <= self.lifetime <= LONGEST:
             raise errors.TermsRefused(
-                f"--ttl {as_text(self.lifetime)}: an activation lives one minute to 30 days; for a longer roll-out, "
+                f"--ttl {as_text(self.lifetime)}: an activation lives one minute to 30 days; for a "
+                f"longer roll-out, "
                 "`bin/hybrid sites rotate` makes another"
             )
         _check_tags(self.tags)

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionError,
     HTTPClientError,
     NoCredentialsError,
     NoRegionError,
@@ -23,19 +22,49 @@ from botocore.exceptions import (
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
 )
+from botocore.exceptions import ConnectionError as ConnectionFailed
 
 from hybrid.fleet import errors
 
-THROTTLING = frozenset({"ThrottlingException", "Throttling", "ThrottledException", "RequestLimitExceeded",
-                        "TooManyRequestsException", "RequestThrottled", "TooManyUpdates"})  # fmt: skip
+THROTTLING = frozenset(
+    {
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TooManyUpdates",
+    }
+)
 _EXPIRED = frozenset({"ExpiredTokenException", "ExpiredToken", "RequestExpired", "TokenRefreshRequired"})
 _DENIED = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "OptInRequired"})
-_UNUSABLE = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId",
-                       "MissingAuthenticationTokenException", "MissingAuthenticationToken"})  # fmt: skip
-_ABSENT = frozenset({"ResourceNotFoundException", "ClusterNotFoundException", "InvalidActivation", "InvalidInstanceId",
-                     "InvalidActivationId", "TargetNotFoundException"})  # fmt: skip
+_UNUSABLE = frozenset(
+    {
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "UnrecognizedClientException",
+    }
+)
+_ABSENT = frozenset(
+    {
+        "ClusterNotFoundException",
+        "InvalidActivation",
+        "InvalidActivationId",
+        "InvalidInstanceId",
+        "ResourceNotFoundException",
+        "TargetNotFoundException",
+    }
+)
 _SKEWED = frozenset({"RequestTimeTooSkewed", "RequestInTheFuture"})
 _SKEW_WORDS = re.compile(r"signature (expired|not yet current)", re.IGNORECASE)
+
+_SKEW = (
+    "AWS refuses the signature because this machine's clock is wrong; set it (`timedatectl set-ntp true`) "
+    "and try again"
+)
 
 
 @contextmanager
@@ -64,9 +93,10 @@ def translated(doing: str) -> Iterator[None]:
         ) from None
     except NoRegionError:
         raise errors.Refused(f"could not {doing}: no Region; set --region") from None
-    except (ConnectionError, HTTPClientError) as error:
+    except (ConnectionFailed, HTTPClientError) as error:
         raise errors.Unreachable(
-            f"could not {doing}: no answer from AWS ({type(error).__name__}); check the network and any proxy, "
+            f"could not {doing}: no answer from AWS ({type(error).__name__}); check the network and any "
+            f"proxy, "
             "then look at what is there before trying again"
         ) from None
     except BotoCoreError as error:
@@ -74,34 +104,31 @@ def translated(doing: str) -> Iterator[None]:
 
 
 def _from_answer(error: ClientError, doing: str) -> errors.FleetError:
-    code = error.response.get("Error", {}).get("Code", "Unknown")
-    said = error.response.get("Error", {}).get("Message", "")
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in _SKEWED or _SKEW_WORDS.search(said):
-        return errors.ClockSkewed(
-            f"could not {doing}: AWS refuses the signature because this machine's clock is wrong; set it "
-            "(`timedatectl set-ntp true`) and try again"
-        )
-    if code in _EXPIRED:
-        return errors.CredentialsExpired(
-            f"could not {doing}: the credentials have expired; sign in again and repeat the command"
-        )
-    if code in _UNUSABLE:
-        return errors.CredentialsMissing(
-            f"could not {doing}: AWS does not know these credentials ({code}); check --profile"
-        )
-    if code in _DENIED:
-        return errors.AccessDenied(f"could not {doing}: access denied: {said or code}{_remedy(said)}")
-    if code in THROTTLING:
-        return errors.Throttled(
-            f"could not {doing}: AWS throttled every attempt; wait a minute and try again"
-        )
-    if code in _ABSENT or (code == "ValidationError" and "does not exist" in said):
-        return errors.NotFound(f"could not {doing}: {said or code}")
-    if status >= 500:
-        return errors.Unreachable(
-            f"could not {doing}: AWS had a fault ({code}); look at what is there, then repeat"
-        )
+    answer = error.response.get("Error", {})
+    code, said = answer.get("Code", "Unknown"), answer.get("Message", "")
+    broken = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
+    absent = code in _ABSENT or (code == "ValidationError" and "does not exist" in said)
+    skewed = code in _SKEWED or _SKEW_WORDS.search(said) is not None
+    kinds: tuple[tuple[bool, type[errors.FleetError], str], ...] = (
+        (skewed, errors.ClockSkewed, _SKEW),
+        (
+            code in _EXPIRED,
+            errors.CredentialsExpired,
+            "the credentials have expired; sign in again",
+        ),
+        (
+            code in _UNUSABLE,
+            errors.CredentialsMissing,
+            f"AWS knows no such keys ({code}); check --profile",
+        ),
+        (code in _DENIED, errors.AccessDenied, f"access denied: {said or code}{_remedy(said)}"),
+        (code in THROTTLING, errors.Throttled, "AWS throttled every attempt; wait a minute and try again"),
+        (absent, errors.NotFound, said or code),
+        (broken, errors.Unreachable, f"AWS had a fault ({code}); look at what is there, then repeat"),
+    )
+    for applies, kind, what in kinds:
+        if applies:
+            return kind(f"could not {doing}: {what}")
     return errors.Refused(f"could not {doing}: {code}: {said}")
 
 

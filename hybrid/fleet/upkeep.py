@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -35,7 +35,8 @@ class StillRunning:
 def _instance(host: Host) -> str:
     if host.instance is None:
         raise errors.UnknownHost(
-            f"host {host.name} ({host.node}) is known to Systems Manager only, not to ECS: nothing can be placed on "
+            f"host {host.name} ({host.node}) is known to Systems Manager only, not to ECS: nothing can "
+            f"be placed on "
             "it; run `hybrid-host doctor` on it, or take it out with `bin/hybrid hosts deregister`"
         )
     return host.instance
@@ -60,7 +61,6 @@ def until_idle(
     hosts: Sequence[Host],
     *,
     timeout: timedelta,
-    pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[list[StillRunning]]:
     """Look until no task is left on any of the hosts; yields what is left at each look, at last nothing.
 
@@ -84,7 +84,7 @@ def until_idle(
                 "; ".join(f"host {one.host.name} still runs {_named(one.tasks)}" for one in left)
                 + ". It goes on draining: wait again with the same command, or stop the run in Airflow"
             )
-        pause(min(LOOK, max(deadline - time.monotonic(), 0.1)))
+        time.sleep(min(LOOK, max(deadline - time.monotonic(), 0.1)))
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,8 @@ def require_idle(host: Host, *, force: bool) -> None:
     busy = host.running + host.pending
     if busy and not force:
         raise errors.HostBusy(
-            f"host {host.name} has {busy} task{'s' if busy > 1 else ''}: drain it first with `bin/hybrid hosts drain "
+            f"host {host.name} has {busy} task{'s' if busy > 1 else ''}: drain it first with `bin/hybrid "
+            f"hosts drain "
             f"{host.node}`, or use --force to leave the tasks behind"
         )
 
@@ -155,14 +156,16 @@ def labels(given: Sequence[str]) -> tuple[dict[str, str], list[str]]:
             raise errors.TermsRefused(f"label {text}: write key=value to set it, or key- to remove it")
         elif not _VALUE.fullmatch(value):
             raise errors.TermsRefused(
-                f"label {name}: ECS does not take the value `{value}`: 1 to 128 letters, digits, spaces within, and "
+                f"label {name}: ECS does not take the value `{value}`: 1 to 128 letters, digits, spaces "
+                f"within, and "
                 "_ - . / @ : \\"
             )
         else:
             wanted[name] = value
         if not _NAME.fullmatch(name) or name.startswith(("ecs.", "com.amazonaws.")):
             raise errors.TermsRefused(
-                f"label {name}: a name is 1 to 128 letters, digits and _ - . / and does not begin with ecs. or "
+                f"label {name}: a name is 1 to 128 letters, digits and _ - . / and does not begin with "
+                f"ecs. or "
                 "com.amazonaws."
             )
     return wanted, unwanted

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
-from typing import Literal
 from urllib.parse import urlsplit
 
 import yaml
@@ -31,8 +30,13 @@ KEY_FINGERPRINT = "F34C3DDAE72926B079BEAEC6BCE9D9A42D51784F"
 SCRIPT = PurePosixPath("/usr/local/sbin/hybrid-host")
 
 
-#: What the installer takes as `--docker-install-source`.
-DockerSource = Literal["all", "docker", "distro", "none"]
+class DockerSource(StrEnum):
+    """Where the installer takes Docker from: its `--docker-install-source`."""
+
+    ALL = "all"
+    DOCKER = "docker"
+    DISTRO = "distro"
+    NONE = "none"
 
 
 class Format(StrEnum):
@@ -59,7 +63,7 @@ class HostSettings:
         proxy: `http://host:port` of an HTTP proxy, or None.
         attributes: of the host, set when it first registers; later it is `hybrid hosts label`.
         reserved_memory: MiB that tasks do not get.
-        docker_source: of the installer: `all`, `docker`, `distro` or `none`.
+        docker_source: where the installer takes Docker from.
         key_fingerprint: of the primary key that signed the installer.
 
     Raises:
@@ -72,7 +76,7 @@ class HostSettings:
     proxy: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
     reserved_memory: int = 256
-    docker_source: DockerSource = "all"
+    docker_source: DockerSource = DockerSource.ALL
     key_fingerprint: str = KEY_FINGERPRINT
 
     def __post_init__(self) -> None:
@@ -97,7 +101,7 @@ class HostSettings:
             "PROXY": self.proxy or "",
             "ATTRIBUTES": json.dumps(dict(self.attributes), separators=(",", ":"), sort_keys=True),
             "RESERVED_MEMORY": str(self.reserved_memory),
-            "DOCKER_SOURCE": self.docker_source,
+            "DOCKER_SOURCE": self.docker_source.value,
             "KEY_FINGERPRINT": self.key_fingerprint,
         }
         return "\n".join(f"{name}={shlex.quote(value)}" for name, value in values.items())

@@ -13,14 +13,15 @@ from typer.testing import CliRunner, Result
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fleet_estate import REGION, DeployedEstate, LocalAws, empty, estate_text, free_port, site_template  # noqa: E402
+from fleet_estate import REGION, DeployedEstate, LocalAws, empty, estate_text, free_port, site_template
 
-from hybrid.environments import EMULATOR  # noqa: E402
-from hybrid.estate import load_estate  # noqa: E402
-from hybrid.fleet.client import AwsClient  # noqa: E402
-from hybrid.local.emulator import Emulator  # noqa: E402
-from hybrid.local.endpoint import Endpoint  # noqa: E402
-from hybrid.naming import Names  # noqa: E402
+from hybrid.cli import main, sites
+from hybrid.environments import EMULATOR
+from hybrid.estate import load_estate
+from hybrid.fleet.client import AwsClient
+from hybrid.local.emulator import Emulator
+from hybrid.local.endpoint import Endpoint
+from hybrid.naming import Names
 
 _NUMBERS = itertools.count(1)
 
@@ -58,8 +59,6 @@ def deploy(
     aws_environment: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., DeployedEstate]:
     """Deploys an estate of its own for each test: `deploy(["depot"])`."""
-    from hybrid.cli import main, sites  # noqa: PLC0415 - after the environment is set
-
     monkeypatch.setattr(sites, "STATE", tmp_path / "state")
 
     def made(anywhere: list[str], *, deployed: list[str] | None = None) -> DeployedEstate:

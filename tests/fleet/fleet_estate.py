@@ -47,10 +47,18 @@ class LocalAws:
             aws_secret_access_key="test",
         )
 
-    def fault(self, operation: str, *, code: str, times: int = 1, message: str = "", status: int = 400,
-              after: bool = False) -> None:  # fmt: skip
-        body = {"operation": operation, "code": code, "times": times, "message": message or code, "status": status,
-                "after": after}  # fmt: skip
+    def fault(
+        self,
+        operation: str,
+        *,
+        code: str,
+        times: int = 1,
+        message: str = "",
+        status: int = 400,
+        after: bool = False,
+    ) -> None:
+        fault = {"operation": operation, "code": code, "message": message or code, "status": status}
+        body = fault | {"times": times, "after": after}
         self._switch("POST", "faults", body)
 
     def clear_faults(self) -> None:
@@ -71,13 +79,13 @@ class LocalAws:
         self._switch("POST", f"hosts/{host}/cut", {})
 
     def _switch(self, method: str, path: str, body: Any, headers: dict[str, str] | None = None) -> Any:
-        request = urllib.request.Request(
+        request = urllib.request.Request(  # noqa: S310 - of this machine
             f"{self.endpoint}/_site/{path}",
             data=json.dumps(body).encode(),
             method=method,
             headers=headers or {},
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - of this machine
             return json.loads(answer.read() or b"{}")
 
 
@@ -186,8 +194,8 @@ def estate_text(name: str, anywhere: list[str]) -> str:
 
 def site_template(names: Names, site: str, sources: list[str]) -> str:
     """The part of a site's stack that the fleet works on, under the names of the contract."""
-    trust = {"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "ssm.amazonaws.com"}, "Action": "sts:AssumeRole"}]}  # fmt: skip
+    principal = {"Service": "ssm.amazonaws.com"}
+    trust = {"Statement": [{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}]}
     secrets = [names.activation_secret(site), *(names.source_secret(source) for source in sources)]
     resources: dict[str, Any] = {
         "Cluster": {"Type": "AWS::ECS::Cluster", "Properties": {"ClusterName": names.cluster(site)}},

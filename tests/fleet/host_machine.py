@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -13,10 +14,14 @@ HERE = Path(__file__).parent / "machine"
 IMAGE = "hybrid-host-test"
 PATHS = "/machine/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CODE = "planted-code-8c1fXq20"
-ACTIVATION = (
-    '{"activation_id": "5743558d-563b-4457-8682-d16c3b6ee8a1", "activation_code": "%s", '
-    '"region": "eu-west-1", "cluster": "hybrid-acme-depot"}'
-) % CODE
+ACTIVATION = json.dumps(
+    {
+        "activation_id": "5743558d-563b-4457-8682-d16c3b6ee8a1",
+        "activation_code": CODE,
+        "region": "eu-west-1",
+        "cluster": "hybrid-acme-depot",
+    }
+)
 
 
 def docker(*arguments: str, given: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -73,7 +78,8 @@ def signed_downloads(directory: Path) -> str:
         "run", "--rm", "-v", f"{directory}:/www", IMAGE, "sh", "-euc",
         "export GNUPGHOME=$(mktemp -d); gpg='gpg --batch --quiet --passphrase='; cd /www\n"
         "$gpg --quick-gen-key signer@example.com ed25519 cert never 2>/dev/null\n"
-        "fingerprint=$($gpg --list-keys --with-colons | sed -n 's/^fpr:*\\([0-9A-F]*\\):$/\\1/p' | head -n 1)\n"
+        "fingerprint=$($gpg --list-keys --with-colons | sed -n 's/^fpr:*\\([0-9A-F]*\\):$/\\1/p' | head "
+        "-n 1)\n"
         "$gpg --quick-add-key $fingerprint ed25519 sign never\n"
         "$gpg --export >key.gpg; $gpg --armor --detach-sign install.sh; echo $fingerprint",
     )  # fmt: skip

@@ -7,38 +7,38 @@ from pathlib import Path
 import pytest
 from fleet_estate import DeployedEstate
 
+from hybrid.fleet.client import AwsClient
+
 SIGNATURE = (
     "Signature expired: 20261122T090000Z is now earlier than 20261122T093000Z (20261122T093500Z - 5 min.)"
 )
 
 
 @pytest.mark.parametrize(
-    ("code", "message", "status", "exit_code", "says"),
+    ("code", "message", "exit_code", "says"),
     [
-        ("AccessDeniedException", "not authorized to perform: iam:PassRole", 400, 1, "needs iam:PassRole"),
-        ("AccessDeniedException", "not authorized to perform: ssm:CreateActivation", 400, 1, "access denied"),
+        ("AccessDeniedException", "not authorized to perform: iam:PassRole", 1, "needs iam:PassRole"),
+        ("AccessDeniedException", "not authorized to perform: ssm:CreateActivation", 1, "access denied"),
         (
             "ExpiredTokenException",
             "The security token included in the request is expired",
-            400,
             2,
             "sign in again",
         ),
-        ("UnrecognizedClientException", "The security token is invalid", 400, 2, "check --profile"),
-        ("InvalidSignatureException", SIGNATURE, 400, 2, "this machine's clock is wrong"),
+        ("UnrecognizedClientException", "The security token is invalid", 2, "check --profile"),
+        ("InvalidSignatureException", SIGNATURE, 2, "this machine's clock is wrong"),
         (
             "ValidationException",
             "Nonexistent role or missing ssm service principal",
-            400,
             1,
             "Nonexistent role",
         ),
     ],
 )
 def test_a_refused_activation_is_one_line_and_an_exit_code(
-    depot: DeployedEstate, code: str, message: str, status: int, exit_code: int, says: str
+    depot: DeployedEstate, *, code: str, message: str, exit_code: int, says: str
 ) -> None:
-    depot.aws.fault("CreateActivation", code=code, message=message, status=status)
+    depot.aws.fault("CreateActivation", code=code, message=message)
     done = depot.run("sites", "activate", "depot")
     assert done.exit_code == exit_code, done.output
     assert says in done.output
@@ -79,8 +79,6 @@ def test_a_code_that_cannot_be_put_into_the_secret_is_revoked(
     depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a secret that disappears between the look and the write
-    from hybrid.fleet.client import AwsClient  # noqa: PLC0415
-
     secrets, name = depot.aws.client("secretsmanager"), depot.names.activation_secret("depot")
     before = AwsClient.create_activation
 

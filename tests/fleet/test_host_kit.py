@@ -41,7 +41,7 @@ def kit(tmp_path: Path, *arguments: str, site: str = "depot") -> Result:
         ("script", {"hybrid-host.sh"}),
         ("systemd", {"hybrid-host.sh", "hybrid-join.path", "hybrid-join.service"}),
         ("cloud-init", {"user-data.yaml"}),
-        ("ansible", {"join.yml", "main.yml", "join.yml", "leave.yml", "hybrid-host.sh"}),
+        ("ansible", {"join.yml", "main.yml", "leave.yml", "hybrid-host.sh"}),
     ],
 )
 def test_each_form_has_its_files_and_needs_no_credentials(
@@ -62,7 +62,7 @@ def test_each_form_has_its_files_and_needs_no_credentials(
         (["--proxy", "http://127.0.0.9:3128"], "loopback"),
         (["--proxy", "https://proxy.example:3128"], "http://host:port"),
         (["--proxy", "http://a b:1"], "http://host:port"),
-        (["--docker-source", "snap"], "all, docker, distro, none"),
+        (["--docker-source", "snap"], "'snap' is not one of"),
         (["--reserved-memory", "-1"], "0 to 65536"),
         (["--attribute", "rack"], "key=value"),
         (["--attribute", "rack-"], "key=value"),
@@ -83,7 +83,9 @@ def test_a_cloud_site_has_no_kit(tmp_path: Path) -> None:
 def test_shellcheck_finds_nothing_in_the_script(tmp_path: Path, shell: str) -> None:
     file = tmp_path / "hybrid-host.sh"
     file.write_text(script(SETTINGS))
-    done = subprocess.run(["shellcheck", "-s", shell, str(file)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        ["shellcheck", "-s", shell, str(file)], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -135,11 +137,13 @@ def test_ansible_lint_finds_nothing_in_the_role(ansible: PythonEnvironment, tmp_
         "NO_COLOR": "1",
     }
     lint = [str(tools / "ansible-lint"), "--offline", "--profile", "production", "."]
-    linted = subprocess.run(lint, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    linted = subprocess.run(
+        lint, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
     assert linted.returncode == 0, linted.stdout + linted.stderr
     syntax = [str(tools / "ansible-playbook"), "-i", "localhost,", "--syntax-check", "join.yml"]
     checked = subprocess.run(
-        syntax, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+        syntax, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from host_machine import ACTIVATION, CODE, HERE, IMAGE, Machine, docker, signed_downloads
 
+from hybrid.host.kit import Format, HostSettings, files
+
 pytestmark = pytest.mark.containers
 
 
@@ -302,8 +304,6 @@ def test_the_doctor_finds_what_is_wrong_and_what_to_do(
 
 
 def test_cloud_init_takes_the_user_data(downloads: tuple[Path, str], tmp_path: Path) -> None:
-    from hybrid.host.kit import Format, HostSettings, files  # noqa: PLC0415
-
     (file,) = files(HostSettings("eu-west-1", "hybrid-acme-depot"), Format.CLOUD_INIT)
     file.write(tmp_path)
     checked = docker(
@@ -315,13 +315,12 @@ def test_cloud_init_takes_the_user_data(downloads: tuple[Path, str], tmp_path: P
 
 
 def test_systemd_takes_the_units(downloads: tuple[Path, str], tmp_path: Path) -> None:
-    from hybrid.host.kit import Format, HostSettings, files  # noqa: PLC0415
-
     for file in files(HostSettings("eu-west-1", "hybrid-acme-depot"), Format.SYSTEMD):
         file.write(tmp_path)
     checked: subprocess.CompletedProcess[str] = docker(
         "run", "--rm", "-v", f"{tmp_path}:/kit:ro", IMAGE, "sh", "-c",
-        "install -m 755 /kit/hybrid-host.sh /usr/local/sbin/hybrid-host; cp /kit/hybrid-join.* /etc/systemd/system; "
+        "install -m 755 /kit/hybrid-host.sh /usr/local/sbin/hybrid-host; cp /kit/hybrid-join.* "
+        "/etc/systemd/system; "
         "systemd-analyze verify hybrid-join.service hybrid-join.path", check=False,
     )  # fmt: skip
     assert checked.returncode == 0, checked.stderr

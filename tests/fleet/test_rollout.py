@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from fleet_estate import DeployedEstate
 
+from hybrid.fleet.errors import DestinationRefused
+from hybrid.fleet.journal import journal
 from hybrid.paths import ROOT
 
 SITES = [f"shop-{number}" for number in range(12)]
@@ -56,7 +58,8 @@ def test_one_site_that_fails_does_not_keep_the_others_from_theirs(shops: Deploye
 def test_a_killed_run_is_gone_on_with_and_leaves_no_second_activation(
     shops: DeployedEstate, tmp_path: Path
 ) -> None:
-    # Given a run that is killed (SIGKILL) while activations have been made whose codes were not yet delivered:
+    # Given a run that is killed (SIGKILL) while activations have been made whose codes were not yet
+    # delivered:
     # the emulated Secrets Manager takes half a second for each write
     program = (
         "import time, hybrid.cli.sites as sites, hybrid.fleet.client as client\n"
@@ -100,9 +103,6 @@ def _has_code(estate: DeployedEstate, site: str) -> bool:
 
 
 def test_two_runs_at_once_are_refused(shops: DeployedEstate, tmp_path: Path) -> None:
-    from hybrid.fleet.errors import DestinationRefused  # noqa: PLC0415
-    from hybrid.fleet.journal import journal  # noqa: PLC0415
-
     with journal(tmp_path / "run"), pytest.raises(DestinationRefused), journal(tmp_path / "run"):
         pass
 

@@ -13,8 +13,12 @@ from pathlib import Path
 
 import pytest
 from fleet_estate import DeployedEstate
+from pydantic import SecretStr
 
 from hybrid.fleet.answers import IssuedActivation
+from hybrid.fleet.client import AwsClient
+from hybrid.fleet.errors import FleetError
+from hybrid.fleet.secrecy import guarded
 from hybrid.paths import ROOT
 
 
@@ -88,19 +92,12 @@ def test_a_password_of_a_source_is_nowhere_but_in_its_secret(depot: DeployedEsta
 
 
 def test_no_object_and_no_traceback_shows_a_code(depot: DeployedEstate) -> None:
-    from pydantic import SecretStr  # noqa: PLC0415
-
     issued = IssuedActivation("5743558d-563b-4457-8682-d16c3b6ee8a1", SecretStr("planted-code"))
     assert "planted" not in f"{issued} {issued!r} {vars(issued)}"
 
 
 def test_an_error_of_aws_carries_no_request(depot: DeployedEstate) -> None:
     # Given that writing the code fails with an error that holds the request
-    from pydantic import SecretStr  # noqa: PLC0415
-
-    from hybrid.fleet.client import AwsClient  # noqa: PLC0415
-    from hybrid.fleet.errors import FleetError  # noqa: PLC0415
-
     client, value = AwsClient(region="eu-west-1"), "-".join(("planted", "code"))
     with pytest.raises(FleetError) as raised:
         client.put_secret("no/such", SecretStr(value), version="x" * 32)
@@ -127,8 +124,6 @@ def test_the_process_leaves_no_core_dump(depot: DeployedEstate) -> None:
 
 
 def test_logging_is_as_before_afterwards() -> None:
-    from hybrid.fleet.secrecy import guarded  # noqa: PLC0415
-
     before = logging.root.manager.disable
     with guarded():
         assert not logging.getLogger("botocore.parsers").isEnabledFor(logging.DEBUG)

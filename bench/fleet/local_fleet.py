@@ -1,0 +1,142 @@
+"""A local AWS with a fleet in it, and AWS's published rates in front of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import boto3
+
+from hybrid.environments import EMULATOR
+from hybrid.fleet.sites import AnywhereSiteNames
+from hybrid.local.emulator import Emulator
+from hybrid.local.endpoint import Endpoint
+from hybrid.local.endpoint.faults import Faults
+from hybrid.local.endpoint.shapes import HostRecord, Instance, ManagedInstance, Resource, State
+from hybrid.local.wire import Fault
+
+REGION = "eu-west-1"
+
+#: Operations → (burst, sustained calls a second). Source for ECS: Amazon ECS API Reference, "Request
+#: throttling
+#: for the Amazon ECS API". AWS publishes no rates for these operations of Systems Manager: the numbers
+#: here are an
+#: assumption, on the careful side.
+RATES: dict[frozenset[str], tuple[int, float]] = {
+    frozenset({"DescribeClusters", "ListClusters"}): (50, 20),
+    frozenset({"DescribeContainerInstances", "ListContainerInstances", "DescribeTasks", "ListTasks"}): (
+        100,
+        20,
+    ),
+    frozenset({"DescribeInstanceInformation"}): (20, 10),
+    frozenset({"DescribeActivations", "CreateActivation", "DeleteActivation"}): (20, 10),
+}
+
+
+@dataclass
+class Rates(Faults):
+    """Token buckets, one for each group of operations; what exceeds them is answered with "
+    "ThrottlingException."""
+
+    throttled: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._guard = threading.Lock()
+        self._left = {group: float(burst) for group, (burst, _) in RATES.items()}
+        self._at = dict.fromkeys(RATES, time.monotonic())
+
+    def take(self, operation: str) -> Fault | None:
+        with self._guard:
+            for group, (burst, rate) in RATES.items():
+                if operation in group:
+                    now = time.monotonic()
+                    self._left[group] = min(burst, self._left[group] + (now - self._at[group]) * rate)
+                    self._at[group] = now
+                    if self._left[group] >= 1:
+                        self._left[group] -= 1
+                        return None
+                    self.throttled[operation] += 1
+                    return Fault(operation=operation)
+        return None
+
+
+@contextmanager
+def emulator(directory: Path, port: int) -> Iterator[str]:
+    """MiniStack, with the environment of clients set to it."""
+    with Emulator(directory, port=port, python=EMULATOR.ensure().python) as running:
+        os.environ.update(running.client_environment())
+        yield running.endpoint_url
+
+
+@contextmanager
+def endpoint(directory: Path, url: str, *, rates: Rates | None) -> Iterator[Endpoint]:
+    """The ECS and SSM endpoint, with AWS's rates in front of it if they are given."""
+    made = Endpoint(port=0, state_file=directory / "site.json", emulator_url=url, region=REGION, silence=1e9)
+    if rates is not None:
+        made._api._faults = rates
+    os.environ |= {"AWS_ENDPOINT_URL_ECS": made.url, "AWS_ENDPOINT_URL_SSM": made.url}
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def deploy(sites: list[AnywhereSiteNames]) -> None:
+    """The stacks of sites: cluster, role, secret."""
+    stacks = boto3.client("cloudformation", region_name=REGION)
+    principal = {"Service": "ssm.amazonaws.com"}
+    trust = {"Statement": [{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}]}
+    for site in sites:
+        resources = {
+            "C": {"Type": "AWS::ECS::Cluster", "Properties": {"ClusterName": site.cluster}},
+            "R": {"Type": "AWS::IAM::Role", "Properties": {
+                "RoleName": site.names.anywhere_role(site.site), "Path": site.names.role_path("anywhere"),
+                "AssumeRolePolicyDocument": trust}},
+            "S": {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": site.secret}},
+        }  # fmt: skip
+        stacks.create_stack(StackName=site.stack, TemplateBody=json.dumps({"Resources": resources}))
+    last = sites[-1].stack
+    stacks.get_waiter("stack_create_complete").wait(
+        StackName=last, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+    )
+
+
+def fill(directory: Path, sites: list[AnywhereSiteNames], hosts: int) -> None:
+    """Hosts of every site, as the endpoint's state file would hold them after they joined."""
+    state, now = State(), time.time()
+    room = [Resource(name=name, type="INTEGER", integer_value=4096) for name in ("CPU", "MEMORY")]
+    for site in sites:
+        tags = [{"Key": key, "Value": value} for key, value in site.tags.items()]
+        for number in range(hosts):
+            node = f"mi-{secrets.token_hex(9)[:17]}"
+            state.hosts[node] = HostRecord(
+                host=node,
+                token_sha256="",
+                role_arn=None,
+                tags=tags,
+                last_ping=now,
+                node=ManagedInstance(
+                    instance_id=node,
+                    activation_id="00000000-0000-0000-0000-000000000000",
+                    iam_role=site.role,
+                    registration_date=now,
+                    computer_name=f"{site.site}-{number}",
+                ),
+            )
+            account = f"arn:aws:ecs:{REGION}:000000000000"
+            arn = f"{account}:container-instance/{site.cluster}/{secrets.token_hex(16)}"
+            state.instances[arn] = Instance(
+                container_instance_arn=arn,
+                ec2_instance_id=node,
+                cluster_arn=f"{account}:cluster/{site.cluster}",
+                registered_resources=room,
+            )
+    (directory / "site.json").write_text(state.model_dump_json())

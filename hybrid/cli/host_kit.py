@@ -1,0 +1,105 @@
+"""`hybrid sites host-kit`: what a host needs, in the form that its owner uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hybrid.cli import terminal
+from hybrid.cli.aws_options import EstateFile, Json, Region, fleet_errors
+from hybrid.cli.estate_file import read_estate
+from hybrid.fleet.errors import DestinationRefused, TermsRefused
+from hybrid.fleet.sites import AnywhereSiteNames, anywhere_site
+from hybrid.fleet.upkeep import labels
+from hybrid.host.kit import DockerSource, Format, HostSettings, KitFile, SettingRefused, files
+from hybrid.paths import ESTATE
+
+
+def host_kit(
+    site: Annotated[str, typer.Argument(help="Name of the site.")],
+    form: Annotated[
+        Format, typer.Option("--format", help="Who runs the script on the host.")
+    ] = Format.SCRIPT,
+    proxy: Annotated[
+        str | None, typer.Option("--proxy", help="HTTP proxy of the hosts, http://host:port.")
+    ] = None,
+    attribute: Annotated[
+        list[str] | None, typer.Option("--attribute", help="key=value of the hosts; again for more.")
+    ] = None,
+    reserved_memory: Annotated[
+        int, typer.Option("--reserved-memory", help="MiB that tasks do not get.")
+    ] = 256,
+    docker_source: Annotated[
+        DockerSource, typer.Option("--docker-source", help="`none` where Docker is there already.")
+    ] = DockerSource.ALL,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Directory to write to.")] = Path("host-kit"),
+    estate: EstateFile = ESTATE,
+    region: Region = None,
+    json_output: Json = False,
+) -> None:
+    """Write what a host needs to join a site; it holds no secret and needs no AWS credentials to be made.
+
+    Example: bin/hybrid sites host-kit on-premises --format ansible --output kit
+    """
+    with terminal.exit_codes(), fleet_errors():
+        described = read_estate(estate)
+        names = anywhere_site(described, site)
+        try:
+            settings = HostSettings(
+                region=region or described.environment.region,
+                cluster=names.cluster,
+                account=described.environment.account,
+                proxy=proxy,
+                attributes=_attributes(attribute or []),
+                reserved_memory=reserved_memory,
+                docker_source=docker_source,
+            )
+        except SettingRefused as error:
+            raise TermsRefused(str(error)) from None
+        written = _write(list(files(settings, form)), output)
+    if json_output:
+        terminal.result_json({"site": site, "format": form, "files": [str(path) for path in written]})
+        return
+    for path in written:
+        terminal.result(str(path))
+    terminal.say(_how_to(form, names))
+
+
+def _attributes(given: Sequence[str]) -> dict[str, str]:
+    wanted, removed = labels(given)
+    if removed:
+        raise TermsRefused(f"--attribute {removed[0]}-: write key=value")
+    return wanted
+
+
+def _write(kit: Sequence[KitFile], output: Path) -> list[Path]:
+    try:
+        return [file.write(output) for file in kit]
+    except OSError as error:
+        raise DestinationRefused(f"{output} cannot be written: {error.strerror}") from None
+
+
+def _how_to(form: Format, site: AnywhereSiteNames) -> str:
+    read = f"aws secretsmanager get-secret-value --secret-id {site.secret} --query SecretString --output text"
+    place = "/etc/hybrid/activation.json"
+    return {
+        Format.SCRIPT: (
+            f"copy the file to the host, then: {read} | ssh HOST sudo sh hybrid-host.sh join\n"
+            "or on the host: sudo sh hybrid-host.sh join, which asks for the code"
+        ),
+        Format.CLOUD_INIT: (
+            f"give user-data.yaml to the machine; it joins when {place} is put there: {read} | "
+            f"ssh HOST 'sudo install -m 600 /dev/stdin {place}'"
+        ),
+        Format.ANSIBLE: (
+            "ansible-playbook -i INVENTORY join.yml, with hybrid_host_activation from where you keep "
+            "secrets (roles/hybrid_host/defaults/main.yml says how)"
+        ),
+        Format.SYSTEMD: (
+            "install hybrid-host.sh as /usr/local/sbin/hybrid-host (0755) and the units in "
+            f"/etc/systemd/system, enable both; the host joins when {place} (0600) is put there"
+        ),
+    }[form]

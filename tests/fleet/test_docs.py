@@ -1,0 +1,104 @@
+"""Every example of the documentation, and of each command's help, runs."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from fleet_estate import DeployedEstate, LocalAws, empty, site_template
+from typer.testing import CliRunner, Result
+
+from hybrid.cli import hosts, main, sites, sources
+from hybrid.estate import load_estate
+from hybrid.host.kit import HostSettings, script
+from hybrid.naming import Names
+from hybrid.paths import ESTATE, ROOT
+
+FLEET, HOW_TO = ROOT / "docs/reference/fleet.md", ROOT / "docs/how-to/hosts.md"
+
+
+def examples(page: Path) -> list[str]:
+    blocks = re.findall(r"```console\n(.*?)```", page.read_text(), re.DOTALL)
+    return [line.removeprefix("$ bin/hybrid ") for block in blocks for line in block.strip().splitlines()]
+
+
+def example_of_help(command: Callable[..., Any]) -> str:
+    found = re.search(r"Example: bin/hybrid (.+)", command.__doc__ or "")
+    assert found, f"{command.__name__} has no example"
+    return found.group(1)
+
+
+@pytest.fixture
+def acme(aws_environment: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DeployedEstate:
+    """The estate of the clone, deployed, with one host called rack-1, and a clean slate of activations."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sites, "STATE", tmp_path / "state")
+    names, stacks = Names("acme"), aws_environment.client("cloudformation")
+    name = names.site_stack("on-premises")
+    stacks.create_stack(StackName=name, TemplateBody=site_template(names, "on-premises", ["regional"]))
+    stacks.get_waiter("stack_create_complete").wait(
+        StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+    )
+    empty(aws_environment, [names.activation_secret("on-premises"), names.source_secret("regional")])
+    credentials = {"host": "h", "port": 5432, "username": "u", "password": "p", "dbname": "d"}
+    (tmp_path / "regional.json").write_text(json.dumps(credentials))
+
+    def run(*arguments: str, **options: Any) -> Result:
+        return CliRunner().invoke(main.app, [*arguments], **options)
+
+    estate = DeployedEstate(tmp_path / "estate", load_estate(ESTATE), aws_environment, run)
+    estate.host("rack-1", site="on-premises")
+    yield estate
+    for host in json.loads(run("hosts", "list", "--json").stdout):
+        run("hosts", "deregister", host["node"])
+    run("sites", "revoke", "--site", "on-premises")
+    stacks.delete_stack(StackName=name)
+
+
+def play(estate: DeployedEstate, line: str) -> None:
+    if "ACTIVATION" in line:
+        line = line.replace("ACTIVATION", estate.secret_value("on-premises")["activation_id"])
+    done = estate.run(*shlex.split(line))
+    assert done.exit_code == 0, f"bin/hybrid {line}: {done.output}"
+
+
+@pytest.mark.parametrize("page", [FLEET, HOW_TO], ids=lambda page: page.stem)
+def test_the_examples_of_a_page_run_in_their_order(acme: DeployedEstate, page: Path) -> None:
+    lines = examples(page)
+    assert len(lines) > 5
+    for line in lines:
+        play(acme, line)
+
+
+def test_the_examples_in_the_help_of_each_command_run(
+    acme: DeployedEstate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 10**9, 3000))
+    monkeypatch.setattr("hybrid.cli.hosts.monotonic", lambda: next(clock))
+    for app in (sites.app, hosts.app, sources.app):
+        for command in app.registered_commands:
+            assert command.callback is not None
+            if json.loads(acme.run("hosts", "list", "--json").stdout) == []:
+                acme.host("rack-1", site="on-premises")
+            play(acme, example_of_help(command.callback))
+
+
+def test_every_command_and_option_is_in_the_reference() -> None:
+    text = FLEET.read_text()
+    for name, app in (("sites", sites.app), ("hosts", hosts.app), ("sources", sources.app)):
+        group = typer.main.get_command(app)
+        for command in group.commands:  # type: ignore[attr-defined]
+            assert f"bin/hybrid {name} {command}" in text, f"{name} {command}"
+
+
+def test_the_how_to_names_only_commands_that_the_script_has() -> None:
+    text = script(HostSettings("eu-west-1", "c"))
+    for page in (FLEET, HOW_TO):
+        for command in re.findall(r"hybrid-host(?:\.sh)? ([a-z]+)", page.read_text()):
+            assert re.search(rf"^        {command}\) {command} ;;", text, re.MULTILINE), command
