@@ -62,7 +62,7 @@ class Customer(NamedTuple):
     consent: bool
 
 
-def customers(*, region: str, count: int = 1000) -> Iterator[Customer]:
+def customers(*, region: str, count: int = 1500) -> Iterator[Customer]:
     """The customers of a region: the same rows at every call with the same arguments."""
     # Not for secrets: the seed is what makes the rows the same everywhere.
     chance = random.Random(region)  # noqa: S311
@@ -82,7 +82,7 @@ def customers(*, region: str, count: int = 1000) -> Iterator[Customer]:
         )
 
 
-def write_csv(path: Path, *, region: str, count: int = 1000) -> Path:
+def write_csv(path: Path, *, region: str, count: int = 1500) -> Path:
     """Write a region's customers with a header line; booleans as 1 and 0, which both engines load."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

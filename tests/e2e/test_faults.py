@@ -130,7 +130,7 @@ def test_a_killed_container_ends_as_a_failed_task_that_says_so(house: House) -> 
     # And a second try lands
     client.clear(dag, run)
     assert finish(client, dag, run) == "success"
-    assert [receipt["rows"] for receipt in receipts(house, "slow-regional").values()] == [1000]
+    assert [receipt["rows"] for receipt in receipts(house, "slow-regional").values()] == [1500]
 
 
 def test_a_host_cut_off_during_a_run_ends_as_a_failed_task_and_a_later_try_lands(house: House) -> None:
