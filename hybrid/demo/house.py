@@ -180,6 +180,7 @@ class House:
             home=self.directory / "airflow",
             python=AIRFLOW.python,
             port=self.ports["airflow"],
+            log_ports=(self.ports["airflow-worker-logs"], self.ports["airflow-trigger-logs"]),
             database_url=url,
             dag_bucket=self.dag_bucket,
             plugins=self.directory / "plugins",

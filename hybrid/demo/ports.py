@@ -6,7 +6,15 @@ import json
 import socket
 from pathlib import Path
 
-_USUAL = {"emulator": 4566, "site": 4567, "airflow": 8080, "postgresql": 5432, "mariadb": 3306}
+_USUAL = {
+    "emulator": 4566,
+    "site": 4567,
+    "airflow": 8080,
+    "airflow-worker-logs": 8793,
+    "airflow-trigger-logs": 8794,
+    "postgresql": 5432,
+    "mariadb": 3306,
+}
 
 
 def ports(file: Path) -> dict[str, int]:

@@ -47,6 +47,7 @@ class AirflowServer:
         home: its AIRFLOW_HOME.
         python: interpreter of the environment that has Airflow.
         port: of the web page and the REST API, on 127.0.0.1.
+        log_ports: of the log servers of worker and triggerer.
         database_url: SQLAlchemy URL of its metadata database.
         dag_bucket: bucket with the DAG files below `dags/`.
         plugins: folder of the unpacked plugins.zip.
@@ -57,6 +58,7 @@ class AirflowServer:
     home: Path
     python: Path
     port: int
+    log_ports: tuple[int, int]
     database_url: str
     dag_bucket: str
     plugins: Path
@@ -127,6 +129,8 @@ class AirflowServer:
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",
             "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "5",
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(self.log_ports[0]),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(self.log_ports[1]),
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
             "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "120",
             "PYTHONUNBUFFERED": "1",
