@@ -224,6 +224,9 @@ def test_watching_tells_what_changes(depot: DeployedEstate, monkeypatch: pytest.
         sleep(seconds)
 
     monkeypatch.setattr("hybrid.cli.hosts.time.sleep", and_cut)
+    # and a clock that goes one second from look to look, however long they take
+    seconds = iter(range(100))
+    monkeypatch.setattr("hybrid.cli.hosts.monotonic", lambda: next(seconds))
     done = depot.run("hosts", "watch", "--interval", "1s", "--for", "2s", "--json")
     changes = [json.loads(line)["what"] for line in done.stdout.splitlines()]
     assert changes == ["ready, 0 running", "ready → disconnected, 0 running"]
