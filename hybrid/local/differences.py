@@ -124,6 +124,12 @@ BEHAVIOUR: tuple[Difference, ...] = (
         f"{_TEMPLATE}; in force, {_ACCOUNT} show it",
     ),
     Difference(
+        "A secret that nobody has filled",
+        "has no version, so `sources list` says that it is empty",
+        "has an empty version, so `sources list` says that it is filled",
+        "tests/fleet, which take that version away",
+    ),
+    Difference(
         "IAM",
         "in force everywhere",
         "in force in the enforcement test only (AUTH=true); iam:PassRole is never checked by the emulator",
