@@ -9,6 +9,75 @@ import pytest
 from hybrid_constructs import AnywhereSite, CloudSite
 
 ECS = "arn:aws:ecs:eu-west-1:111122223333"
+CLUSTER = f"{ECS}:cluster/hybrid-acme-on-premises"
+INSTANCES = f"{ECS}:container-instance/hybrid-acme-on-premises/*"
+
+#: What the role of a host may do: these things and no others.
+HOST_STATEMENTS = [
+    {"Sid": "FindEcs", "Effect": "Allow", "Action": "ecs:DiscoverPollEndpoint", "Resource": "*"},
+    {
+        "Sid": "JoinCluster",
+        "Effect": "Allow",
+        "Action": [
+            "ecs:DeregisterContainerInstance",
+            "ecs:RegisterContainerInstance",
+            "ecs:SubmitAttachmentStateChanges",
+            "ecs:SubmitContainerStateChange",
+            "ecs:SubmitTaskStateChange",
+        ],
+        "Resource": CLUSTER,
+    },
+    {
+        "Sid": "TakeWork",
+        "Effect": "Allow",
+        "Action": ["ecs:Poll", "ecs:StartTelemetrySession", "ecs:UpdateContainerInstancesState"],
+        "Resource": INSTANCES,
+        "Condition": {"ArnEquals": {"ecs:cluster": CLUSTER}},
+    },
+    {
+        "Sid": "TagWhileRegistering",
+        "Effect": "Allow",
+        "Action": "ecs:TagResource",
+        "Resource": INSTANCES,
+        "Condition": {"StringEquals": {"ecs:CreateAction": "RegisterContainerInstance"}},
+    },
+    {
+        "Sid": "ReadTags",
+        "Effect": "Allow",
+        "Action": "ecs:ListTagsForResource",
+        "Resource": [INSTANCES, f"{ECS}:task/hybrid-acme-on-premises/*"],
+    },
+    {
+        "Sid": "ReportToSystemsManager",
+        "Effect": "Allow",
+        "Action": "ssm:UpdateInstanceInformation",
+        "Resource": "arn:aws:ssm:eu-west-1:111122223333:managed-instance/*",
+    },
+    {
+        "Sid": "HoldChannels",
+        "Effect": "Allow",
+        "Action": [
+            "ssmmessages:CreateControlChannel",
+            "ssmmessages:CreateDataChannel",
+            "ssmmessages:OpenControlChannel",
+            "ssmmessages:OpenDataChannel",
+        ],
+        "Resource": "*",
+    },
+    {
+        "Sid": "ReceiveMessages",
+        "Effect": "Allow",
+        "Action": [
+            "ec2messages:AcknowledgeMessage",
+            "ec2messages:DeleteMessage",
+            "ec2messages:FailMessage",
+            "ec2messages:GetEndpoint",
+            "ec2messages:GetMessages",
+            "ec2messages:SendReply",
+        ],
+        "Resource": "*",
+    },
+]
 
 
 def anywhere(bench: Any, **changes: Any) -> AnywhereSite:
@@ -34,77 +103,9 @@ def cloud(bench: Any, **changes: Any) -> CloudSite:
 
 
 def test_a_host_joins_its_own_cluster_and_reports_to_systems_manager_and_nothing_else(bench: Any) -> None:
-    # Given an anywhere site
     anywhere(bench)
 
-    # Then the role of its hosts can do these things and no others
-    cluster = f"{ECS}:cluster/hybrid-acme-on-premises"
-    instances = f"{ECS}:container-instance/hybrid-acme-on-premises/*"
-    assert bench.statements("hybrid-acme-on-premises-anywhere") == [
-        {"Sid": "FindEcs", "Effect": "Allow", "Action": "ecs:DiscoverPollEndpoint", "Resource": "*"},
-        {
-            "Sid": "JoinCluster",
-            "Effect": "Allow",
-            "Action": [
-                "ecs:DeregisterContainerInstance",
-                "ecs:RegisterContainerInstance",
-                "ecs:SubmitAttachmentStateChanges",
-                "ecs:SubmitContainerStateChange",
-                "ecs:SubmitTaskStateChange",
-            ],
-            "Resource": cluster,
-        },
-        {
-            "Sid": "TakeWork",
-            "Effect": "Allow",
-            "Action": ["ecs:Poll", "ecs:StartTelemetrySession", "ecs:UpdateContainerInstancesState"],
-            "Resource": instances,
-            "Condition": {"ArnEquals": {"ecs:cluster": cluster}},
-        },
-        {
-            "Sid": "TagWhileRegistering",
-            "Effect": "Allow",
-            "Action": "ecs:TagResource",
-            "Resource": instances,
-            "Condition": {"StringEquals": {"ecs:CreateAction": "RegisterContainerInstance"}},
-        },
-        {
-            "Sid": "ReadTags",
-            "Effect": "Allow",
-            "Action": "ecs:ListTagsForResource",
-            "Resource": [instances, f"{ECS}:task/hybrid-acme-on-premises/*"],
-        },
-        {
-            "Sid": "ReportToSystemsManager",
-            "Effect": "Allow",
-            "Action": "ssm:UpdateInstanceInformation",
-            "Resource": "arn:aws:ssm:eu-west-1:111122223333:managed-instance/*",
-        },
-        {
-            "Sid": "HoldChannels",
-            "Effect": "Allow",
-            "Action": [
-                "ssmmessages:CreateControlChannel",
-                "ssmmessages:CreateDataChannel",
-                "ssmmessages:OpenControlChannel",
-                "ssmmessages:OpenDataChannel",
-            ],
-            "Resource": "*",
-        },
-        {
-            "Sid": "ReceiveMessages",
-            "Effect": "Allow",
-            "Action": [
-                "ec2messages:AcknowledgeMessage",
-                "ec2messages:DeleteMessage",
-                "ec2messages:FailMessage",
-                "ec2messages:GetEndpoint",
-                "ec2messages:GetMessages",
-                "ec2messages:SendReply",
-            ],
-            "Resource": "*",
-        },
-    ]
+    assert bench.statements("hybrid-acme-on-premises-anywhere") == HOST_STATEMENTS
 
 
 def test_only_systems_manager_of_this_account_and_region_takes_the_hosts_role(bench: Any) -> None:
