@@ -159,7 +159,8 @@ def _measure(command: list[str], variables: dict[str, str], output: Path) -> Mea
 def _server(engine: str, rows: int) -> Iterator[servers.Server]:
     start = servers.postgresql if engine == "postgresql" else servers.mariadb
     with tempfile.TemporaryDirectory(prefix="bench-extract-", ignore_cleanup_errors=True) as directory:
-        with start(Path(directory)) as server:
+        made = start(Path(directory))
+        with made as server:
             _fill(server, rows)
             yield server
 

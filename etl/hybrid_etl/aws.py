@@ -57,7 +57,7 @@ def _session() -> Session:
 
 
 def explain(error: BotoCoreError | ClientError, *, doing: str) -> EtlError:
-    """One sentence for a refusal of AWS: UserError when something does not exist or is not allowed, else Failure."""
+    """One sentence for a refusal of AWS: UserError for what is absent or not granted, else Failure."""
     if isinstance(error, ClientError):
         code = str(error.response.get("Error", {}).get("Code", "?"))
         if code in _ABSENT:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from hybrid_etl import __version__
+from hybrid_etl import __version__, inspect, run
 from hybrid_etl.errors import EtlError, Terminated, UserError
 from hybrid_etl.events import emit
+from hybrid_etl.interval import Interval
+from hybrid_etl.settings import Settings, attempt_name
 
 _EXAMPLE = """example:
   hybrid-etl run 9f86d081… --from 2026-11-01T00:00:00+00:00 --to 2026-11-02T00:00:00+00:00
@@ -28,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, _terminate)
     try:
         options = _parser().parse_args(arguments)
-        return int(options.action(options))
+        options.action(options)
     except EtlError as error:
         emit("error", str(error))
         return error.exit_code
@@ -42,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"An unforeseen {type(error).__name__} at {place}; report it with this line, and run again.",
         )
         return 1
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,26 +56,51 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="extract one interval and write its manifest")
-    run.add_argument("sha256", metavar="SHA256", help="digest of the specification")
-    run.add_argument(
-        "--from", dest="start", metavar="TIME", help="begin of the interval, ISO 8601 with a zone"
+    _command(commands, "run", _run, "extract one interval and write its manifest").add_argument(
+        "--attempt", metavar="TOKEN", help="name of this try in object keys"
     )
-    run.add_argument("--to", dest="end", metavar="TIME", help="end of the interval, exclusive")
-    run.add_argument("--attempt", metavar="TOKEN", help="name of this try in object keys")
-    run.set_defaults(action=_run)
+    _command(commands, "describe", _describe, "print the columns that a run would write")
+    _command(commands, "preview", _preview, "print the first rows, masked, at a terminal").add_argument(
+        "--rows", type=int, default=10, metavar="N", help="how many, at most 1000 (default 10)"
+    )
+    _command(commands, "check", _check, "try specification, secret, database, query and lake")
     return parser
 
 
-def _run(options: argparse.Namespace) -> int:
-    from hybrid_etl.interval import Interval
-    from hybrid_etl.run import run
-    from hybrid_etl.settings import Settings, attempt_name
+def _command(
+    commands: argparse._SubParsersAction[_Parser],
+    name: str,
+    action: Callable[[argparse.Namespace], None],
+    text: str,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text)
+    command.add_argument("sha256", metavar="SHA256", help="digest of the specification")
+    command.add_argument("--from", dest="start", metavar="TIME", help="begin, ISO 8601 with a zone")
+    command.add_argument("--to", dest="end", metavar="TIME", help="end, exclusive")
+    command.set_defaults(action=action)
+    return command
 
-    interval = Interval.parse(options.start, options.end)
+
+def _run(options: argparse.Namespace) -> None:
     attempt = attempt_name(options.attempt)
-    run(Settings.from_environment(), sha256=options.sha256, interval=interval, attempt=attempt)
-    return 0
+    run.run(Settings.from_environment(), sha256=options.sha256, interval=_interval(options), attempt=attempt)
+
+
+def _describe(options: argparse.Namespace) -> None:
+    inspect.describe(Settings.from_environment(), sha256=options.sha256, interval=_interval(options))
+
+
+def _preview(options: argparse.Namespace) -> None:
+    settings = Settings.from_environment()
+    inspect.preview(settings, sha256=options.sha256, interval=_interval(options), rows=options.rows)
+
+
+def _check(options: argparse.Namespace) -> None:
+    inspect.check(Settings.from_environment(), sha256=options.sha256, interval=_interval(options))
+
+
+def _interval(options: argparse.Namespace) -> Interval | None:
+    return Interval.parse(options.start, options.end)
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class EtlError(Exception):
-    """A foreseeable fault. Its text says what was wrong, where, and what to do; it holds no row, no secret."""
+    """A foreseeable fault. Its text says what was wrong, where, what to do; it holds no row, no secret."""
 
     exit_code = 1
 

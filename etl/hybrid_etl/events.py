@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 
 def emit(level: str, message: str, **fields: object) -> None:
-    """Print one line `{"level", "message", …}`; fields are counts, names and times, never a value of a row."""
+    """Print one line `{"level", "message", …}`; fields are counts, names and times, never values of rows."""
     line: dict[str, object] = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "level": level}
     line["message"] = message
     line.update(fields)

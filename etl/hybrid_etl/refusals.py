@@ -23,8 +23,8 @@ class Refusals:
         """Count a refused value, which becomes null; raises UserError when the policy is `fail`."""
         if self.policy == "fail":
             raise UserError(
-                f"Column {column.name} ({column.database_type}), row {row}: {reason} does not fit {column.type}; "
-                "cast it in the query, or set the pipeline's unrepresentable to null or string."
+                f"Column {column.name} ({column.database_type}), row {row}: {reason} does not fit "
+                f"{column.type}; cast it in the query, or set unrepresentable to null or string."
             )
         self.counts[column.name] = self.counts.get(column.name, 0) + 1
 

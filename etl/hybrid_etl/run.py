@@ -21,9 +21,9 @@ PROGRESS_SECONDS = 10.0
 
 
 def run(settings: Settings, *, sha256: str, interval: Interval | None, attempt: str) -> Manifest:
-    """Extract one interval of one pipeline.
+    """Extract one interval of one pipeline; gives the manifest that was written.
 
-    Returns the manifest that was written. Raises UserError or Failure; then nothing new is visible in the lake.
+    Raises UserError or Failure; then nothing new is visible in the lake.
     """
     started = _now()
     specification = settings.read_specification(sha256)

@@ -46,7 +46,7 @@ class Settings:
         if self.secret.startswith("file://"):
             content = _read(self.secret).decode("utf-8", "replace")
         else:
-            from hybrid_etl import aws  # noqa: PLC0415 - half a second of CPU, not needed with files
+            from hybrid_etl import aws
 
             content = aws.read_secret(self.secret)
         return Secret.parse(content, where=self.secret, default_port=DEFAULT_PORTS[engine])
@@ -74,7 +74,7 @@ def attempt_name(text: str | None, environment: Mapping[str, str] = os.environ) 
 
 def _task_id(metadata: str) -> str | None:
     try:
-        with urllib.request.urlopen(f"{metadata}/task", timeout=2) as answer:
+        with urllib.request.urlopen(f"{metadata}/task", timeout=2) as answer:  # noqa: S310 - set by ECS
             found = re.search(rb'"TaskARN"\s*:\s*"[^"]*/([A-Za-z0-9_-]{1,64})"', answer.read(1 << 20))
     except OSError:
         return None
@@ -90,6 +90,6 @@ def _read(url: str) -> bytes:
             raise UserError(f"{url} does not exist; check the name and deploy it.") from None
         except OSError as error:
             raise Failure(f"{url} cannot be read ({error.strerror}); check its permissions.") from None
-    from hybrid_etl import aws  # noqa: PLC0415 - half a second of CPU, not needed with files
+    from hybrid_etl import aws
 
     return aws.read_object(bucket, key)

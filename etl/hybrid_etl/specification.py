@@ -1,4 +1,4 @@
-"""What one pipeline is: read by its hash, verified, and checked field by field (docs/reference/contracts.md)."""
+"""What one pipeline is: read by its hash, verified, checked field by field."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Format:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Timeouts in seconds (0 or null: none); `bytes_per_second` of what is sent to the lake, null for no limit."""
+    """Timeouts in seconds (0 or null: none); `bytes_per_second` to the lake, null for no limit."""
 
     statement_timeout_seconds: float = 3600
     lock_timeout_seconds: float = 30

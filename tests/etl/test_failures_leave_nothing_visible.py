@@ -86,11 +86,13 @@ def test_a_connection_that_is_cut_in_the_middle_fails_the_run(
     # When the server ends its session
     if any_database.engine == "postgresql":
         any_database.say(
-            "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'hybrid-etl%%'"
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where application_name like 'hybrid-etl%%'"
         )
     else:
         for (number,) in any_database.say(
-            "select id from information_schema.processlist where info like '%%seq_1_to_3000000%%' and id <> connection_id()"
+            "select id from information_schema.processlist "
+            "where info like '%%seq_1_to_3000000%%' and id <> connection_id()"
         ):
             any_database.say(f"kill {number}")
     outcome = etl.finish(process)
@@ -175,7 +177,8 @@ def _sessions(database: Database) -> list[tuple[Any, ...]]:
             "select pid from pg_stat_activity where application_name like 'hybrid-etl%%' and state = 'active'"
         )
     return database.say(
-        "select id from information_schema.processlist where info like '%%seq_1_to_3000000%%' and id <> connection_id()"
+        "select id from information_schema.processlist "
+        "where info like '%%seq_1_to_3000000%%' and id <> connection_id()"
     )
 
 

@@ -8,7 +8,10 @@ import hmac
 import pyarrow.parquet as pq
 from etl_process import Database, Etl
 
-_QUERY = "select 1 as id, 'ana@example.org' as email, 'Ana Maria' as name, 'x' as note, 5 as age union all select 2, null, null, null, null"
+_QUERY = (
+    "select 1 as id, 'ana@example.org' as email, 'Ana Maria' as name, 'x' as note, 5 as age "
+    "union all select 2, null, null, null, null"
+)
 _MASKS = {
     "email": {"kind": "hash"},
     "name": {"kind": "truncate", "length": 3},

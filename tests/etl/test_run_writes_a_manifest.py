@@ -51,7 +51,8 @@ def test_a_run_of_an_interval_reads_its_rows_only_and_a_rerun_replaces_the_manif
     any_database.say("drop table if exists visits")
     any_database.say("create table visits (id int, at timestamp null)")
     any_database.say(
-        "insert into visits values (1, '2026-10-31 23:59:59'), (2, '2026-11-01 00:00:00'), (3, '2026-11-02 00:00:00')"
+        "insert into visits values (1, '2026-10-31 23:59:59'), (2, '2026-11-01 00:00:00'), "
+        "(3, '2026-11-02 00:00:00')"
     )
     interval = ("--from", "2026-11-01T01:00:00+01:00", "--to", "2026-11-02T00:00:00Z")
     # When
@@ -78,7 +79,7 @@ def test_a_parameter_is_bound_whatever_it_holds(etl: Etl, any_database: Database
     # When
     outcome = etl.run(
         any_database,
-        query="select 1 as id, ':value' as kept from (select 'x' as a) t where :value = :value and :number = 7",
+        query="select 1 as id, ':value' as kept from (select 1 as a) t where :value = :value and :number = 7",
         parameters={"value": value, "number": 7},
     )
     # Then

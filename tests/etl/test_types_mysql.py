@@ -79,7 +79,7 @@ def everything(mariadb: Database) -> Database:
     mariadb.say("drop table if exists everything")
     mariadb.say(f"create table everything (n int, {columns}) character set utf8mb4")
     mariadb.say("insert into everything (n) values (1), (3)")
-    mariadb.say(f"set time_zone = '+00:00'; ".rstrip("; "))
+    mariadb.say("set time_zone = '+00:00'; ".rstrip("; "))
     mariadb.say(f"insert into everything values (2, {', '.join(value for _, value, _, _ in EXACT)})")
     return mariadb
 

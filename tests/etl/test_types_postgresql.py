@@ -1,4 +1,4 @@
-"""Every type of PostgreSQL, by the table of docs/reference/types.md, from a real server to a file read back."""
+"""Every type of PostgreSQL, by the table of docs/reference/types.md, from a server to a file read back."""
 
 from __future__ import annotations
 
@@ -83,7 +83,10 @@ def test_each_type_arrives_exactly_as_the_table_says(
 ) -> None:
     # Given a value of each type between two rows of nulls
     values = ", ".join(f"{expression} as c{number}" for number, (expression, _, _) in enumerate(EXACT))
-    query = f"select t.* from generate_series(1, 3) n left join (select 2 as n, {values}) t on t.n = n.n order by n.n"
+    query = (
+        "select t.* from generate_series(1, 3) n "
+        f"left join (select 2 as n, {values}) t on t.n = n.n order by n.n"
+    )
     # When
     outcome = etl.run(postgresql, query=query, environment={"HYBRID_DECODER": decoder})
     # Then
@@ -195,7 +198,8 @@ def test_an_enumeration_a_domain_and_a_geometry_are_carried(etl: Etl, postgresql
     # When
     outcome = etl.run(
         postgresql,
-        query=r"select 'sad'::gis.mood as mood, 3.50::gis.price as price, row('\x0101')::gis.geometry as shape",
+        query="select 'sad'::gis.mood as mood, 3.50::gis.price as price, "
+        r"row('\x0101')::gis.geometry as shape",
     )
     # Then
     assert outcome.code == 0, outcome.lines

@@ -1,4 +1,4 @@
-"""MySQL's and MariaDB's types, from the server's own description (docs/reference/types.md is the table in words)."""
+"""MySQL's and MariaDB's types, from the server's own description; docs/reference/types.md is the table."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ class PostgresqlReader:
         return columns, f"copy (\n{_select(query, columns)}\n) to stdout (format binary)"
 
     def _parameter(self, number: int, value: Value, cast: str) -> str:
-        """A parameter of the COPY, which itself takes none: a setting of this transaction, set by a bound call.
+        """A parameter of the COPY, which takes none: a setting of this transaction, set by a bound call.
 
         The server's own type of the parameter makes the value mean what it would as `$1`.
         """

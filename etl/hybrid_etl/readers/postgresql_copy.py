@@ -50,7 +50,7 @@ def wait(connection: PGconn) -> None:
 
 
 def finish_copy(connection: PGconn) -> None:
-    """Read the result after the last row; raises CopyRefused unless the server says that all rows were sent."""
+    """Read the result after the last row; raises CopyRefused unless the server says that all were sent."""
     refused: PGresult | None = None
     while True:
         while connection.is_busy():

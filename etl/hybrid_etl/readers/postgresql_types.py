@@ -55,7 +55,7 @@ class ServerType:
 
 
 def column_of(name: str, server_type: ServerType, *, modifier: int, policy: str) -> Column:
-    """The column for a described field; `modifier` is PQfmod, `policy` the specification's unrepresentable."""
+    """The column for a described field; `modifier` is PQfmod, `policy` the pipeline's unrepresentable."""
     as_text = text_column(name, database_type=server_type.display, expression="{}::text")
     if server_type.name in ("geometry", "geography") and not server_type.builtin:
         wkb = f'"{server_type.schema}".st_asbinary({{}})'
@@ -96,7 +96,7 @@ def _numeric(name: str, modifier: int, *, display: str) -> Column | None:
 
 
 def numeric_modifier(modifier: int) -> tuple[int, int]:
-    """Precision and scale from a numeric's typmod (src/backend/utils/adt/numeric.c: 11 bits, signed scale)."""
+    """Precision and scale from a numeric's typmod (PostgreSQL, numeric.c: a scale of 11 bits, signed)."""
     packed = modifier - 4
     return (packed >> 16) & 0xFFFF, ((packed & 0x7FF) ^ 1024) - 1024
 

@@ -1,4 +1,4 @@
-"""Connecting: again after a short wait while the server cannot be reached, at once no more when it says no."""
+"""Connecting: again after a wait while the server cannot be reached, no more when it says no."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def connect_with_retry(
             explained = explain(error)
             if isinstance(explained, UserError) or number == TRIES:
                 raise explained from error
-            wait = random.uniform(0.5, 1.0) * min(2.0 ** (number - 1), 16.0)
+            wait = random.uniform(0.5, 1.0) * min(2.0 ** (number - 1), 16.0)  # noqa: S311 - only spreads load
             emit("warning", f"{explained} Trying again.", attempt=number, wait_seconds=round(wait, 1))
             sleep(wait)
     raise AssertionError("unreachable")

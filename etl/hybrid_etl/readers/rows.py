@@ -25,7 +25,7 @@ class RowBatch:
         self.bytes = 0
 
     def append(self, fields: list[bytes | None]) -> None:
-        """Decode one row; a value that its type cannot hold becomes null or ends the run, as the policy says."""
+        """Decode one row; what its type cannot hold becomes null or ends the run, as the policy says."""
         for index, data in enumerate(fields):
             if data is None:
                 self._values[index].append(None)

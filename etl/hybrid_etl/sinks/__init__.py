@@ -43,6 +43,9 @@ class Sink(Protocol):
     def put(self, key: str, content: bytes) -> None:
         """Make a small file visible in one step, replacing the one before."""
 
+    def probe(self, key: str) -> None:
+        """Begin a file and take it back, to see whether it may be written; raises UserError or Failure."""
+
 
 def open_sink(lake: str, *, bytes_per_second: int | None, target_file_bytes: int) -> Sink:
     """The sink for `s3://BUCKET[/PREFIX]` or `file:///DIRECTORY`."""

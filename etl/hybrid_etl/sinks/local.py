@@ -29,6 +29,10 @@ class LocalSink:
         file.write(content)
         file.finish()
 
+    def probe(self, key: str) -> None:
+        """Begin a file and take it back."""
+        self.open(key).abort()
+
 
 class LocalFile:
     """A file with a name that no reader looks for, until it is finished."""

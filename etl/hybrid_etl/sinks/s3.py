@@ -54,6 +54,15 @@ class S3Sink:
         except (BotoCoreError, ClientError) as error:
             raise aws.explain(error, doing=f"Writing s3://{self._bucket}/{name}") from error
 
+    def probe(self, key: str) -> None:
+        """Begin a multipart upload and abort it: the rights of a run are asked for, and nothing is left."""
+        address = {"Bucket": self._bucket, "Key": self._prefix + key}
+        try:
+            answer = self._client.create_multipart_upload(**address)
+            self._client.abort_multipart_upload(**address, UploadId=answer["UploadId"])
+        except (BotoCoreError, ClientError) as error:
+            raise aws.explain(error, doing=f"Writing s3://{self._bucket}/{address['Key']}") from error
+
 
 class S3File:
     """An object being uploaded: one part fills while at most one other is on the line."""
@@ -95,7 +104,7 @@ class S3File:
         return StoredFile(key=self._key, bytes=self.size, sha256=self._digest.hexdigest())
 
     def abort(self) -> None:
-        """Take the upload back. A part still on the line may land after the first try, so there is a second."""
+        """Take the upload back, twice where a part on the line may land after the first try."""
         if self._upload is None or self._over:
             self._over = True
             return

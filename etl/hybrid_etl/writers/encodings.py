@@ -7,11 +7,11 @@ import pyarrow.compute as pc
 
 SAMPLE_ROWS = 8192
 DICTIONARY_SHARE = 0.2
-"""A dictionary pays where at most this share of the values is distinct (measured on a lineitem-like table)."""
+"""A dictionary pays where at most this share of values is distinct (measured on a table like lineitem)."""
 
 
 def choose_encodings(table: pa.Table) -> tuple[list[str], dict[str, str]]:
-    """Columns to write with a dictionary, and the encoding of each other column that has a better one than plain.
+    """Columns to write with a dictionary, and encodings of other columns where one beats plain.
 
     DELTA_BINARY_PACKED is for what Parquet stores as integers: integers, dates, times, decimals to 18 digits.
     """

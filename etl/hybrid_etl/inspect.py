@@ -1,0 +1,73 @@
+"""Looking before running: what a pipeline would read, a few of its rows, and whether every way is open."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import sys
+
+from hybrid_etl.errors import UserError
+from hybrid_etl.events import emit
+from hybrid_etl.interval import Interval
+from hybrid_etl.masks import Masks
+from hybrid_etl.readers import open_reader
+from hybrid_etl.settings import Settings
+from hybrid_etl.sinks import open_sink
+
+MOST_ROWS = 1000
+
+
+def describe(settings: Settings, *, sha256: str, interval: Interval | None) -> None:
+    """Print one line a column as the lake would have it, `{"name", "type", "database_type", "mask"}`."""
+    specification = settings.read_specification(sha256)
+    secret = settings.read_secret(specification.engine)
+    reader = open_reader(specification, secret, interval)
+    try:
+        masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
+        for column in masks.columns:
+            line = {"name": column.name, "type": str(column.type), "database_type": column.database_type}
+            sys.stdout.write(json.dumps(line | {"mask": masks.applied.get(column.name)}) + "\n")
+    finally:
+        reader.close()
+
+
+def preview(settings: Settings, *, sha256: str, interval: Interval | None, rows: int) -> None:
+    """Print the first rows as JSON lines, masked as the lake would have them.
+
+    Raises UserError in an ECS task, whose output is a log, and for a number of rows outside 1 to MOST_ROWS.
+    """
+    if os.environ.get("ECS_CONTAINER_METADATA_URI_V4"):
+        raise UserError(
+            "preview prints rows, and the output of a task is a log; run it at a terminal of the site."
+        )
+    if not 1 <= rows <= MOST_ROWS:
+        raise UserError(f"--rows must be from 1 to {MOST_ROWS}.")
+    specification = settings.read_specification(sha256)
+    secret = settings.read_secret(specification.engine)
+    reader = open_reader(specification, secret, interval)
+    try:
+        masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
+        batches = (masks.apply(batch) for batch in reader.batches())
+        found = (row for batch in batches for row in batch.slice(0, rows).to_pylist())
+        for row in itertools.islice(found, rows):
+            sys.stdout.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+    finally:
+        reader.close()
+
+
+def check(settings: Settings, *, sha256: str, interval: Interval | None) -> None:
+    """Go every way of a run, without leaving anything: specification, secret, database, query, lake."""
+    specification = settings.read_specification(sha256)
+    emit("info", "The specification is whole.", pipeline=specification.pipeline)
+    secret = settings.read_secret(specification.engine)
+    emit("info", "The secret is readable.", database=secret.address)
+    reader = open_reader(specification, secret, interval)
+    try:
+        masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
+        emit("info", "The database takes the query.", columns=len(masks.columns), decoder=reader.decoder)
+    finally:
+        reader.close()
+    sink = open_sink(settings.lake, bytes_per_second=None, target_file_bytes=specification.target_file_bytes)
+    sink.probe(f"{specification.prefix}/_check")
+    emit("info", "The lake may be written.", prefix=specification.prefix)
