@@ -51,7 +51,7 @@ def secret(
     region: Region = None,
     json_output: Json = False,
 ) -> None:
-    """Fill a source's secret: from a prompt, or as JSON from standard input or a file; never from an argument.
+    """Fill a source's secret: from a prompt, or as JSON from standard input or a file, never an argument.
 
     Example: bin/hybrid sources secret regional --file regional.json
     """
