@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,15 +80,23 @@ def test_a_mistake_in_the_estate_file_is_named_with_its_line_and_no_traceback(
     estate = tmp_path / "other.yaml"
     estate.write_text(text, encoding="utf-8")
 
-    # When it is synthesized
-    process = synth(tmp_path / "out", "-c", f"estate={estate}", environment=environment)
-    _, errors = process.communicate(timeout=240)
+    # When the app reads it, as the CDK command line has it do
+    context = {**environment, "CDK_CONTEXT_JSON": json.dumps({"estate": str(estate)})}
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "app.py")],
+        cwd=ROOT,
+        env=context,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
 
-    # Then the command fails with the place and the way out
-    assert process.returncode != 0
-    assert "other.yaml:" in errors
-    assert "availability_zones" in errors
-    assert "Traceback" not in errors
+    # Then it fails with the place and the way out
+    assert done.returncode == 2
+    assert "other.yaml:" in done.stderr
+    assert "availability_zones" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_constructs_is_the_library_and_not_this_projects_source_root() -> None:
