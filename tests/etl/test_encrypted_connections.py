@@ -24,7 +24,8 @@ _QUERY = {
     "postgresql": "select n, md5(n::text) as noise, ssl from generate_series(1, 50000) n,"
     " pg_stat_ssl where pid = pg_backend_pid()",
     "mariadb": "select seq as n, md5(seq) as noise, (select variable_value <> ''"
-    " from information_schema.session_status where variable_name = 'SSL_CIPHER') as 'ssl' from seq_1_to_50000",
+    " from information_schema.session_status where variable_name = 'SSL_CIPHER') as 'ssl'"
+    " from seq_1_to_50000",
 }
 
 
