@@ -45,8 +45,8 @@ def estate_of(count: int, directory: Path) -> Path:
 
 def naive(directory: Path) -> dict[str, Any]:
     """The usual factory: one stock operator a DAG, everything built at each start of a task."""
-    from airflow.providers.amazon.aws.operators.ecs import EcsRunTaskOperator  # noqa: PLC0415
-    from airflow.sdk import DAG  # noqa: PLC0415
+    from airflow.providers.amazon.aws.operators.ecs import EcsRunTaskOperator
+    from airflow.sdk import DAG
 
     dags = {}
     for path in sorted((directory / "manifest").glob("*.json")):
@@ -68,7 +68,7 @@ def naive(directory: Path) -> dict[str, Any]:
 def dag_factory(directory: Path) -> Callable[[], dict[str, Any]] | None:
     """The same DAGs by dag-factory, None where it is not installed."""
     try:
-        from dagfactory import load_yaml_dags  # noqa: PLC0415
+        from dagfactory import load_yaml_dags
     except ImportError:
         return None
     documents = {}
@@ -111,7 +111,7 @@ def best(call: Callable[[], object], times: int = 5) -> float:
 
 def measure(count: int) -> dict[str, Any]:
     """Seconds by factory, for all DAGs and for the start of a task."""
-    from hybrid_airflow.factory import build_dags  # noqa: PLC0415
+    from hybrid_airflow.factory import build_dags
 
     directory = estate_of(count, Path(tempfile.mkdtemp()) / "dags")
     factories: dict[str, Callable[[], dict[str, Any]] | None] = {

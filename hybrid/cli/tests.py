@@ -16,7 +16,7 @@ import typer
 
 from hybrid import environments
 from hybrid.cli import terminal
-from hybrid.paths import ROOT, STATE
+from hybrid.paths import PLUGIN, ROOT, STATE
 
 #: Marks of tests that start servers, containers or the whole house.
 _SLOW = "not containers and not servers and not e2e"
@@ -30,11 +30,13 @@ class Check:
         name: what the terminal shows.
         command: program and arguments.
         environment: variables added to this process's own.
+        directory: where it runs.
     """
 
     name: str
     command: Sequence[str]
     environment: dict[str, str] = field(default_factory=dict)
+    directory: Path = ROOT
 
 
 def run_tests(
@@ -72,18 +74,12 @@ def run_tests(
 def _checks(*, fast: bool) -> list[Check]:
     python = sys.executable
     airflow_home = {"AIRFLOW_HOME": str(STATE / "test-airflow"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
-    mypy = [python, "-m", "mypy"]
     checks = [
         Check("ruff", [python, "-m", "ruff", "check", "."]),
         Check("ruff format", [python, "-m", "ruff", "format", "--check", "."]),
-        Check("mypy", [*mypy, "app.py", "hybrid", "stacks", "constructs/hybrid_constructs"]),
-        Check(
-            "mypy etl", [*mypy, "--python-executable", str(environments.ETL_PROCESS.python), "etl/hybrid_etl"]
-        ),
-        Check(
-            "mypy dags",
-            [*mypy, "--python-executable", str(environments.AIRFLOW.python), "dags/plugin/hybrid_airflow"],
-        ),
+        Check("mypy", [python, "-m", "mypy", "app.py", "hybrid", "stacks", "constructs/hybrid_constructs"]),
+        _mypy("etl", "hybrid_etl", ROOT / "etl", environments.ETL_PROCESS.python),
+        _mypy("dags", "hybrid_airflow", PLUGIN, environments.AIRFLOW.python),
         _pytest("dags", environments.AIRFLOW.python, ["tests/dags"], fast=fast, environment=airflow_home),
         _pytest("etl", environments.ETL_PROCESS.python, ["tests/etl"], fast=fast),
     ]
@@ -96,6 +92,12 @@ def _checks(*, fast: bool) -> list[Check]:
 
 #: Folders of tests that run in another environment, or last.
 _ELSEWHERE = {"dags", "etl", "e2e", "__pycache__"}
+
+
+def _mypy(name: str, package: str, source_root: Path, interpreter: Path) -> Check:
+    """mypy over a part with a source root, settings and libraries of its own."""
+    command = [sys.executable, "-m", "mypy", "--python-executable", str(interpreter), package]
+    return Check(f"mypy {name}", command, directory=source_root)
 
 
 def _pytest(
@@ -125,7 +127,7 @@ def _one(check: Check) -> tuple[int, float, str]:
     start = time.monotonic()
     done = subprocess.run(
         [*check.command],
-        cwd=ROOT,
+        cwd=check.directory,
         env={**os.environ, **check.environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

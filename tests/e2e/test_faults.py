@@ -76,7 +76,7 @@ def refusing_bucket(house: House) -> Iterator[None]:
 
 #: (fault, words that the one line of the task's log must have)
 FAULTS: list[tuple[Fault, tuple[str, ...]]] = [
-    (database_down, ("regional", "connect")),
+    (database_down, ("regional", "cannot be reached")),
     (wrong_password, ("password",)),
     (missing_table, ("customers",)),
     (refusing_bucket, ("lake",)),

@@ -79,13 +79,13 @@ class LocalAws:
         self._switch("POST", f"hosts/{host}/cut", {})
 
     def _switch(self, method: str, path: str, body: Any, headers: dict[str, str] | None = None) -> Any:
-        request = urllib.request.Request(  # noqa: S310 - of this machine
+        request = urllib.request.Request(
             f"{self.endpoint}/_site/{path}",
             data=json.dumps(body).encode(),
             method=method,
             headers=headers or {},
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - of this machine
+        with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read() or b"{}")
 
 
