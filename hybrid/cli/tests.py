@@ -18,8 +18,8 @@ from hybrid import environments
 from hybrid.cli import terminal
 from hybrid.paths import PLUGIN, ROOT, STATE
 
-#: Marks of tests that start servers, containers or the whole house.
-_SLOW = "not containers and not servers and not e2e"
+#: What the fast tests leave out: servers, containers, the whole house, and whatever takes seconds.
+_SLOW = "not containers and not servers and not e2e and not slow"
 
 
 @dataclass(frozen=True)

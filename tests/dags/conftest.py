@@ -33,6 +33,12 @@ except ImportError:
     collect_ignore_glob = ["test_*.py"]
 
 
+@pytest.fixture(autouse=True)
+def _triggers_fire_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No scheduler watches here, so nothing is gained by letting a trigger live for seconds."""
+    monkeypatch.setattr("hybrid_airflow.triggers.SETTLE_SECONDS", 0.0)
+
+
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedAws]:
     """Scripted AWS, and an Airflow connection that leads there."""

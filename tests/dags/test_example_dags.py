@@ -14,6 +14,8 @@ from test_dag_factory import load_dag_file, serialized
 
 from hybrid_airflow.receipt import Receipt
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "dags" / "examples"
 
 

@@ -9,7 +9,7 @@ import pytest
 from airflow_runs import MODES, context, operator, run
 from scripted_aws import Fault, Script, ScriptedAws
 
-pytestmark = pytest.mark.parametrize("mode", MODES)
+pytestmark = [pytest.mark.slow, pytest.mark.parametrize("mode", MODES)]
 
 
 def test_a_run_that_landed_answers_with_its_receipt(aws: ScriptedAws, mode: str) -> None:

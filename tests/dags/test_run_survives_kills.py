@@ -14,6 +14,8 @@ from airflow_runs import MODES, TaskInstance, context, defer, operator, run, tri
 from asgiref.sync import SyncToAsync
 from scripted_aws import Fault, Script, ScriptedAws
 
+pytestmark = pytest.mark.slow
+
 #: Calls of a run, in order, that a worker may be killed in: ECS has done what was asked, and nobody hears.
 CALLS = (
     "ListTasks",

@@ -12,6 +12,8 @@ from scripted_aws import ARN, Fault, ScriptedAws
 
 from hybrid_airflow.site import look
 
+pytestmark = pytest.mark.slow
+
 RESOURCE = Fault(
     answer={"tasks": [], "failures": [{"arn": f"{ARN}:container-instance/x", "reason": "RESOURCE:MEMORY"}]}
 )

@@ -25,6 +25,8 @@ from airflow_runs import MODES, TaskInstance, context, defer, operator, run, tri
 from asgiref.sync import SyncToAsync
 from scripted_aws import Fault, Script, ScriptedAws
 
+pytestmark = pytest.mark.slow
+
 #: The stock operator that the table is about.
 STOCK = "9.34.0"
 WORKER, TRIGGERER = MODES

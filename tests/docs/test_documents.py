@@ -34,6 +34,7 @@ def commands() -> list[str]:
     return sorted(found)
 
 
+@pytest.mark.slow
 def test_every_command_in_the_documents_exists() -> None:
     # Given what the command line knows
     known = _known()

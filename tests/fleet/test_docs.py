@@ -20,6 +20,8 @@ from hybrid.host.kit import HostSettings, script
 from hybrid.naming import Names
 from hybrid.paths import ESTATE, ROOT
 
+pytestmark = pytest.mark.slow
+
 FLEET, HOW_TO = ROOT / "docs/reference/fleet.md", ROOT / "docs/how-to/hosts.md"
 
 

@@ -52,6 +52,7 @@ def test_a_refused_activation_leaves_no_empty_file(depot: DeployedEstate, tmp_pa
     assert not (tmp_path / "code.json").exists()
 
 
+@pytest.mark.slow
 def test_throttling_is_waited_out(depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hybrid.fleet.client.time.sleep", lambda _: None)
     depot.aws.fault("CreateActivation", code="ThrottlingException", times=3)
@@ -108,6 +109,7 @@ def test_a_missing_secret_is_found_before_anything_is_made(depot: DeployedEstate
     assert depot.activations() == []
 
 
+@pytest.mark.slow
 def test_no_network_is_said_plainly(depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     done = depot.run("sources", "list")

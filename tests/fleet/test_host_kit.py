@@ -126,6 +126,7 @@ def ansible() -> PythonEnvironment:
     return environment.ensure()
 
 
+@pytest.mark.slow
 def test_ansible_lint_finds_nothing_in_the_role(ansible: PythonEnvironment, tmp_path: Path) -> None:
     for file in files(SETTINGS, Format.ANSIBLE):
         file.write(tmp_path)

@@ -10,6 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 from fleet_estate import DeployedEstate
 
+pytestmark = pytest.mark.slow
+
 
 def listed(depot: DeployedEstate) -> list[dict[str, Any]]:
     done = depot.run("hosts", "list", "--json")

@@ -19,6 +19,8 @@ from hybrid.fleet.errors import DestinationRefused
 from hybrid.fleet.journal import journal
 from hybrid.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 SITES = [f"shop-{number}" for number in range(12)]
 
 

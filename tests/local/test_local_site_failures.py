@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 WATCHER = """
 import boto3, time
 from botocore.config import Config
+
+pytestmark = pytest.mark.slow
 s3 = boto3.client('s3', config=Config(retries={'total_max_attempts': 1}, connect_timeout=1, read_timeout=1))
 lost = False
 while True:

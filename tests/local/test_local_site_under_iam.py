@@ -12,6 +12,8 @@ from tests.local.local_aws import LOG_GROUP, PYTHON, REGION, Aws, client, free_p
 
 PROGRAM = """
 import boto3, sys
+
+pytestmark = pytest.mark.slow
 s3 = boto3.client('s3')
 s3.put_object(Bucket='lake', Key='crm/part', Body=b'x')
 try:

@@ -15,6 +15,8 @@ import pytest
 from hybrid import node
 from hybrid.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:

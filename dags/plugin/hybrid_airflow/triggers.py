@@ -25,6 +25,14 @@ from hybrid_airflow.snapshot import dump
 from hybrid_airflow.watch import Deadlines, Ended, Stop, Wait, Watch
 
 _PACKAGE = "hybrid_airflow.triggers"
+
+#: Seconds that a trigger lives at least. The supervisor of a task that has just deferred may notice its end
+#: only at its next heartbeat (Airflow, `[workers] min_heartbeat_interval`, 5 s). A trigger that fires before
+#: lets the task run again first, and then the scheduler takes the late "finished" of the first stretch for
+#: the second's and marks a good task failed ("task state changed externally").
+SETTLE_SECONDS = 7.0
+
+
 #: Whether the triggerer itself tells a trigger that a person ended the run (since Airflow 3.3).
 _TELLS = hasattr(BaseTrigger, "on_kill")
 
@@ -83,6 +91,7 @@ class ContainerTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait for the container to end."""
+        began = asyncio.get_running_loop().time()
         try:
             looks = poller(aws_conn_id=self.aws_conn_id, region=self.region, cluster=self.cluster)
             await _connect(looks, "ecs", "logs")
@@ -90,6 +99,7 @@ class ContainerTrigger(BaseTrigger):
                 looks.clients.logs, group=self.log_group, stream=self.log_stream, token=self.log_token
             )
             ended = await self._until_ended(looks, reader)
+            await _settled(began)
             yield TriggerEvent(
                 {
                     "task": dump(ended.task) if ended.task else None,
@@ -213,12 +223,14 @@ class SiteTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait for the site."""
+        began = asyncio.get_running_loop().time()
         looks = poller(aws_conn_id=self.aws_conn_id, region=self.region, cluster=self.cluster)
         await _connect(looks, "ecs", "ssm")
         await asyncio.sleep(self.rest_seconds)
         while True:
             state = await in_thread(self._look, looks)
             if state is None or state.open:
+                await _settled(began)
                 yield TriggerEvent({"open": True, "sentence": ""})
                 return
             if watch.now() >= datetime.fromisoformat(self.until):
@@ -237,3 +249,8 @@ class SiteTrigger(BaseTrigger):
 async def _connect(looks: Poller, *services: str) -> None:
     """Make the clients, which asks Airflow for its connection, where Airflow expects to be asked."""
     await sync_to_async(looks.clients.connect)(*services)
+
+
+async def _settled(began: float) -> None:
+    """Wait until a trigger that began then has lived long enough to fire."""
+    await asyncio.sleep(began + SETTLE_SECONDS - asyncio.get_running_loop().time())
