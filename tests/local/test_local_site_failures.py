@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from mypy_boto3_ecs.type_defs import TaskTypeDef
     from mypy_boto3_logs import CloudWatchLogsClient
 
+pytestmark = pytest.mark.slow
+
 #: Says every 0.1 s whether it reaches AWS, and ends with 0 when it was without and has it again.
 WATCHER = """
 import boto3, time
 from botocore.config import Config
-
-pytestmark = pytest.mark.slow
 s3 = boto3.client('s3', config=Config(retries={'total_max_attempts': 1}, connect_timeout=1, read_timeout=1))
 lost = False
 while True:

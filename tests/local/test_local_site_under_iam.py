@@ -6,14 +6,16 @@ import json
 import uuid
 from pathlib import Path
 
+import pytest
+
 from hybrid.local.emulator import Emulator
 from hybrid.local.site import LocalSite, Processes
 from tests.local.local_aws import LOG_GROUP, PYTHON, REGION, Aws, client, free_port, make_roles
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import boto3, sys
-
-pytestmark = pytest.mark.slow
 s3 = boto3.client('s3')
 s3.put_object(Bucket='lake', Key='crm/part', Body=b'x')
 try:
