@@ -64,7 +64,9 @@ def refusing_bucket(house: House) -> Iterator[None]:
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         for key in (entry["Key"] for entry in page.get("Contents", [])):
             kept[key] = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-            s3.delete_object(Bucket=bucket, Key=key)
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+            s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
     s3.delete_bucket(Bucket=bucket)
     try:
         yield
