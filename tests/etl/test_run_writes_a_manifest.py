@@ -87,6 +87,18 @@ def test_a_parameter_is_bound_whatever_it_holds(etl: Etl, any_database: Database
     assert pq.read_table(outcome.files[0]).to_pylist() == [{"id": 1, "kept": ":value"}]
 
 
+def test_a_parameter_beside_a_fixed_length_column_is_not_cut(etl: Etl, any_database: Database) -> None:
+    # When a text is compared with a char(2)
+    outcome = etl.run(
+        any_database,
+        query="select 1 as id from (select cast('PT' as char(2)) as country) t where country = :country",
+        parameters={"country": "PT"},
+    )
+    # Then it is the whole text that is compared
+    assert outcome.code == 0, outcome.lines
+    assert outcome.manifest["rows"] == 1
+
+
 @pytest.mark.parametrize(
     ("kind", "compression", "suffix"),
     [("csv", "none", "csv"), ("csv", "gzip", "csv.gz"), ("csv", "zstd", "csv.zst")],

@@ -155,7 +155,7 @@ class PostgresqlReader:
             column_of(name, types[oid], modifier=modifier, policy=specification.unrepresentable)
             for name, oid, modifier in fields
         ]
-        casts = [types[oid].display for oid in parameters]
+        casts = [types[oid].qualified for oid in parameters]
         query = bound.render(lambda number: self._parameter(number, bound.values[number], casts[number]))
         return columns, f"copy (\n{_select(query, columns)}\n) to stdout (format binary)"
 

@@ -49,6 +49,11 @@ class ServerType:
     element: ServerType | None = None
 
     @property
+    def qualified(self) -> str:
+        """The type for a cast. Not its SQL name: `character` alone means `character(1)`, and so cuts."""
+        return ".".join('"' + part.replace('"', '""') + '"' for part in (self.schema, self.name))
+
+    @property
     def builtin(self) -> bool:
         """Whether the type belongs to the server itself."""
         return self.schema == _CATALOG
