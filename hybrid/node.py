@@ -36,11 +36,6 @@ def cdk() -> list[str]:
     return [str(node()), str(_package("aws-cdk") / "bin" / "cdk")]
 
 
-def node_script(package: str, script: str) -> list[str]:
-    """Command that runs a script of an installed npm package."""
-    return [str(node()), str(_package(package) / script)]
-
-
 def _package(name: str) -> Path:
     installed = NODE_MODULES / "package-lock.json"
     if not installed.is_file() or installed.read_bytes() != _LOCKED[1].read_bytes():

@@ -232,14 +232,6 @@ class AirflowClient:
                 raise AirflowError(f"run {run} of {dag} has not finished after {timeout:.0f} s: {tasks}")
             time.sleep(1)
 
-    def log(self, dag: str, run: str, task: str, *, attempt: int) -> str:
-        """Log of a try of a task, a line each event."""
-        path = f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}/logs/{attempt}?full_content=true"
-        content = self._get(path)["content"]
-        if isinstance(content, str):
-            return content
-        return "\n".join(_line(entry) for entry in content)
-
     def failure(self, dag: str, run: str, task: str, *, attempt: int) -> str:
         """Why a try of a task failed: the first line of its exception; empty where it has none."""
         content = self._get(
@@ -248,26 +240,11 @@ class AirflowClient:
         details = [entry["error_detail"] for entry in content["content"] if entry.get("error_detail")]
         return str(details[-1][0]["exc_value"]).splitlines()[0] if details else ""
 
-    def xcom(self, dag: str, run: str, task: str) -> Any:
-        """What a task returned."""
-        path = f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value?deserialize=true"
-        return self._get(path)["value"]
-
     def _get(self, path: str) -> Any:
         return _request("GET", self._api + path, headers=self._headers)
 
     def _send(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
         return _request(method, self._api + path, body=body, headers=self._headers)
-
-
-def _line(entry: Any) -> str:
-    if not isinstance(entry, dict):
-        return str(entry)
-    detail = entry.get("error_detail")
-    said = [str(entry.get("event", ""))]
-    if detail:
-        said += [f"{error.get('exc_type')}: {error.get('exc_value')}" for error in detail]
-    return "\n".join(said)
 
 
 def _request(
