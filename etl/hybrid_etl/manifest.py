@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from hybrid_etl.columns import Column
 from hybrid_etl.interval import Interval
 from hybrid_etl.readers import Database
+from hybrid_etl.settings import Image
 from hybrid_etl.specification import Specification
 from hybrid_etl.writers.rolling import DataFile
 
@@ -31,6 +32,9 @@ class Manifest:
     refused: dict[str, int] = field(default_factory=dict)
     masked: dict[str, str] = field(default_factory=dict)
     decoder: str = "python"
+    image: Image = field(default_factory=Image)
+    seconds: dict[str, float] = field(default_factory=dict)
+    statistics: dict[str, dict[str, object]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -70,8 +74,11 @@ class Manifest:
             ],
             "database": asdict(self.database),
             "host": self.host,
+            "image": asdict(self.image),
             "started_at": self.started_at,
             "finished_at": self.finished_at,
+            "seconds": self.seconds,
+            "statistics": self.statistics,
             "refused": self.refused,
             "masked": self.masked,
             "decoder": self.decoder,

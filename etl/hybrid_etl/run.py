@@ -11,8 +11,8 @@ from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.manifest import NAME, Manifest
 from hybrid_etl.masks import Masks
-from hybrid_etl.readers import Reader, open_reader
-from hybrid_etl.settings import Settings
+from hybrid_etl.readers import Database, Reader, open_reader
+from hybrid_etl.settings import Image, Settings
 from hybrid_etl.sinks import open_sink
 from hybrid_etl.specification import Specification
 from hybrid_etl.writers.rolling import RollingWriter
@@ -25,15 +25,23 @@ def run(settings: Settings, *, sha256: str, interval: Interval | None, attempt: 
 
     Raises UserError or Failure; then nothing new is visible in the lake.
     """
-    started = _now()
+    started, clock = _now(), Clock()
     specification = settings.read_specification(sha256)
     secret = settings.read_secret(specification.engine)
     emit("info", "Started.", pipeline=specification.pipeline, attempt=attempt, database=secret.address)
     reader = open_reader(specification, secret, interval)
+    clock.lap("connect")
     try:
         masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
         manifest = _extract(
-            settings, specification, reader, masks, interval=interval, attempt=attempt, started=started
+            settings,
+            specification,
+            reader,
+            masks,
+            interval=interval,
+            attempt=attempt,
+            started=started,
+            clock=clock,
         )
     finally:
         reader.close()
@@ -50,6 +58,7 @@ def _extract(
     interval: Interval | None,
     attempt: str,
     started: str,
+    clock: Clock,
 ) -> Manifest:
     base = f"{specification.prefix}/{directory_of(interval)}"
     sink = open_sink(
@@ -63,11 +72,12 @@ def _extract(
         file_format=specification.format,
         partition_by=specification.partition_by,
         target_file_bytes=specification.target_file_bytes,
-        metadata=_metadata(specification, attempt),
+        metadata=_metadata(specification, attempt, interval, reader.database),
     )
     try:
-        _copy(reader, masks, writer)
+        _copy(reader, masks, writer, clock)
         files = writer.finish()
+        clock.lap("write")
     except BaseException:
         writer.abort()
         raise
@@ -84,27 +94,66 @@ def _extract(
         refused=reader.refusals.counts,
         masked=masks.applied,
         decoder=reader.decoder,
+        image=Image.running(),
+        seconds=clock.seconds,
+        statistics=writer.statistics.document(),
     )
     sink.put(f"{base}/{NAME}", manifest.encode())
     return manifest
 
 
-def _copy(reader: Reader, masks: Masks, writer: RollingWriter) -> None:
+def _copy(reader: Reader, masks: Masks, writer: RollingWriter, clock: Clock) -> None:
     rows = 0
-    said = time.monotonic()
+    began = said = time.monotonic()
     for batch in reader.batches():
+        clock.lap("read")
         writer.write(masks.apply(batch))
+        clock.lap("write")
         rows += batch.num_rows
-        if time.monotonic() - said >= PROGRESS_SECONDS:
-            said = time.monotonic()
-            emit("info", "Reading.", rows=rows, bytes=writer.bytes)
+        now = time.monotonic()
+        if now - said >= PROGRESS_SECONDS:
+            said, passed = now, now - began
+            emit(
+                "info",
+                "Reading.",
+                rows=rows,
+                bytes=writer.bytes,
+                rows_per_second=round(rows / passed),
+                bytes_per_second=round(writer.bytes / passed),
+            )
+    clock.lap("read")
 
 
-def _metadata(specification: Specification, attempt: str) -> dict[str, str]:
+class Clock:
+    """Wall seconds by what they were spent on: `connect`, `read` (waiting and decoding), `write`."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+        self._spent: dict[str, float] = {}
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """What was spent so far, to the millisecond, and `total`."""
+        spent = self._spent | {"total": sum(self._spent.values())}
+        return {name: round(value, 3) for name, value in spent.items()}
+
+    def lap(self, name: str) -> None:
+        """Book the time since the last lap."""
+        now = time.monotonic()
+        self._spent[name] = self._spent.get(name, 0.0) + now - self._last
+        self._last = now
+
+
+def _metadata(
+    specification: Specification, attempt: str, interval: Interval | None, database: Database
+) -> dict[str, str]:
     return {
         "hybrid.pipeline": specification.pipeline,
         "hybrid.specification": specification.sha256,
         "hybrid.attempt": attempt,
+        "hybrid.interval": f"{interval.start.isoformat()}/{interval.end.isoformat()}" if interval else "full",
+        "hybrid.snapshot": database.snapshot or "",
+        "hybrid.snapshot_time": database.snapshot_time,
     }
 
 
