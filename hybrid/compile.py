@@ -74,6 +74,7 @@ def specification(estate: Estate, pipeline: str) -> Specification:
             "statement_timeout_seconds": source.statement_timeout,
             "lock_timeout_seconds": source.lock_timeout,
             "bytes_per_second": source.bytes_per_second,
+            "connections": source.connections,
         },
     }
     return Specification(source=declared.source, content=canonical_json(data))

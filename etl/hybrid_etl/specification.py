@@ -38,11 +38,15 @@ class Format:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Timeouts in seconds (0 or null: none); `bytes_per_second` to the lake, null for no limit."""
+    """Timeouts in seconds; `bytes_per_second` to the lake; `connections`, runs that read the source at once.
+
+    0 or null is no limit.
+    """
 
     statement_timeout_seconds: float = 3600
     lock_timeout_seconds: float = 30
     bytes_per_second: int | None = None
+    connections: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -91,6 +91,8 @@ def postgresql(directory: Path, *settings: str) -> Iterator[Server]:
         directory,
     )
     with _stopping(process, port):
+        ready = [str(program("pg_isready")), "-q", "-h", "127.0.0.1", "-p", str(port)]
+        _until(lambda: subprocess.run(ready, check=False).returncode == 0, "PostgreSQL")
         yield Server(
             engine="postgresql",
             host="127.0.0.1",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -22,6 +22,7 @@ from hybrid_etl.readers.mysql_errors import explain
 from hybrid_etl.readers.mysql_protocol import Field, Statement, execute, prepare
 from hybrid_etl.readers.mysql_types import column_of
 from hybrid_etl.readers.retry import connect_with_retry
+from hybrid_etl.readers.turn import source_digest, wait_for_turn
 from hybrid_etl.refusals import Refusals
 from hybrid_etl.secret import Secret
 from hybrid_etl.specification import Limits, Specification
@@ -42,6 +43,7 @@ class MysqlReader:
         try:
             self.decoder = choose_decoder(load)
             with self._explained():
+                wait_for_turn(self._lock_of(specification), connections=specification.limits.connections)
                 self.database = self._begin(specification.limits)
                 self._statement, self.columns = self._describe(specification)
         except BaseException:
@@ -120,6 +122,11 @@ class MysqlReader:
             snapshot=snapshot or None,
             snapshot_time=time,
         )
+
+    def _lock_of(self, specification: Specification) -> Callable[[int], bool]:
+        # A lock's name has at most 64 characters (MySQL Reference Manual, "Locking Functions").
+        name = f"hybrid-etl/{source_digest(specification).hex()[:32]}"
+        return lambda number: self._one(f"select get_lock('{name}/{number}', 0)") == "1"
 
     def _one(self, query: str) -> str:
         with self._connection.cursor() as cursor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from hybrid_etl.readers.postgresql_copy import CopyRefused
 from hybrid_etl.readers.postgresql_errors import explain, explain_connection, from_result
 from hybrid_etl.readers.postgresql_types import ServerType, column_of
 from hybrid_etl.readers.retry import connect_with_retry
+from hybrid_etl.readers.turn import source_digest, wait_for_turn
 from hybrid_etl.refusals import Refusals
 from hybrid_etl.secret import Secret
 from hybrid_etl.specification import Specification
@@ -108,6 +109,7 @@ class PostgresqlReader:
     def _begin(self, specification: Specification) -> Database:
         limits = specification.limits
         connection = self._connection
+        wait_for_turn(self._lock_of(specification), connections=limits.connections)
         connection.execute("begin isolation level repeatable read read only")
         for name, value in {
             "statement_timeout": f"{int(limits.statement_timeout_seconds * 1000)}",
@@ -132,6 +134,17 @@ class PostgresqlReader:
         return Database(
             engine="postgresql", version=version.split()[0], snapshot=snapshot, snapshot_time=time
         )
+
+    def _lock_of(self, specification: Specification) -> Callable[[int], bool]:
+        key = int.from_bytes(source_digest(specification)[:4], signed=True)
+
+        def take(number: int) -> bool:
+            row = self._connection.execute(
+                "select pg_catalog.pg_try_advisory_lock(%s::int4, %s::int4)", (key, number)
+            ).fetchone()
+            return bool(row and row[0])
+
+        return take
 
     def _describe(self, bound: BoundQuery, specification: Specification) -> tuple[list[Column], str]:
         pgconn = self._connection.pgconn
