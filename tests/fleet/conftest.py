@@ -30,8 +30,7 @@ _NUMBERS = itertools.count(1)
 
 @pytest.fixture(scope="session", autouse=True)
 def service_models_are_read_once() -> Iterator[None]:
-    """A command makes its own boto3 session, which reads the models of its services anew: most of a test's time
-    otherwise."""
+    """Each command makes a boto3 session, which reads the models of its services: most of a test's time."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("botocore.session.create_loader", cache(botocore.loaders.create_loader))
         yield
@@ -52,7 +51,7 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
         variables = emulator.client_environment() | {
             "AWS_ENDPOINT_URL_ECS": endpoint.url, "AWS_ENDPOINT_URL_SSM": endpoint.url,
         }  # fmt: skip
-        yield LocalAws(emulator.endpoint_url, endpoint.url, variables)
+        yield LocalAws(emulator.endpoint_url, endpoint.url, variables, state / "site.json")
         endpoint.close()
 
 
