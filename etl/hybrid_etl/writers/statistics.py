@@ -5,7 +5,9 @@ Texts and bytes have no range there: the receipt is shown where rows may not be.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import pyarrow as pa
@@ -80,6 +82,38 @@ class Statistics:
         if field.name not in self._columns:
             self._columns[field.name] = ColumnStatistics(ranged=_has_range(field.type))
         return self._columns[field.name]
+
+
+def together(parts: Sequence[dict[str, Any]]) -> dict[str, dict[str, object]]:
+    """The statistics of several receipts of the same columns, as the one receipt of them all has them."""
+    return {
+        name: {
+            "nulls": sum(part["statistics"][name]["nulls"] for part in parts),
+            "min": _widest(parts, name, "min", min),
+            "max": _widest(parts, name, "max", max),
+        }
+        for name in parts[0]["statistics"]
+    }
+
+
+def _widest(parts: Sequence[dict[str, Any]], name: str, end: str, widest: Callable[..., str]) -> str | None:
+    """The end of a column's range over all parts; None where one of them has values and no range."""
+    found = []
+    for part in parts:
+        column = part["statistics"][name]
+        if column[end] is not None:
+            found.append(column[end])
+        elif column["nulls"] < part["rows"]:
+            return None
+    return widest(found, key=_order) if found else None
+
+
+def _order(text: str) -> Decimal | str:
+    """Numbers by their value; dates and times, in ISO 8601, by their text."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return text
 
 
 def _has_range(kind: pa.DataType) -> bool:
