@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from hybrid_airflow import interval as intervals
 from hybrid_airflow.interval import Interval
+from hybrid_airflow.retrying import patiently, plain
 
 #: Name of the object that makes a run visible.
 RECEIPT = "_manifest.json"
+#: Seconds that S3 is asked again while its errors pass: what has landed should not be read twice for them.
+PATIENCE = 120.0
 
 
 class ReceiptError(Exception):
@@ -84,7 +87,7 @@ def read_receipt(s3: Any, *, bucket: str, prefix: str, interval: Interval | None
     directory = f"{prefix}/{intervals.directory(interval)}"
     key = f"{directory}/{RECEIPT}"
     try:
-        body = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        body = json.loads(patiently(lambda: _body(s3, bucket, key), seconds=PATIENCE))
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code in {"NoSuchKey", "404"}:
@@ -95,6 +98,8 @@ def read_receipt(s3: Any, *, bucket: str, prefix: str, interval: Interval | None
                 f"s3://{bucket}/{key} is not there, or Airflow's role may not read it"
             ) from None
         raise ReceiptError(f"s3://{bucket}/{key} cannot be read ({code})") from error
+    except BotoCoreError as error:
+        raise ReceiptError(f"s3://{bucket}/{key} cannot be read ({plain(error)})") from error
     except json.JSONDecodeError:
         raise ReceiptError(f"s3://{bucket}/{key} is not JSON") from None
     if body.get("attempt") != attempt:
@@ -120,3 +125,8 @@ def read_receipt(s3: Any, *, bucket: str, prefix: str, interval: Interval | None
         started_at=body.get("started_at"),
         finished_at=body.get("finished_at"),
     )
+
+
+def _body(s3: Any, bucket: str, key: str) -> bytes:
+    body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    return body
