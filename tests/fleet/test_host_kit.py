@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from fleet_estate import estate_text
-from host_machine import ACTIVATION, CODE, HERE, IMAGE, PATHS, docker, signed_downloads
+from host_machine import ACTIVATION, CODE, HERE, IMAGE, PATHS, build_image, docker, signed_downloads
 from typer.testing import CliRunner, Result
 
 from hybrid.cli import main
@@ -154,7 +154,7 @@ def test_the_role_joins_a_machine_is_idempotent_and_never_shows_the_code(
     ansible: PythonEnvironment, tmp_path: Path
 ) -> None:
     # Given a machine that Ansible runs on (its interpreter and environment are lent by this one)
-    docker("build", "-q", "-t", IMAGE, str(HERE))
+    build_image()
     shared = tmp_path / "machine"
     fingerprint = signed_downloads(shared / "www")
     docker(
