@@ -86,9 +86,10 @@ def test_the_examples_in_the_help_of_each_command_run(
     for app in (sites.app, hosts.app, sources.app):
         for command in app.registered_commands:
             assert command.callback is not None
-            if json.loads(acme.run("hosts", "list", "--json").stdout) == []:
+            example = example_of_help(command.callback)
+            play(acme, example)
+            if "deregister" in example:
                 acme.host("rack-1", site="on-premises")
-            play(acme, example_of_help(command.callback))
 
 
 def commands() -> Iterator[tuple[str, set[str]]]:
