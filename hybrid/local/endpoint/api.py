@@ -116,7 +116,11 @@ class Api:
             raise ServiceError("MissingAuthenticationTokenException", "Missing Authentication Token")
         model = self._models[service]
         model.check_request(operation, params)
-        result = handler(params, request)
+        try:
+            result = handler(params, request)
+        except ServiceError as error:
+            model.check_error(operation, error)
+            raise
         model.check_answer(operation, result)
         logger.info("%s", operation)
         return json_answer(result)
