@@ -25,6 +25,7 @@ from hybrid.local.assembly import localize_assembly
 from hybrid.local.databases import Login
 from hybrid.local.emulator import Emulator
 from hybrid.paths import ROOT
+from tests.policy.recordings import RECORDER
 from tests.policy.synthesis import ESTATES, assembly_of
 
 ESTATE = ESTATES / "enforced.yaml"
@@ -43,6 +44,11 @@ class TlsEmulator(Emulator):
         return f"https://localhost:{self.port}"
 
     @property
+    def calls(self) -> Path:
+        """File of the recorded calls."""
+        return self.state_dir / "calls.jsonl"
+
+    @property
     def certificate(self) -> Path:
         """The certificate that it made for itself."""
         return self.state_dir / "tmp" / "ministack-tls" / "server.crt"
@@ -58,9 +64,14 @@ class TlsEmulator(Emulator):
             return False
         return answer.status == 200
 
+    def command(self) -> list[str]:
+        """Command of the server, which knows the conditions of conditional writes."""
+        return [str(self.python), str(Path(__file__).with_name("ministack_with_conditional_writes.py"))]
+
     def server_environment(self) -> dict[str, str]:
-        """The environment of the server."""
-        return {**super().server_environment(), "USE_SSL": "1"}
+        """The environment of the server, which records what is signed with a role's session."""
+        recorder = {"PYTHONPATH": str(RECORDER), "HYBRID_RECORD_CALLS": str(self.calls)}
+        return {**super().server_environment(), "USE_SSL": "1", **recorder}
 
     def __enter__(self) -> Self:
         self.start()

@@ -52,7 +52,7 @@ def _broken(change: Callable[[dict[str, Any]], None]) -> Role:
             "ReadSpecifications: does more in IAM than to pass a role to a task of Airflow's",
         ),
         (
-            lambda p: p["policy"]["Statement"][2].pop("Condition"),
+            lambda p: p["policy"]["Statement"][3].pop("Condition"),
             "UseKeyForObjects: uses the key without a service between",
         ),
         (
