@@ -22,7 +22,8 @@ pytestmark = pytest.mark.e2e
 #: Commands of the command line that only look, run so that their calls are on record as well.
 _LOOKING = (("sites", "list"), ("sites", "activations"), ("hosts", "list"), ("sources", "list"))
 
-_TESTS = sorted(path.stem for path in Path(__file__).parent.glob("test_*.py") if path.stem != "test_commands")
+#: The tests that let the house do all it can.
+_TESTS = {"test_faults", "test_landed_rows"}
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +71,10 @@ def test_the_recording_of_each_role_is_the_one_that_was_read(
     calls: list[Call], place: Estate, request: pytest.FixtureRequest
 ) -> None:
     ran = {Path(item.path).stem for item in request.session.items}
-    if not set(_TESTS) <= ran:
-        pytest.skip(f"a part of the run makes a part of the calls: {', '.join(sorted(set(_TESTS) - ran))}")
+    if not ran >= _TESTS:
+        pytest.skip(
+            f"a part of the run makes a part of the calls; missing: {', '.join(sorted(_TESTS - ran))}"
+        )
     by_kind = {kind: [call for call in calls if kind_of(call, place) == kind] for kind in KINDS}
 
     if request.config.getoption("update_snapshots"):

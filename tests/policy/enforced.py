@@ -31,6 +31,8 @@ from tests.policy.synthesis import ESTATES, assembly_of
 ESTATE = ESTATES / "enforced.yaml"
 SOURCE, OTHER_SOURCE = "regional", "regional-archive"
 PIPELINE, OTHER_PIPELINE = "customers-regional", "customers-archive"
+#: Of the same source, read in two key ranges.
+PARTS_PIPELINE = "orders-regional"
 TASK_ROLE = f"arn:aws:iam::000000000000:role/hybrid/acme/task/hybrid-acme-{SOURCE}-task"
 _STACKS = ("hybrid-acme-storage", "hybrid-acme-site-on-premises")
 
@@ -135,7 +137,7 @@ class EnforcedEstate:
             secrets.put_secret_value(
                 SecretId=f"hybrid/acme/sources/{source}", SecretString=json.dumps(vars(login))
             )
-        for pipeline in (PIPELINE, OTHER_PIPELINE):
+        for pipeline in (PIPELINE, PARTS_PIPELINE, OTHER_PIPELINE):
             one = self.specification(pipeline)
             s3.put_object(Bucket=deployed.dags, Key=f"pipelines/{one.key}", Body=one.content.encode())
         s3.put_object(

@@ -24,6 +24,7 @@ from tests.policy.calls import asked_for
 from tests.policy.enforced import (
     OTHER_PIPELINE,
     OTHER_SOURCE,
+    PARTS_PIPELINE,
     PIPELINE,
     SOURCE,
     Deployed,
@@ -321,6 +322,27 @@ def test_a_rerun_lands_beside_the_finished_files_and_replaces_the_receipt(house:
     assert "/second/" in after["FILE"]
     s3 = house.estate.client("s3")
     assert s3.head_object(Bucket=house.deployed.lake, Key=before["FILE"])["ETag"] == before["ETAG"]
+
+
+def test_a_run_in_parts_is_committed_with_the_task_role_alone(house: House) -> None:
+    # Given two key ranges that two containers read
+    sha256 = house.estate.specification(PARTS_PIPELINE).sha256
+    for part in ("0", "1"):
+        done = run_container(house.environment, "run", sha256, "--part", part, "--attempt", f"part-{part}")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    # When a third one commits them
+    done = run_container(
+        house.environment, "commit", sha256, "--parts", "part-0,part-1", "--attempt", "together"
+    )
+
+    # Then one receipt has the files of both
+    assert done.returncode == 0, done.stdout + done.stderr
+    receipt = house.estate.client("s3").get_object(
+        Bucket=house.deployed.lake, Key="shared/orders/interval=full/_manifest.json"
+    )
+    files = [file["key"] for file in json.load(receipt["Body"])["files"]]
+    assert {key.split("/")[3] for key in files} == {"part-0", "part-1"}
 
 
 def test_the_same_attacks_are_no_nonsense(house: House, answers: dict[str, str]) -> None:
