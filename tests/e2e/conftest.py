@@ -14,6 +14,7 @@ from hybrid.demo.engine import Mode
 from hybrid.demo.house import House
 from hybrid.local.databases import MariaDbServer
 from hybrid.paths import ROOT
+from tests.policy.recordings import RECORDER, recording_of
 
 ESTATE = Path(__file__).with_name("estate.yaml")
 
@@ -35,13 +36,21 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     directory = tmp_path_factory.mktemp(f"house-{mode}")
     command = ["demo", "--estate", str(ESTATE), "--mode", str(mode), "--directory", str(directory)]
     up = House(directory, estate=ESTATE, mode=mode)
-    try:
-        done = subprocess.run(
-            [str(ROOT / "bin" / "hybrid"), *command], capture_output=True, text=True, timeout=900, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr + up.services.tail("airflow")
-        yield up
-    finally:
-        run.stop_all(up.services)
-        up.purge()
-        shutil.rmtree(directory, ignore_errors=True)
+    with pytest.MonkeyPatch.context() as environment:
+        # Every process of the house, and every command against it, says what it asks of AWS.
+        environment.setenv("PYTHONPATH", str(RECORDER))
+        environment.setenv("HYBRID_RECORD_CALLS", str(recording_of(up.directory)))
+        try:
+            done = subprocess.run(
+                [str(ROOT / "bin" / "hybrid"), *command],
+                capture_output=True,
+                text=True,
+                timeout=900,
+                check=False,
+            )
+            assert done.returncode == 0, done.stdout + done.stderr + up.services.tail("airflow")
+            yield up
+        finally:
+            run.stop_all(up.services)
+            up.purge()
+            shutil.rmtree(directory, ignore_errors=True)

@@ -18,6 +18,9 @@ use_project_node()
 
 ESTATES = Path(__file__).with_name("estates")
 
+#: The estate of the end-to-end tests, here called `e2e`.
+END_TO_END = ROOT / "tests" / "e2e" / "estate.yaml"
+
 
 def synthesize(estate_file: Path, directory: Path) -> None:
     """Write the cloud assembly of an estate into a directory."""
@@ -43,14 +46,14 @@ def synthesize(estate_file: Path, directory: Path) -> None:
 
 @functools.cache
 def assembly_of(name: str) -> Path:
-    """The cloud assembly of an estate in estates/, synthesized once a session; not to be written to."""
+    """The cloud assembly of an estate, synthesized once a session; not to be written to."""
     directory = Path(tempfile.mkdtemp(prefix="policy-tests-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    synthesize(ESTATES / f"{name}.yaml", directory)
+    synthesize(END_TO_END if name == "e2e" else ESTATES / f"{name}.yaml", directory)
     return directory
 
 
 @functools.cache
 def stacks_of(name: str) -> tuple[Stack, ...]:
-    """The stacks of an estate in estates/."""
+    """The stacks of an estate in estates/, or of `e2e`."""
     return tuple(read_assembly(assembly_of(name)))
