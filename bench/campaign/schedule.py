@@ -38,7 +38,7 @@ _WEIGHTS = {
 }  # fmt: skip
 
 #: Seconds between two strikes, at least and at most.
-_GAP = (2.0, 9.0)
+_GAP = (4.0, 20.0)
 
 
 @dataclass(frozen=True)
