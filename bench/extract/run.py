@@ -1,244 +1,237 @@
-"""Extraction side by side: `python bench/extract/run.py --rows 300000 --rounds 3`.
+"""Extraction side by side, with real servers and an upload over HTTPS.
 
-Starts private PostgreSQL and MariaDB servers, makes the same table in both, runs every contender in turn (so
-that a change of the machine's mood meets them all), and prints medians: CPU seconds (user and system) of the
-client per million rows, peak resident memory, wall time, bytes written, and the ratio of CPU to ours.
+Makes the environments of all contenders, starts PostgreSQL and MariaDB, makes the same tables in both, and runs
+every contender in turn. Prints medians: CPU seconds of the client for a million rows, peak memory, bytes out, wall
+time, CPU of the server, and the ratio of CPU to ours. A contender that would need more memory than the machine can
+spare is not run; its growth says what it would need.
+
+Example: .venv/bin/python bench/extract/run.py
+Example: .venv/bin/python bench/extract/run.py --rows 100000 --rounds 1 --tables lineitem --only duckdb
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "etl"), str(HERE)]
 
-import lineitem  # noqa: E402
+import contenders  # noqa: E402
+import endpoint  # noqa: E402
+import report  # noqa: E402
 import servers  # noqa: E402
+import tables  # noqa: E402
+from contenders import Contest, Interpreters  # noqa: E402
+from measure import Failed, Measure, available_mib, measure  # noqa: E402
+from report import Case  # noqa: E402
 
-OURS = "hybrid-etl"
-OURS_PYTHON = "hybrid-etl, plain Python"
-FLOOR = "floor (the server's own client)"
-PEERS = ("SqlToS3Operator's way", "fetchall", "connectorx", "duckdb", "polars", "adbc")
+from hybrid import environments  # noqa: E402
+from hybrid.environments import PythonEnvironment  # noqa: E402
+from hybrid.paths import ETL  # noqa: E402
+
+MANY_ROWS = 10_000_000
+"""From here on one round is run: a run is long enough to be its own average."""
+MEMORY_SHARE = 0.7
+LIMIT_SECONDS = 3600.0
+PEERS = PythonEnvironment("bench-peers", (HERE / "requirements-peers.txt",))
+AIRFLOW = PythonEnvironment("bench-airflow", (HERE / "requirements-airflow.txt",))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Measure:
-    """One run: seconds of CPU and of wall time, peak resident memory in MiB, bytes written."""
-
-    cpu: float
-    wall: float
-    peak: float
-    bytes: int
-    version: str
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass
 class Bench:
-    """What the contenders share. `python` runs ours, `peers` runs the peers."""
+    """One run of the command: what is asked, and what was found so far."""
 
-    python: Path
-    peers: Path
+    names: tuple[str, ...]
+    rounds: int
+    interpreters: Interpreters
+    endpoint: endpoint.Endpoint
     directory: Path
+    cases: list[Case] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
 
-    def run(self, contender: str, server: servers.Server) -> Measure | str:
-        """Run one contender; a text says why there is no measure."""
-        with tempfile.TemporaryDirectory(dir=self.directory) as made:
-            output = Path(made)
-            secret = output / "secret.json"
-            secret.write_text(json.dumps(server.secret))
-            command, variables = self._command(contender, server, secret, output)
-            if not command:
-                return "not available"
-            return _measure(command, variables, output)
+    def measure_engine(self, engine: str, sizes: list[int], chosen: list[str]) -> None:
+        """Start a server of this engine, and measure the tables that are chosen, `lineitem` in growing sizes."""
+        with _server(engine) as server:
+            self.versions[engine] = _server_version(server)
+            _say(server, tables.create_lineitem(engine))
+            self._warm_up(server)
+            there = 0
+            for rows in sizes if "lineitem" in chosen else []:
+                _tell(f"{engine}: filling lineitem to {rows:,} rows")
+                _say(server, tables.add_lineitem(engine, there + 1, rows))
+                there = rows
+                self._measure(server, Case(engine, f"{rows:,} rows", "lineitem", rows), first=rows == sizes[0])
+            if "heavy" in chosen:
+                _say(server, tables.create_heavy(engine))
+                title = f"{tables.HEAVY_ROWS:,} rows of 300 KB"
+                self._measure(server, Case(engine, title, "heavy", tables.HEAVY_ROWS))
+            if "wide" in chosen:
+                _say(server, tables.create_wide(engine))
+                title = f"{tables.WIDE_ROWS:,} rows of 1,500 columns"
+                self._measure(server, Case(engine, title, "wide", tables.WIDE_ROWS))
 
-    def _command(
-        self, contender: str, server: servers.Server, secret: Path, output: Path
-    ) -> tuple[list[str], dict[str, str]]:
-        if contender in (OURS, OURS_PYTHON):
-            return self._ours(contender, server, secret, output)
-        if contender == FLOOR:
-            return _floor(server)
-        if contender == "adbc" and server.engine != "postgresql":
-            return [], {}
-        script = [str(self.peers), str(HERE / "peers.py"), contender, server.engine, str(secret), str(output)]
-        return script, {}
+    def _warm_up(self, server: servers.Server) -> None:
+        """One run of everyone over the empty table: compiles what Python imports, and is not measured."""
+        _tell(f"{server.engine}: warming up")
+        case = Case(server.engine, "warming up", "lineitem", 1)
+        for name in self.names:
+            self._run_one(server, case, name)
 
-    def _ours(
-        self, contender: str, server: servers.Server, secret: Path, output: Path
-    ) -> tuple[list[str], dict[str, str]]:
-        document = {
-            "version": 1,
-            "estate": "bench",
-            "site": "bench",
-            "source": "bench",
-            "pipeline": "bench",
-            "engine": server.engine,
-            "query": "select * from lineitem",
-            "prefix": "bench",
-        }
-        content = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
-        digest = hashlib.sha256(content).hexdigest()
-        (output / f"{digest}.json").write_bytes(content)
-        variables = {
-            "PYTHONPATH": str(ROOT / "etl"),
-            "HYBRID_SPECIFICATIONS": f"file://{output}",
-            "HYBRID_LAKE": f"file://{output}/lake",
-            "HYBRID_SECRET": f"file://{secret}",
-            "HYBRID_DECODER": "native" if contender == OURS else "python",
-            "MALLOC_ARENA_MAX": "2",
-        }
-        return [str(self.python), "-m", "hybrid_etl", "run", digest], variables
+    def _measure(self, server: servers.Server, case: Case, *, first: bool = False) -> None:
+        rounds = 1 if case.rows >= MANY_ROWS else self.rounds
+        for number in range(rounds):
+            for name in self.names:
+                if name in contenders.ONCE and (number or not first):
+                    case.reasons[name] = "run once, over the smallest table"
+                elif name not in case.reasons:
+                    self._run_one(server, case, name)
+        self.cases.append(case)
+        sys.stdout.write(report.terminal(case, self.names))
+        sys.stdout.flush()
 
-
-def _floor(server: servers.Server) -> tuple[list[str], dict[str, str]]:
-    connection = ["-h", server.host]
-    if server.engine == "postgresql":
-        copy = "copy lineitem to stdout (format csv)"
-        psql = str(servers.program("psql"))
-        command = [
-            psql,
-            *connection,
-            "-p",
-            str(server.port),
-            "-U",
-            server.username,
-            "-d",
-            server.dbname,
-            "-c",
-            copy,
-        ]
-        return command, {"PGPASSWORD": server.password}
-    client = servers.program("mariadb")
-    query = ["--quick", "--batch", "-e", "select * from lineitem", server.dbname]
-    command = [str(client), *connection, "-P", str(server.port), "-u", server.username, *query]
-    return command, {"MYSQL_PWD": server.password}
-
-
-def _measure(command: list[str], variables: dict[str, str], output: Path) -> Measure | str:
-    environment = {"PATH": os.environ["PATH"], "HOME": str(output)} | variables
-    log = output / "stdout"
-    quiet = os.devnull if "hybrid_etl" not in command and "peers.py" not in " ".join(command) else str(log)
-    started = time.monotonic()
-    with Path(quiet).open("wb") as stdout, (output / "stderr").open("wb") as stderr:
-        process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, cwd=output
+    def _run_one(self, server: servers.Server, case: Case, name: str) -> None:
+        if name == "adbc" and server.engine != "postgresql":
+            case.reasons[name] = "has no MySQL driver on PyPI"
+            return
+        needed, free = self._expected_peak(case, name), available_mib() * MEMORY_SHARE
+        if needed > free:
+            case.reasons[name] = f"not run: would need {needed / 1024:,.0f} GiB"
+            return
+        contest = Contest(
+            server=server, endpoint=self.endpoint, interpreters=self.interpreters, table=case.table
         )
-        _, status, usage = os.wait4(process.pid, 0)
-    wall = time.monotonic() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        return f"failed with code {process.returncode}: {(output / 'stderr').read_text()[-300:].strip()}"
-    size = sum(path.stat().st_size for path in output.rglob("*") if path.suffix in (".parquet", ".csv"))
-    version = (
-        log.read_text().strip().splitlines()[-1] if log.exists() and "peers.py" in " ".join(command) else ""
-    )
-    return Measure(
-        cpu=usage.ru_utime + usage.ru_stime,
-        wall=wall,
-        peak=usage.ru_maxrss / 1024,
-        bytes=size,
-        version=version,
-    )
+        with tempfile.TemporaryDirectory(dir=self.directory) as made:
+            command, variables = contest.command(name, Path(made))
+            try:
+                found, said = measure(
+                    command,
+                    variables,
+                    Path(made),
+                    server=server.process.pid,
+                    limit=LIMIT_SECONDS,
+                    discard=name == contenders.FLOOR,
+                )
+            except Failed as reason:
+                case.reasons[name] = str(reason)
+                self.endpoint.take()
+                _tell(f"  {name}: {reason}")
+                return
+        found = replace(self._attributed(name, found, said), bytes=self.endpoint.take())
+        case.found.setdefault(name, []).append(found)
+        _tell(f"  {case.engine}, {case.title}: {name} {found.cpu:.2f} CPU s, {found.peak:.0f} MiB")
+
+    def _attributed(self, name: str, found: Measure, said: str) -> Measure:
+        """A measure with the version that a peer printed, less the CPU that it need not answer for."""
+        if name not in contenders.PEERS:
+            return found
+        last = json.loads(said.strip().splitlines()[-1])
+        self.versions[last["package"]] = last["version"]
+        version = f"{last['package']} {last['version']}"
+        return replace(found, cpu=found.cpu - last["not_counted"], version=version)
+
+    def _expected_peak(self, case: Case, name: str) -> float:
+        """MiB by a straight line through the smaller sizes of the same table; 0 where nothing is known."""
+        known = [
+            (other.rows, peak)
+            for other in self.cases
+            if (other.engine, other.table) == (case.engine, case.table)
+            and (peak := other.median(name, lambda measure: measure.peak)) is not None
+        ]
+        if not known:
+            return 0.0
+        (rows, peak), (before, before_peak) = known[-1], known[-2] if len(known) > 1 else (0, 60.0)
+        return peak + (peak - before_peak) / (rows - before) * (case.rows - rows)
 
 
 @contextlib.contextmanager
-def _server(engine: str, rows: int) -> Iterator[servers.Server]:
+def _server(engine: str) -> Iterator[servers.Server]:
     start = servers.postgresql if engine == "postgresql" else servers.mariadb
-    with tempfile.TemporaryDirectory(prefix="bench-extract-", ignore_cleanup_errors=True) as directory:
-        made = start(Path(directory))
-        with made as server:
-            _fill(server, rows)
-            yield server
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-extract-", ignore_cleanup_errors=True) as directory,
+        start(Path(directory)) as server,
+    ):
+        yield server
 
 
-def _fill(server: servers.Server, rows: int) -> None:
-    script = ";\n".join(lineitem.create_statements(server.engine, rows)) + ";\n"
-    command, variables = _floor(server)
-    command = (
-        command[: command.index("-c")]
-        if "-c" in command
-        else [*command[: command.index("--quick")], server.dbname]
-    )
-    subprocess.run(
+def _say(server: servers.Server, statements: list[str]) -> str:
+    command, password = contenders.client(server)
+    script = ";\n".join(statements) + ";\n"
+    done = subprocess.run(
         command,
         input=script,
         text=True,
         check=True,
-        stdout=subprocess.DEVNULL,
-        env=dict(os.environ) | variables,
+        stdout=subprocess.PIPE,
+        env=dict(os.environ) | password,
     )
+    return done.stdout
 
 
-def _report(engine: str, rows: int, found: dict[str, list[Measure | str]]) -> None:
-    ours = [measure for measure in found[OURS] if isinstance(measure, Measure)]
-    base = statistics.median(measure.cpu for measure in ours) if ours else float("nan")
-    sys.stdout.write(f"\n{engine}, {rows:,} rows\n")
-    head = f"{'contender':<32}{'CPU s/M':>9}{'x ours':>8}{'peak MiB':>10}{'wall s':>8}{'MB':>8}  version\n"
-    sys.stdout.write(head)
-    for contender, measures in found.items():
-        good = [measure for measure in measures if isinstance(measure, Measure)]
-        if not good:
-            sys.stdout.write(f"{contender:<32}  {measures[0] if measures else 'not run'}\n")
-            continue
-        cpu = statistics.median(measure.cpu for measure in good)
-        sys.stdout.write(
-            f"{contender:<32}{cpu / rows * 1e6:>9.2f}{cpu / base:>8.2f}"
-            f"{statistics.median(m.peak for m in good):>10.0f}{statistics.median(m.wall for m in good):>8.1f}"
-            f"{good[0].bytes / 1e6:>8.1f}  {good[0].version}\n"
-        )
+def _server_version(server: servers.Server) -> str:
+    query = "show server_version" if server.engine == "postgresql" else "select version()"
+    for line in _say(server, [query]).splitlines():
+        if line.strip()[:1].isdigit():
+            return line.split()[0]
+    return "?"
 
 
-def main() -> int:
-    """Measure and print; 1 when ours failed on an engine."""
+def _tell(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rows", type=int, default=300_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rows", default="3000000,6000000,30000000", help="sizes of lineitem, ascending")
+    parser.add_argument("--rounds", type=int, default=3, help=f"rounds below {MANY_ROWS:,} rows (default 3)")
     parser.add_argument("--engines", default="postgresql,mariadb")
-    parser.add_argument("--only", help="contenders, comma-separated; ours always runs")
-    parser.add_argument("--python", type=Path, default=Path(sys.executable), help="has etl/requirements.txt")
-    parser.add_argument("--peers-python", type=Path, help="has requirements-peers.txt; made when absent")
-    options = parser.parse_args()
-    contenders = [OURS, OURS_PYTHON, FLOOR, *PEERS]
-    if options.only:
-        contenders = [OURS, *(name for name in contenders[1:] if name in options.only.split(","))]
-    sys.stdout.write(f"{platform.platform()}, {os.cpu_count()} CPUs, Python {platform.python_version()}\n")
-    failed = False
+    parser.add_argument("--tables", default="lineitem,heavy,wide", help="of these three")
+    parser.add_argument("--only", help=f"contenders, of: {', '.join(contenders.PEERS)}; ours always runs")
+    parser.add_argument("--write", type=Path, metavar="FILE.md", help="write the report as Markdown too")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Measure and print; 1 when ours failed anywhere."""
+    options = _options()
+    names = contenders.ALL
+    if options.only is not None:
+        wanted = {contenders.OURS, *options.only.split(",")}
+        names = tuple(name for name in contenders.ALL if name in wanted)
+    _tell("making the environments of the contenders")
+    for environment in (environments.EMULATOR, environments.ETL_PROCESS, PEERS, AIRFLOW):
+        environment.ensure()
+    build = [str(environments.ETL_PROCESS.python), "-m", "hybrid_etl.native.build"]
+    subprocess.run(build, cwd=ETL, check=True, stdout=subprocess.DEVNULL)
+    interpreters = Interpreters(
+        ours=environments.ETL_PROCESS.python, peers=PEERS.python, airflow=AIRFLOW.python
+    )
     with tempfile.TemporaryDirectory(prefix="bench-extract-") as made:
-        peers = options.peers_python or _peers(Path(made))
-        bench = Bench(python=options.python.absolute(), peers=peers.absolute(), directory=Path(made))
-        for engine in options.engines.split(","):
-            found: dict[str, list[Measure | str]] = {contender: [] for contender in contenders}
-            with _server(engine, options.rows) as server:
-                for _ in range(options.rounds):
-                    for contender in contenders:
-                        found[contender].append(bench.run(contender, server))
-            _report(engine, options.rows, found)
-            failed |= not all(isinstance(measure, Measure) for measure in found[OURS])
-    return int(failed)
-
-
-def _peers(directory: Path) -> Path:
-    python = directory / "peers" / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", str(directory / "peers")], check=True)
-    requirements = HERE / "requirements-peers.txt"
-    subprocess.run([str(python), "-m", "pip", "install", "-q", "-r", str(requirements)], check=True)
-    return python
+        directory = Path(made)
+        with endpoint.https(directory / "endpoint") as running:
+            bench = Bench(names, options.rounds, interpreters, running, directory)
+            bench.versions["python"] = platform.python_version()
+            for engine in options.engines.split(","):
+                sizes = sorted(int(size) for size in options.rows.split(","))
+                bench.measure_engine(engine, sizes, options.tables.split(","))
+    if options.write:
+        command = " ".join(["bench/extract/run.py", *sys.argv[1:]])
+        text = report.markdown(bench.cases, names, command=command, versions=bench.versions)
+        options.write.write_text(text)
+    return int(any(contenders.OURS in case.reasons for case in bench.cases))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import secrets
 import threading
@@ -11,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import boto3
@@ -26,10 +28,8 @@ from hybrid.local.wire import Fault
 REGION = "eu-west-1"
 
 #: Operations → (burst, sustained calls a second). Source for ECS: Amazon ECS API Reference, "Request
-#: throttling
-#: for the Amazon ECS API". AWS publishes no rates for these operations of Systems Manager: the numbers
-#: here are an
-#: assumption, on the careful side.
+#: throttling for the Amazon ECS API". AWS publishes no rates for these operations of Systems Manager: the
+#: numbers here are an assumption, on the careful side.
 RATES: dict[frozenset[str], tuple[int, float]] = {
     frozenset({"DescribeClusters", "ListClusters"}): (50, 20),
     frozenset({"DescribeContainerInstances", "ListContainerInstances", "DescribeTasks", "ListTasks"}): (
@@ -43,8 +43,7 @@ RATES: dict[frozenset[str], tuple[int, float]] = {
 
 @dataclass
 class Rates(Faults):
-    """Token buckets, one for each group of operations; what exceeds them is answered with "
-    "ThrottlingException."""
+    """Token buckets, one for each group of operations; what exceeds them is a ThrottlingException."""
 
     throttled: Counter[str] = field(default_factory=Counter)
 
@@ -76,17 +75,45 @@ def emulator(directory: Path, port: int) -> Iterator[str]:
         yield running.endpoint_url
 
 
+@dataclass(frozen=True)
+class RemoteEndpoint:
+    """The ECS and SSM endpoint in a process of its own, as AWS is: client and server share no interpreter."""
+
+    line: Connection
+
+    def throttled(self) -> Counter[str]:
+        """How often each operation was throttled since this was asked last."""
+        self.line.send("throttled")
+        counted: Counter[str] = self.line.recv()
+        return counted
+
+
 @contextmanager
-def endpoint(directory: Path, url: str, *, rates: Rates | None) -> Iterator[Endpoint]:
-    """The ECS and SSM endpoint, with AWS's rates in front of it if they are given."""
-    made = Endpoint(port=0, state_file=directory / "site.json", emulator_url=url, region=REGION, silence=1e9)
-    if rates is not None:
-        made._api._faults = rates
-    os.environ |= {"AWS_ENDPOINT_URL_ECS": made.url, "AWS_ENDPOINT_URL_SSM": made.url}
+def endpoint(directory: Path, url: str, *, limited: bool) -> Iterator[RemoteEndpoint]:
+    """The endpoint, with AWS's rates in front of it where it is limited; clients find it by variables."""
+    spawned = multiprocessing.get_context("spawn")
+    line, far = spawned.Pipe()
+    process = spawned.Process(target=_serve, args=(directory, url, limited, far), daemon=True)
+    process.start()
+    served = line.recv()
+    os.environ |= {"AWS_ENDPOINT_URL_ECS": served, "AWS_ENDPOINT_URL_SSM": served}
     try:
-        yield made
+        yield RemoteEndpoint(line)
     finally:
-        made.close()
+        line.send("stop")
+        process.join()
+
+
+def _serve(directory: Path, url: str, limited: bool, line: Connection) -> None:
+    made = Endpoint(port=0, state_file=directory / "site.json", emulator_url=url, region=REGION, silence=1e9)
+    rates = Rates()
+    if limited:
+        made._api._faults = rates
+    line.send(made.url)
+    while line.recv() == "throttled":
+        line.send(rates.throttled.copy())
+        rates.throttled.clear()
+    made.close()
 
 
 def deploy(sites: list[AnywhereSiteNames]) -> None:

@@ -11,13 +11,15 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
-from local_fleet import RATES, REGION, Rates, deploy, emulator, endpoint, fill  # noqa: E402
+from local_fleet import RATES, REGION, RemoteEndpoint, deploy, emulator, endpoint, fill  # noqa: E402
 
 from hybrid.estate import Estate, load_estate  # noqa: E402
 from hybrid.fleet import activating, overview  # noqa: E402
@@ -52,51 +54,54 @@ def main() -> None:
         fill(directory, names, chosen.hosts)
         _list(directory, url, estate, chosen.workers, limited=not chosen.no_rates)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"\npeak memory, local endpoint included: {peak:.0f} MiB")
+    print(f"\npeak memory, local endpoint and emulator not included: {peak:.0f} MiB")
 
 
 def _activate(directory: Path, url: str, estate: Estate, workers: int, *, limited: bool) -> None:
-    rates = Rates() if limited else None
-    with endpoint(directory, url, rates=rates):
+    with endpoint(directory, url, limited=limited) as remote:
         aws = AwsClient(region=REGION, workers=workers)
-        for title in ("activate --all", "activate --all, again"):
-            aws.calls.clear()
-            begun = time.monotonic()
-            outcomes = list(
-                activating.activate_all(
-                    aws, estate, sites=list(estate.sites), terms=Terms(count=20), destination=SiteSecret(aws),
-                    existing=Existing.KEEP, run="bench",
-                )
-            )  # fmt: skip
-            failed = [o for _, o in outcomes if isinstance(o, FleetError)]
-            made = sum(1 for _, o in outcomes if not isinstance(o, FleetError) and o.made)
-            _report(title, time.monotonic() - begun, aws, rates, f"{made} made, {len(failed)} failed")
+        for title in ("sites activate --all", "sites activate --all, again"):
+            with _measured(title, aws, remote) as result:
+                outcomes = list(
+                    activating.activate_all(
+                        aws, estate, sites=list(estate.sites), terms=Terms(count=20),
+                        destination=SiteSecret(aws), existing=Existing.KEEP, run="bench",
+                    )
+                )  # fmt: skip
+                failed = sum(isinstance(outcome, FleetError) for _, outcome in outcomes)
+                made = sum(not isinstance(outcome, FleetError) and outcome.made for _, outcome in outcomes)
+                result.append(f"{made} made, {failed} failed")
         live = overview.activations(aws, estate)
         print(f"  live activations: {len(live)}, lost: {sum(one.state == 'lost' for one in live)}")
 
 
 def _list(directory: Path, url: str, estate: Estate, workers: int, *, limited: bool) -> None:
-    rates = Rates() if limited else None
-    with endpoint(directory, url, rates=rates):
+    with endpoint(directory, url, limited=limited) as remote:
         aws = AwsClient(region=REGION, workers=workers)
-        begun = time.monotonic()
-        found = overview.sites(aws, estate)
-        _report("sites list", time.monotonic() - begun, aws, rates, f"{len(found)} sites")
-        aws.calls.clear()
-        begun = time.monotonic()
-        seen = hosts(aws, estate)
-        _report("hosts list", time.monotonic() - begun, aws, rates, f"{len(seen)} hosts")
+        with _measured("sites list", aws, remote) as result:
+            result.append(f"{len(overview.sites(aws, estate))} sites")
+        with _measured("hosts list", aws, remote) as result:
+            result.append(f"{len(hosts(aws, estate))} hosts")
 
 
-def _report(title: str, seconds: float, aws: AwsClient, rates: Rates | None, result: str) -> None:
-    print(f"\n{title}: {result} in {seconds:.1f} s, {aws.calls.total()} calls", flush=True)
+@contextmanager
+def _measured(title: str, aws: AwsClient, remote: RemoteEndpoint) -> Iterator[list[str]]:
+    """Prints what the block did, put into words in the list, its calls, and the least time they can take."""
+    aws.calls.clear()
+    result: list[str] = []
+    begun, used = time.monotonic(), time.process_time()
+    yield result
+    took, cpu = time.monotonic() - begun, time.process_time() - used
+    throttled = remote.throttled()
+    granted = aws.calls - throttled
+    least, slowest = max(
+        ((sum(granted[one] for one in group) - burst) / rate, " and ".join(sorted(group & set(granted))))
+        for group, (burst, rate) in RATES.items()
+    )
+    print(f"\n{title}: {', '.join(result)} in {took:.0f} s, {cpu:.0f} s of CPU, {aws.calls.total()} calls")
+    print(f"  least time at the rates: {max(least, 0):.0f} s ({slowest})")
     for operation, calls in sorted(aws.calls.items()):
-        throttled = (
-            f", {rates.throttled[operation]} throttled" if rates and rates.throttled[operation] else ""
-        )
-        print(f"  {operation}: {calls}{throttled}", flush=True)
-    if rates:
-        rates.throttled.clear()
+        print(f"  {operation}: {calls}, {throttled[operation]} throttled", flush=True)
 
 
 def _estate(directory: Path, sites: int) -> Estate:

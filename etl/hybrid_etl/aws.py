@@ -13,6 +13,7 @@ from botocore.session import Session, get_session
 from hybrid_etl.errors import EtlError, Failure, UserError
 
 _ABSENT = ("NoSuchKey", "NoSuchBucket", "404", "ResourceNotFoundException", "NotFound")
+_TAKEN = ("PreconditionFailed",)
 _DENIED = ("AccessDenied", "AccessDeniedException", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch")
 
 
@@ -56,14 +57,28 @@ def _session() -> Session:
     return session
 
 
+def error_code(error: ClientError) -> str:
+    """The service's code of a refusal, `?` where it gave none."""
+    return str(error.response.get("Error", {}).get("Code", "?"))
+
+
+def was_repeated(error: ClientError) -> bool:
+    """Whether the client had sent the request before, and the refusal answers a later try."""
+    return bool(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
+
+
 def explain(error: BotoCoreError | ClientError, *, doing: str) -> EtlError:
     """One sentence for a refusal of AWS: UserError for what is absent or not granted, else Failure."""
     if isinstance(error, ClientError):
-        code = str(error.response.get("Error", {}).get("Code", "?"))
+        code = error_code(error)
         if code in _ABSENT:
             return UserError(f"{doing}: it does not exist ({code}); check the name and deploy it.")
         if code in _DENIED:
             return UserError(f"{doing}: refused ({code}); grant it to the task role.")
+        if code in _TAKEN:
+            return UserError(
+                f"{doing}: it is there already ({code}); give every try an --attempt of its own."
+            )
         return Failure(f"{doing}: {code}; look at the service's status and run again.")
     return Failure(
         f"{doing}: {type(error).__name__}; check network, endpoint and credentials, then run again."

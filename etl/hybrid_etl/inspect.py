@@ -6,14 +6,17 @@ import itertools
 import json
 import os
 import sys
+from dataclasses import replace
 
 from hybrid_etl.errors import UserError
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval
 from hybrid_etl.masks import Masks
-from hybrid_etl.readers import open_reader
+from hybrid_etl.readers import Reader, open_reader
+from hybrid_etl.secret import Secret
 from hybrid_etl.settings import Settings
 from hybrid_etl.sinks import open_sink
+from hybrid_etl.specification import Specification
 
 MOST_ROWS = 1000
 
@@ -22,7 +25,7 @@ def describe(settings: Settings, *, sha256: str, interval: Interval | None) -> N
     """Print one line a column as the lake would have it, `{"name", "type", "database_type", "mask"}`."""
     specification = settings.read_specification(sha256)
     secret = settings.read_secret(specification.engine)
-    reader = open_reader(specification, secret, interval)
+    reader = _open_reader(specification, secret, interval)
     try:
         masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
         for column in masks.columns:
@@ -62,7 +65,7 @@ def check(settings: Settings, *, sha256: str, interval: Interval | None) -> None
     emit("info", "The specification is whole.", pipeline=specification.pipeline)
     secret = settings.read_secret(specification.engine)
     emit("info", "The secret is readable.", database=secret.address)
-    reader = open_reader(specification, secret, interval)
+    reader = _open_reader(specification, secret, interval)
     try:
         masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
         emit("info", "The database takes the query.", columns=len(masks.columns), decoder=reader.decoder)
@@ -71,3 +74,9 @@ def check(settings: Settings, *, sha256: str, interval: Interval | None) -> None
     sink = open_sink(settings.lake, bytes_per_second=None, target_file_bytes=specification.target_file_bytes)
     sink.probe(f"{specification.prefix}/_check")
     emit("info", "The lake may be written.", prefix=specification.prefix)
+
+
+def _open_reader(specification: Specification, secret: Secret, interval: Interval | None) -> Reader:
+    """A reader that only describes: it waits for no other run."""
+    limits = replace(specification.limits, connections=None)
+    return open_reader(replace(specification, limits=limits), secret, interval)

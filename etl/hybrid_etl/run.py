@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval, directory_of
-from hybrid_etl.manifest import NAME, Manifest
+from hybrid_etl.manifest import Manifest
 from hybrid_etl.masks import Masks
-from hybrid_etl.readers import Reader, open_reader
-from hybrid_etl.settings import Settings
+from hybrid_etl.readers import Database, Reader, open_reader
+from hybrid_etl.settings import Image, Settings
 from hybrid_etl.sinks import open_sink
 from hybrid_etl.specification import Specification
 from hybrid_etl.writers.rolling import RollingWriter
@@ -20,20 +20,31 @@ from hybrid_etl.writers.rolling import RollingWriter
 PROGRESS_SECONDS = 10.0
 
 
-def run(settings: Settings, *, sha256: str, interval: Interval | None, attempt: str) -> Manifest:
-    """Extract one interval of one pipeline; gives the manifest that was written.
+def run(
+    settings: Settings, *, sha256: str, interval: Interval | None, attempt: str, part: int | None = None
+) -> Manifest:
+    """Extract one interval of one pipeline, or one key range of it; gives the manifest that was written.
 
-    Raises UserError or Failure; then nothing new is visible in the lake.
+    A key range stays unseen until `hybrid_etl.commit` has made all of them visible. Raises UserError or
+    Failure; then nothing new is visible in the lake.
     """
-    started = _now()
-    specification = settings.read_specification(sha256)
+    started, clock = now(), Clock()
+    specification = settings.read_specification(sha256).of_part(part)
     secret = settings.read_secret(specification.engine)
     emit("info", "Started.", pipeline=specification.pipeline, attempt=attempt, database=secret.address)
     reader = open_reader(specification, secret, interval)
+    clock.lap("connect")
     try:
         masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
         manifest = _extract(
-            settings, specification, reader, masks, interval=interval, attempt=attempt, started=started
+            settings,
+            specification,
+            reader,
+            masks,
+            interval=interval,
+            attempt=attempt,
+            started=started,
+            clock=clock,
         )
     finally:
         reader.close()
@@ -50,8 +61,8 @@ def _extract(
     interval: Interval | None,
     attempt: str,
     started: str,
+    clock: Clock,
 ) -> Manifest:
-    base = f"{specification.prefix}/{directory_of(interval)}"
     sink = open_sink(
         settings.lake,
         bytes_per_second=specification.limits.bytes_per_second,
@@ -59,15 +70,16 @@ def _extract(
     )
     writer = RollingWriter(
         sink,
-        directory=f"{base}/{attempt}",
+        directory=f"{specification.prefix}/{directory_of(interval)}/{attempt}",
         file_format=specification.format,
         partition_by=specification.partition_by,
         target_file_bytes=specification.target_file_bytes,
-        metadata=_metadata(specification, attempt),
+        metadata=_metadata(specification, attempt, interval, reader.database),
     )
     try:
-        _copy(reader, masks, writer)
+        _copy(reader, masks, writer, clock)
         files = writer.finish()
+        clock.lap("write")
     except BaseException:
         writer.abort()
         raise
@@ -78,35 +90,85 @@ def _extract(
         files=files,
         columns=masks.columns,
         database=reader.database,
-        host=os.environ.get("HYBRID_HOST") or socket.gethostname(),
+        host=host_name(),
         started_at=started,
-        finished_at=_now(),
+        finished_at=now(),
         refused=reader.refusals.counts,
         masked=masks.applied,
         decoder=reader.decoder,
+        image=Image.running(),
+        seconds=clock.seconds,
+        statistics=writer.statistics.document(),
     )
-    sink.put(f"{base}/{NAME}", manifest.encode())
+    if specification.part is None:
+        sink.put(manifest.key, manifest.encode())
+    else:
+        receipt = sink.open(manifest.key)
+        receipt.write(manifest.encode())
+        receipt.finish()
     return manifest
 
 
-def _copy(reader: Reader, masks: Masks, writer: RollingWriter) -> None:
+def _copy(reader: Reader, masks: Masks, writer: RollingWriter, clock: Clock) -> None:
     rows = 0
-    said = time.monotonic()
+    began = said = time.monotonic()
     for batch in reader.batches():
+        clock.lap("read")
         writer.write(masks.apply(batch))
+        clock.lap("write")
         rows += batch.num_rows
-        if time.monotonic() - said >= PROGRESS_SECONDS:
-            said = time.monotonic()
-            emit("info", "Reading.", rows=rows, bytes=writer.bytes)
+        here = time.monotonic()
+        if here - said >= PROGRESS_SECONDS:
+            said, passed = here, here - began
+            emit(
+                "info",
+                "Reading.",
+                rows=rows,
+                bytes=writer.bytes,
+                rows_per_second=round(rows / passed),
+                bytes_per_second=round(writer.bytes / passed),
+            )
+    clock.lap("read")
 
 
-def _metadata(specification: Specification, attempt: str) -> dict[str, str]:
+class Clock:
+    """Wall seconds by what they were spent on: `connect`, `read` (waiting and decoding), `write`."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+        self._spent: dict[str, float] = {}
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """What was spent so far, to the millisecond, and `total`."""
+        spent = self._spent | {"total": sum(self._spent.values())}
+        return {name: round(value, 3) for name, value in spent.items()}
+
+    def lap(self, name: str) -> None:
+        """Book the time since the last lap."""
+        here = time.monotonic()
+        self._spent[name] = self._spent.get(name, 0.0) + here - self._last
+        self._last = here
+
+
+def _metadata(
+    specification: Specification, attempt: str, interval: Interval | None, database: Database
+) -> dict[str, str]:
     return {
         "hybrid.pipeline": specification.pipeline,
         "hybrid.specification": specification.sha256,
         "hybrid.attempt": attempt,
+        "hybrid.interval": f"{interval.start.isoformat()}/{interval.end.isoformat()}" if interval else "full",
+        "hybrid.snapshot": database.snapshot or "",
+        "hybrid.snapshot_time": database.snapshot_time,
     }
 
 
-def _now() -> str:
+def host_name() -> str:
+    """The machine that this container runs on, as far as it is told."""
+    return os.environ.get("HYBRID_HOST") or socket.gethostname()
+
+
+def now() -> str:
+    """The present as manifests have it: ISO 8601 in UTC, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -9,8 +10,10 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from hybrid_etl import __version__
 from hybrid_etl.errors import Failure, UserError
 from hybrid_etl.secret import Secret
 from hybrid_etl.specification import Specification, check_digest
@@ -41,6 +44,10 @@ class Settings:
         where = f"{self.specifications.rstrip('/')}/{check_digest(sha256)}.json"
         return Specification.parse(_read(where), digest=sha256, where=where)
 
+    def read_lake(self, key: str) -> bytes:
+        """A small object of the lake; raises UserError when it is absent or not granted, else Failure."""
+        return _read(f"{self.lake.rstrip('/')}/{key}")
+
     def read_secret(self, engine: str) -> Secret:
         """The credentials of the source; raises UserError when they are absent or incomplete."""
         if self.secret.startswith("file://"):
@@ -68,17 +75,36 @@ def attempt_name(text: str | None, environment: Mapping[str, str] = os.environ) 
         if not _ATTEMPT.fullmatch(text):
             raise UserError(f"--attempt {text!r} must be 1 to 64 letters, digits, '_' or '-'.")
         return text
-    metadata = environment.get("ECS_CONTAINER_METADATA_URI_V4")
-    return (_task_id(metadata) if metadata else None) or secrets.token_hex(16)
+    task = str(_metadata(environment, "/task").get("TaskARN", "")).rpartition("/")[2]
+    return task if _ATTEMPT.fullmatch(task) else secrets.token_hex(16)
 
 
-def _task_id(metadata: str) -> str | None:
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """What runs: the program's version, and in an ECS task the image's name and its digest."""
+
+    version: str = __version__
+    name: str | None = None
+    digest: str | None = None
+
+    @classmethod
+    def running(cls, environment: Mapping[str, str] = os.environ) -> Image:
+        """This container's image, as the ECS agent names it."""
+        found = _metadata(environment, "")
+        return cls(name=found.get("Image"), digest=found.get("ImageID"))
+
+
+def _metadata(environment: Mapping[str, str], path: str) -> dict[str, Any]:
+    """An answer of the agent (Amazon ECS Developer Guide, "Task metadata endpoint version 4"), or nothing."""
+    endpoint = environment.get("ECS_CONTAINER_METADATA_URI_V4")
+    if not endpoint:
+        return {}
     try:
-        with urllib.request.urlopen(f"{metadata}/task", timeout=2) as answer:  # noqa: S310 - set by ECS
-            found = re.search(rb'"TaskARN"\s*:\s*"[^"]*/([A-Za-z0-9_-]{1,64})"', answer.read(1 << 20))
-    except OSError:
-        return None
-    return found.group(1).decode() if found else None
+        with urllib.request.urlopen(endpoint + path, timeout=2) as answer:  # noqa: S310 - set by ECS
+            found = json.loads(answer.read(1 << 20))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _read(url: str) -> bytes:

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from hybrid.cli import terminal
-from hybrid.cli.aws_options import EstateFile, Json, Region, fleet_errors
-from hybrid.cli.estate_file import read_estate
+from hybrid.cli.aws_options import Json, Region, fleet_errors
+from hybrid.cli.estate_file import EstateFile, read_estate
 from hybrid.fleet.errors import DestinationRefused, TermsRefused
 from hybrid.fleet.sites import AnywhereSiteNames, anywhere_site
 from hybrid.fleet.upkeep import labels

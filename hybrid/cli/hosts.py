@@ -6,21 +6,24 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Annotated
 
 import typer
 
 from hybrid.cli import terminal
-from hybrid.cli.aws_options import DryRun, EstateFile, Json, Profile, Region, session
+from hybrid.cli.aws_options import DryRun, Fleet, as_terminal_error, fleet_command
+from hybrid.estate import Estate
 from hybrid.fleet import diagnosis, upkeep
+from hybrid.fleet.client import AwsClient
 from hybrid.fleet.diagnosis import Finding
+from hybrid.fleet.errors import FleetError
 from hybrid.fleet.hosts import Host, find
 from hybrid.fleet.hosts import hosts as hosts_of
 from hybrid.fleet.terms import as_text, duration
+from hybrid.fleet.upkeep import Deregistered
 from hybrid.fleet.watching import changes
-from hybrid.paths import ESTATE
 
 app = typer.Typer(help="The machines that joined the sites.", no_args_is_help=True)
 
@@ -28,124 +31,195 @@ Wanted = Annotated[list[str], typer.Argument(help="Names or ids (mi-…) of host
 Site = Annotated[str | None, typer.Option("--site", help="Only this site.", show_default="all")]
 
 _COLUMNS = (
-    "site",
-    "host",
-    "state",
-    "tasks",
-    "free cpu",
-    "free MiB",
-    "last seen",
-    "age",
-    "agent",
-    "ssm",
-    "labels",
-)
+    "site", "host", "state", "tasks", "free cpu", "free MiB", "last seen", "age", "agent", "ssm", "labels",
+)  # fmt: skip
+
+#: Seconds between two words of a wait in which nothing changes.
+_STILL_WAITING = 60.0
 
 
-@app.command("list")
-def list_hosts(
-    site: Site = None,
-    estate: EstateFile = ESTATE,
-    profile: Profile = None,
-    region: Region = None,
-    json_output: Json = False,
-) -> None:
+@fleet_command(app, "list")
+def list_hosts(fleet: Fleet, site: Site = None) -> None:
     """List the hosts: what ECS and Systems Manager say of each, its tasks, its room and its labels.
 
     Example: bin/hybrid hosts list --site on-premises
     """
-    with session(estate, profile, region, workers=16) as (described, aws), terminal.working("asking AWS"):
-        found = hosts_of(aws, described, site=site)
-    if json_output:
+    with terminal.working("asking AWS"):
+        found = hosts_of(fleet.aws(workers=16), fleet.estate, site=site)
+    if fleet.json_output:
         terminal.result_json([_plain(host) for host in found])
         return
     terminal.result_table(_COLUMNS, [_row(host) for host in found])
 
 
-@app.command("drain")
+@fleet_command(app, "drain")
 def drain(
+    fleet: Fleet,
     wanted: Wanted,
     wait: Annotated[bool, typer.Option(help="Wait until the tasks there have ended.")] = True,
     timeout: Annotated[str, typer.Option("--timeout", help="How long to wait.")] = "1h",
     dry_run: DryRun = False,
     site: Site = None,
-    estate: EstateFile = ESTATE,
-    profile: Profile = None,
-    region: Region = None,
-    json_output: Json = False,
 ) -> None:
     """Let nothing more start on hosts, and wait until what runs there has ended.
 
     Example: bin/hybrid hosts drain rack-1 --timeout 2h
     """
-    with session(estate, profile, region) as (described, aws):
-        limit = duration(timeout)
-        chosen = find(aws, described, wanted, site=site)
-        if not dry_run:
-            upkeep.set_draining(aws, described, chosen, draining=True)
-            if wait:
-                said = ""
-                for left in upkeep.until_idle(aws, described, chosen, timeout=limit):
-                    now = "; ".join(f"{one.host.name}: {len(one.tasks)} task(s) left" for one in left)
-                    if now and now != said:
-                        terminal.say(now)
-                    said = now
+    aws, limit = fleet.aws(), duration(timeout)
+    chosen = find(aws, fleet.estate, wanted, site=site)
+    if not dry_run:
+        upkeep.set_draining(aws, fleet.estate, chosen, draining=True)
+        if wait:
+            with terminal.working(f"draining, for {as_text(limit)} at most"):
+                _wait_until_idle(aws, fleet.estate, chosen, limit)
     done = ("drained" if wait else "draining") if not dry_run else "would drain"
-    _say_each(chosen, done, dry_run=dry_run, json_output=json_output)
+    _say_each(chosen, done, dry_run=dry_run, json_output=fleet.json_output)
 
 
-@app.command("undrain")
-def undrain(
-    wanted: Wanted,
-    dry_run: DryRun = False,
-    site: Site = None,
-    estate: EstateFile = ESTATE,
-    profile: Profile = None,
-    region: Region = None,
-    json_output: Json = False,
-) -> None:
+def _wait_until_idle(aws: AwsClient, estate: Estate, chosen: Sequence[Host], limit: timedelta) -> None:
+    """Wait, and say what is left when that changes, and once a minute."""
+    begun, said, said_at = monotonic(), "", 0.0
+    for left in upkeep.until_idle(aws, estate, chosen, timeout=limit):
+        now = "; ".join(f"{one.host.name}: {len(one.tasks)} task(s) left" for one in left)
+        passed = monotonic() - begun
+        if now and (now != said or passed - said_at >= _STILL_WAITING):
+            rest = timedelta(seconds=max(limit.total_seconds() - passed, 0))
+            terminal.say(f"{now}; waiting for {as_text(rest)} more at most")
+            said, said_at = now, passed
+
+
+@fleet_command(app, "undrain")
+def undrain(fleet: Fleet, wanted: Wanted, dry_run: DryRun = False, site: Site = None) -> None:
     """Put drained hosts back to work.
 
     Example: bin/hybrid hosts undrain rack-1
     """
-    with session(estate, profile, region) as (described, aws):
-        chosen = find(aws, described, wanted, site=site)
-        if not dry_run:
-            upkeep.set_draining(aws, described, chosen, draining=False)
-    _say_each(
-        chosen, "would put back" if dry_run else "back to work:", dry_run=dry_run, json_output=json_output
-    )
+    aws = fleet.aws()
+    chosen = find(aws, fleet.estate, wanted, site=site)
+    if not dry_run:
+        upkeep.set_draining(aws, fleet.estate, chosen, draining=False)
+    done = "would put back" if dry_run else "back to work:"
+    _say_each(chosen, done, dry_run=dry_run, json_output=fleet.json_output)
 
 
-@app.command("deregister")
+@fleet_command(app, "deregister")
 def deregister(
+    fleet: Fleet,
     wanted: Wanted,
     force: Annotated[
         bool, typer.Option("--force", help="Even while tasks run; they are left behind.")
     ] = False,
     dry_run: DryRun = False,
     site: Site = None,
-    estate: EstateFile = ESTATE,
-    profile: Profile = None,
-    region: Region = None,
-    json_output: Json = False,
 ) -> None:
     """Take hosts out of ECS and out of Systems Manager, and say what is left on the machine.
 
     Example: bin/hybrid hosts deregister rack-1
     """
-    with session(estate, profile, region) as (described, aws):
-        chosen = find(aws, described, wanted, site=site)
-        for host in chosen:
-            upkeep.require_idle(host, force=force)
-        done = [] if dry_run else [upkeep.deregister(aws, described, host, force=force) for host in chosen]
-    if json_output:
+    aws = fleet.aws()
+    chosen = find(aws, fleet.estate, wanted, site=site)
+    for host in chosen:
+        upkeep.require_idle(host, force=force)
+    done: list[Deregistered] = []
+    failed: list[tuple[Host, FleetError]] = []
+    for host in [] if dry_run else chosen:
+        try:
+            done.append(upkeep.deregister(aws, fleet.estate, host, force=force))
+        except FleetError as refusal:
+            failed.append((host, refusal))
+    if fleet.json_output:
         terminal.result_json(
             {"dry_run": dry_run, "hosts": [_plain(host) for host in chosen],
-             "done": [{"host": d.host.node, "ecs": d.from_ecs, "ssm": d.from_ssm} for d in done]}
+             "done": [{"host": d.host.node, "ecs": d.from_ecs, "ssm": d.from_ssm} for d in done],
+             "failed": [{"host": host.node, "error": str(error)} for host, error in failed]}
         )  # fmt: skip
+    else:
+        _say_deregistered(chosen if dry_run else [], done)
+    for _, error in failed[1:]:
+        terminal.say(str(error))
+    if failed:
+        raise as_terminal_error(failed[0][1])
+
+
+@fleet_command(app, "label")
+def label(
+    fleet: Fleet,
+    host: Annotated[str, typer.Argument(help="Name or id of a host.")],
+    labels: Annotated[list[str], typer.Argument(help="key=value sets, key- removes.", metavar="LABEL...")],
+    dry_run: DryRun = False,
+    site: Site = None,
+) -> None:
+    """Set or remove attributes of a host, which placement constraints read.
+
+    Example: bin/hybrid hosts label rack-1 rack=b2 gpu-
+    """
+    aws = fleet.aws()
+    wanted, unwanted = upkeep.labels(labels)
+    (chosen,) = find(aws, fleet.estate, [host], site=site)
+    if not dry_run:
+        upkeep.label(aws, fleet.estate, chosen, wanted=wanted, unwanted=unwanted)
+    if fleet.json_output:
+        terminal.result_json({"host": chosen.node, "set": wanted, "removed": unwanted, "dry_run": dry_run})
         return
-    for host in chosen if dry_run else []:
+    what = [*(f"{k}={v}" for k, v in wanted.items()), *(f"without {k}" for k in unwanted)]
+    terminal.result(f"{'would label' if dry_run else 'labelled'} {chosen.name}: {', '.join(what)}")
+
+
+@fleet_command(app, "doctor")
+def doctor(fleet: Fleet, site: Site = None) -> None:
+    """Find what is wrong with sites and hosts, as seen from AWS; each finding with its remedy.
+
+    On the machine itself, `hybrid-host doctor` finds the rest. Exit code 1 when no task can run somewhere.
+
+    Example: bin/hybrid hosts doctor --site on-premises
+    """
+    with terminal.working("asking AWS"):
+        found = diagnosis.diagnose(fleet.aws(workers=16), fleet.estate, site=site)
+    if fleet.json_output:
+        terminal.result_json([asdict(one) for one in found])
+    else:
+        _say_findings(found)
+    if any(one.level == "error" for one in found):
+        raise typer.Exit(1)
+
+
+@fleet_command(app, "watch")
+def watch(
+    fleet: Fleet,
+    site: Site = None,
+    interval: Annotated[str, typer.Option("--interval", help="Time between two looks.")] = "15s",
+    length: Annotated[
+        str | None, typer.Option("--for", help="How long to watch.", show_default="until Ctrl-C")
+    ] = None,
+) -> None:
+    """Watch the hosts: one line for each that comes, goes, or changes.
+
+    Example: bin/hybrid hosts watch --interval 10s --for 1h
+    """
+    aws = fleet.aws(workers=16)
+    pause = max(duration(interval).total_seconds(), 1.0)
+    end = monotonic() + duration(length).total_seconds() if length else float("inf")
+    before: list[Host] | None = None
+    try:
+        while True:
+            now = hosts_of(aws, fleet.estate, site=site)
+            for change in changes(before, now):
+                if fleet.json_output:
+                    print(json.dumps(asdict(change)), flush=True)
+                else:
+                    terminal.result(
+                        f"{datetime.now(UTC):%H:%M:%S} {change.site} {change.host}: {change.what}"
+                    )
+            before = now
+            if monotonic() + pause > end:
+                return
+            time.sleep(pause)
+    except KeyboardInterrupt:
+        return
+
+
+def _say_deregistered(planned: Sequence[Host], done: Sequence[Deregistered]) -> None:
+    for host in planned:
         terminal.result(f"would deregister {host.name} ({host.node}) from ECS and Systems Manager")
     for one in done:
         sides = [side for side, was in (("ECS", one.from_ecs), ("Systems Manager", one.from_ssm)) if was]
@@ -154,99 +228,9 @@ def deregister(
         )
     if done:
         terminal.say(
-            "left on the machine: the agents and their packages, /etc/ecs, /var/lib/ecs, "
-            "/var/lib/amazon/ssm and "
-            "images; `hybrid-host leave` there removes them. To join again it needs a new activation."
+            "left on the machine: the agents and their packages, /etc/ecs, /var/lib/ecs, /var/lib/amazon/ssm "
+            "and images; `hybrid-host leave` there removes them. To join again it needs a new activation."
         )
-
-
-@app.command("label")
-def label(
-    host: Annotated[str, typer.Argument(help="Name or id of a host.")],
-    labels: Annotated[list[str], typer.Argument(help="key=value sets, key- removes.", metavar="LABEL...")],
-    dry_run: DryRun = False,
-    site: Site = None,
-    estate: EstateFile = ESTATE,
-    profile: Profile = None,
-    region: Region = None,
-    json_output: Json = False,
-) -> None:
-    """Set or remove attributes of a host, which placement constraints read.
-
-    Example: bin/hybrid hosts label rack-1 rack=b2 gpu-
-    """
-    with session(estate, profile, region) as (described, aws):
-        wanted, unwanted = upkeep.labels(labels)
-        (chosen,) = find(aws, described, [host], site=site)
-        if not dry_run:
-            upkeep.label(aws, described, chosen, wanted=wanted, unwanted=unwanted)
-    if json_output:
-        terminal.result_json({"host": chosen.node, "set": wanted, "removed": unwanted, "dry_run": dry_run})
-        return
-    what = [*(f"{k}={v}" for k, v in wanted.items()), *(f"without {k}" for k in unwanted)]
-    terminal.result(f"{'would label' if dry_run else 'labelled'} {chosen.name}: {', '.join(what)}")
-
-
-@app.command("doctor")
-def doctor(
-    site: Site = None,
-    estate: EstateFile = ESTATE,
-    profile: Profile = None,
-    region: Region = None,
-    json_output: Json = False,
-) -> None:
-    """Find what is wrong with sites and hosts, as seen from AWS; each finding with its remedy.
-
-    On the machine itself, `hybrid-host doctor` finds the rest. Exit code 1 when no task can run somewhere.
-
-    Example: bin/hybrid hosts doctor --site on-premises
-    """
-    with session(estate, profile, region, workers=16) as (described, aws), terminal.working("asking AWS"):
-        found = diagnosis.diagnose(aws, described, site=site)
-    if json_output:
-        terminal.result_json([asdict(one) for one in found])
-    else:
-        _say_findings(found)
-    if any(one.level == "error" for one in found):
-        raise typer.Exit(1)
-
-
-@app.command("watch")
-def watch(
-    site: Site = None,
-    interval: Annotated[str, typer.Option("--interval", help="Time between two looks.")] = "15s",
-    length: Annotated[
-        str | None, typer.Option("--for", help="How long to watch.", show_default="until Ctrl-C")
-    ] = None,
-    estate: EstateFile = ESTATE,
-    profile: Profile = None,
-    region: Region = None,
-    json_output: Json = False,
-) -> None:
-    """Watch the hosts: one line for each that comes, goes, or changes.
-
-    Example: bin/hybrid hosts watch --interval 10s --for 1h
-    """
-    with session(estate, profile, region, workers=16) as (described, aws):
-        pause = max(duration(interval).total_seconds(), 1.0)
-        end = monotonic() + duration(length).total_seconds() if length else float("inf")
-        before: list[Host] | None = None
-        try:
-            while True:
-                now = hosts_of(aws, described, site=site)
-                for change in changes(before, now):
-                    if json_output:
-                        print(json.dumps(asdict(change)), flush=True)
-                    else:
-                        terminal.result(
-                            f"{datetime.now(UTC):%H:%M:%S} {change.site} {change.host}: {change.what}"
-                        )
-                before = now
-                if monotonic() + pause > end:
-                    return
-                time.sleep(pause)
-        except KeyboardInterrupt:
-            return
 
 
 def _say_findings(found: Sequence[Finding]) -> None:

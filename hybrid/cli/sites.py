@@ -13,15 +13,7 @@ from typing import Annotated
 import typer
 
 from hybrid.cli import host_kit, terminal
-from hybrid.cli.aws_options import (
-    DryRun,
-    EstateFile,
-    Json,
-    Profile,
-    Region,
-    as_terminal_error,
-    session,
-)
+from hybrid.cli.aws_options import DryRun, Fleet, as_terminal_error, fleet_command
 from hybrid.estate import Estate
 from hybrid.fleet import activating, overview
 from hybrid.fleet.activating import Activated, Existing
@@ -31,7 +23,7 @@ from hybrid.fleet.errors import DestinationRefused, FleetError, TermsRefused
 from hybrid.fleet.journal import journal
 from hybrid.fleet.sites import anywhere_names, anywhere_site, require_deployed, stacks_of
 from hybrid.fleet.terms import Terms, as_text, duration, pairs
-from hybrid.paths import ESTATE, STATE
+from hybrid.paths import STATE
 
 app = typer.Typer(help="Sites of the estate, and the activations that hosts join with.", no_args_is_help=True)
 
@@ -43,17 +35,14 @@ Tag = Annotated[list[str] | None, typer.Option("--tag", help="key=value of the n
 Workers = Annotated[int, typer.Option("--workers", min=1, max=64, help="Sites at once.")]
 
 
-@app.command("list")
-def list_sites(
-    estate: EstateFile = ESTATE, profile: Profile = None, region: Region = None, json_output: Json = False
-) -> None:
+@fleet_command(app, "list")
+def list_sites(fleet: Fleet) -> None:
     """List the sites: deployed or not, their hosts, tasks and live activations.
 
     Example: bin/hybrid sites list
     """
-    with session(estate, profile, region) as (described, aws):
-        found = overview.sites(aws, described)
-    if json_output:
+    found = overview.sites(fleet.aws(), fleet.estate)
+    if fleet.json_output:
         terminal.result_json([asdict(one) for one in found])
         return
     rows = [
@@ -65,8 +54,9 @@ def list_sites(
     terminal.result_table(columns, rows)
 
 
-@app.command("activate")
+@fleet_command(app, "activate")
 def activate(
+    fleet: Fleet,
     sites: Annotated[list[str] | None, typer.Argument(help="Names of sites.", metavar="SITE...")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every site of kind anywhere.")] = False,
     count: Count = 1,
@@ -79,10 +69,6 @@ def activate(
     show: Annotated[bool, typer.Option("--show", help="Show the code once, on the terminal.")] = False,
     workers: Workers = 8,
     dry_run: DryRun = False,
-    estate: EstateFile = ESTATE,
-    profile: Profile = None,
-    region: Region = None,
-    json_output: Json = False,
 ) -> None:
     """Make an activation with which hosts join a site; its code goes into the site's secret.
 
@@ -91,65 +77,58 @@ def activate(
 
     Example: bin/hybrid sites activate on-premises --count 4 --ttl 4h --tag rack=b2
     """
-    with session(estate, profile, region, workers=workers) as (described, aws):
-        terms = Terms(count=count, lifetime=duration(ttl), tags=pairs(tag or [], option="--tag"))
-        chosen = _chosen(described, sites or [], every=every)
-        destination = _destination(aws, to_file, show=show, one=len(chosen) == 1 and not every)
-        if dry_run:
-            _say_plan(aws, described, chosen, terms, destination, json_output=json_output)
-            return
-        if every or len(chosen) > 1:
-            _activate_many(aws, described, chosen, terms, destination, json_output=json_output)
-            return
-        with _discarding(destination):
-            done = activating.activate(aws, described, site=chosen[0], terms=terms, destination=destination)
-    _say_activated(done, json_output=json_output)
+    aws = fleet.aws(workers=workers)
+    terms = Terms(count=count, lifetime=duration(ttl), tags=pairs(tag or [], option="--tag"))
+    chosen = _chosen(fleet.estate, sites or [], every=every)
+    destination = _destination(aws, to_file, show=show, one=len(chosen) == 1 and not every)
+    if dry_run:
+        _say_plan(fleet, aws, chosen, terms, destination)
+        return
+    if every or len(chosen) > 1:
+        _activate_many(fleet, aws, chosen, terms, destination)
+        return
+    with _discarding(destination):
+        done = activating.activate(aws, fleet.estate, site=chosen[0], terms=terms, destination=destination)
+    _say_activated(done, json_output=fleet.json_output)
 
 
-@app.command("rotate")
+@fleet_command(app, "rotate")
 def rotate(
+    fleet: Fleet,
     site: Annotated[str, typer.Argument(help="Name of the site.")],
     count: Count = 1,
     ttl: TimeToLive = "4h",
     tag: Tag = None,
     dry_run: DryRun = False,
-    estate: EstateFile = ESTATE,
-    profile: Profile = None,
-    region: Region = None,
-    json_output: Json = False,
 ) -> None:
     """Put a new activation into a site's secret, then revoke the one that was there; hosts stay.
 
     Example: bin/hybrid sites rotate on-premises --count 4
     """
-    with session(estate, profile, region) as (described, aws):
-        terms = Terms(count=count, lifetime=duration(ttl), tags=pairs(tag or [], option="--tag"))
-        destination = SiteSecret(aws)
-        if dry_run:
-            _say_plan(aws, described, [site], terms, destination, json_output=json_output)
-            return
-        done = activating.activate(
-            aws, described, site=site, terms=terms, destination=destination, existing=Existing.REPLACE
-        )
-    _say_activated(done, json_output=json_output)
+    aws = fleet.aws()
+    terms = Terms(count=count, lifetime=duration(ttl), tags=pairs(tag or [], option="--tag"))
+    destination = SiteSecret(aws)
+    if dry_run:
+        _say_plan(fleet, aws, [site], terms, destination)
+        return
+    done = activating.activate(
+        aws, fleet.estate, site=site, terms=terms, destination=destination, existing=Existing.REPLACE
+    )
+    _say_activated(done, json_output=fleet.json_output)
 
 
-@app.command("activations")
+@fleet_command(app, "activations")
 def activations(
+    fleet: Fleet,
     site: Annotated[str | None, typer.Argument(help="Name of a site.", show_default="all")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Expired and used up ones too.")] = False,
-    estate: EstateFile = ESTATE,
-    profile: Profile = None,
-    region: Region = None,
-    json_output: Json = False,
 ) -> None:
     """List activations: how many hosts used them, until when they hold, and where their code went.
 
     Example: bin/hybrid sites activations on-premises
     """
-    with session(estate, profile, region) as (described, aws):
-        found = overview.activations(aws, described, site=site, everything=everything)
-    if json_output:
+    found = overview.activations(fleet.aws(), fleet.estate, site=site, everything=everything)
+    if fleet.json_output:
         terminal.result_json([asdict(one) for one in found])
         return
     now = datetime.now(UTC)
@@ -163,28 +142,25 @@ def activations(
     )
 
 
-@app.command("revoke")
+@fleet_command(app, "revoke")
 def revoke(
+    fleet: Fleet,
     ids: Annotated[
         list[str] | None, typer.Argument(help="Ids of activations.", metavar="ACTIVATION...")
     ] = None,
     site: Annotated[str | None, typer.Option("--site", help="Every live activation of this site.")] = None,
     dry_run: DryRun = False,
-    estate: EstateFile = ESTATE,
-    profile: Profile = None,
-    region: Region = None,
-    json_output: Json = False,
 ) -> None:
     """Revoke activations, so that no further host can join with them; hosts that joined stay.
 
     Example: bin/hybrid sites revoke --site on-premises
     """
-    with session(estate, profile, region) as (described, aws):
-        if bool(ids) == bool(site):
-            raise TermsRefused("name activations, or a site with --site")
-        wanted = ids or [one.activation_id for one in overview.activations(aws, described, site=site)]
-        done = [] if dry_run else list(overview.revoke(aws, described, wanted))
-    if json_output:
+    if bool(ids) == bool(site):
+        raise TermsRefused("name activations, or a site with --site")
+    aws = fleet.aws()
+    wanted = ids or [one.activation_id for one in overview.activations(aws, fleet.estate, site=site)]
+    done = [] if dry_run else list(overview.revoke(aws, fleet.estate, wanted))
+    if fleet.json_output:
         terminal.result_json({"revoked": [one for one, _ in done], "planned": wanted, "dry_run": dry_run})
         return
     for one in wanted if dry_run else []:
@@ -229,21 +205,21 @@ def _discarding(destination: Destination) -> Iterator[None]:
 
 
 def _activate_many(
-    aws: AwsClient,
-    estate: Estate,
-    sites: list[str],
-    terms: Terms,
-    destination: Destination,
-    *,
-    json_output: bool,
+    fleet: Fleet, aws: AwsClient, sites: list[str], terms: Terms, destination: Destination
 ) -> None:
     failed: list[tuple[str, FleetError]] = []
     done: list[Activated] = []
-    with journal(STATE / "fleet" / f"{estate.environment.name}-{aws.region}.run") as (run, resumed):
+    with journal(STATE / "fleet" / f"{fleet.estate.environment.name}-{aws.region}.run") as (run, resumed):
         if resumed:
             terminal.say("going on with an interrupted run")
         outcomes = activating.activate_all(
-            aws, estate, sites=sites, terms=terms, destination=destination, existing=Existing.KEEP, run=run
+            aws,
+            fleet.estate,
+            sites=sites,
+            terms=terms,
+            destination=destination,
+            existing=Existing.KEEP,
+            run=run,
         )
         with terminal.working(f"activating {len(sites)} sites"):
             for site, outcome in outcomes:
@@ -251,7 +227,7 @@ def _activate_many(
                     failed.append((site, outcome))
                 else:
                     done.append(outcome)
-    _say_many(sorted(done, key=lambda one: one.site), failed, json_output=json_output)
+    _say_many(sorted(done, key=lambda one: one.site), failed, json_output=fleet.json_output)
     if failed:
         raise as_terminal_error(failed[0][1])
 
@@ -282,20 +258,12 @@ def _say_activated(done: Activated, *, json_output: bool) -> None:
         terminal.say(f"revoked activation {done.replaced}")
 
 
-def _say_plan(
-    aws: AwsClient,
-    estate: Estate,
-    sites: list[str],
-    terms: Terms,
-    destination: Destination,
-    *,
-    json_output: bool,
-) -> None:
-    chosen = [anywhere_site(estate, site) for site in sites]
+def _say_plan(fleet: Fleet, aws: AwsClient, sites: list[str], terms: Terms, destination: Destination) -> None:
+    chosen = [anywhere_site(fleet.estate, site) for site in sites]
     stacks = stacks_of(aws, chosen)
     for one in chosen:
         require_deployed(one, stacks.get(one.site))
-    if json_output:
+    if fleet.json_output:
         plan = [
             {"site": s.site, "role": s.role, "count": terms.count, "to": destination.kind} for s in chosen
         ]

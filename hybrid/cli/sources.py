@@ -11,56 +11,49 @@ import typer
 from pydantic import SecretStr, ValidationError
 
 from hybrid.cli import terminal
-from hybrid.cli.aws_options import DryRun, EstateFile, Json, Profile, Region, session
+from hybrid.cli.aws_options import DryRun, Fleet, fleet_command
 from hybrid.estate.model import Source
 from hybrid.fleet import errors, source_secrets
 from hybrid.fleet.source_secrets import SourceCredentials
-from hybrid.paths import ESTATE
 
 app = typer.Typer(help="Databases of the estate and their credentials.", no_args_is_help=True)
 
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
 
 
-@app.command("list")
-def list_sources(
-    estate: EstateFile = ESTATE, profile: Profile = None, region: Region = None, json_output: Json = False
-) -> None:
+@fleet_command(app, "list")
+def list_sources(fleet: Fleet) -> None:
     """List the sources and whether their secrets are filled.
 
     Example: bin/hybrid sources list
     """
-    with session(estate, profile, region) as (described, aws):
-        found = list(source_secrets.states(aws, described))
-    if json_output:
+    found = list(source_secrets.states(fleet.aws(), fleet.estate))
+    if fleet.json_output:
         terminal.result_json([asdict(one) for one in found])
         return
     rows = [(s.source, s.site, s.engine, s.state, s.changed or "-", s.secret) for s in found]
     terminal.result_table(("source", "site", "engine", "credentials", "changed", "secret"), rows)
 
 
-@app.command("secret")
+@fleet_command(app, "secret")
 def secret(
+    fleet: Fleet,
     name: Annotated[str, typer.Argument(help="Name of the source.")],
     file: Annotated[
         Path | None, typer.Option("--file", help="JSON file to read; `-` is standard input.", allow_dash=True)
     ] = None,
     dry_run: DryRun = False,
-    estate: EstateFile = ESTATE,
-    profile: Profile = None,
-    region: Region = None,
-    json_output: Json = False,
 ) -> None:
     """Fill a source's secret: from a prompt, or as JSON from standard input or a file, never an argument.
 
     Example: bin/hybrid sources secret regional --file regional.json
     """
-    with session(estate, profile, region) as (described, aws):
-        wanted = source_secrets.require(aws, described, name)
-        credentials = _credentials(described.sources[name], file)
-        if not dry_run:
-            source_secrets.put(aws, described, name, credentials)
-    if json_output:
+    aws = fleet.aws()
+    wanted = source_secrets.require(aws, fleet.estate, name)
+    credentials = _credentials(fleet.estate.sources[name], file)
+    if not dry_run:
+        source_secrets.put(aws, fleet.estate, name, credentials)
+    if fleet.json_output:
         terminal.result_json({"source": name, "secret": wanted, "written": not dry_run})
         return
     terminal.result(f"{'would fill' if dry_run else 'filled'} secret {wanted} of source {name}")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +17,14 @@ import typer
 from hybrid import environments
 from hybrid.cli import terminal
 from hybrid.paths import PLUGIN, ROOT, STATE
+
+#: The end-to-end tests wait most of their time for Airflow, and the others have the second processor then.
+_AT_ONCE = 2
+
+#: Seconds between two lines of progress.
+_QUIET_SECONDS = 30
+
+_LOGS = STATE / "test-logs"
 
 #: What the fast tests leave out: servers, containers, the whole house, and whatever takes seconds.
 _SLOW = "not containers and not servers and not e2e and not slow"
@@ -37,6 +45,11 @@ class Check:
     command: Sequence[str]
     environment: dict[str, str] = field(default_factory=dict)
     directory: Path = ROOT
+
+    @property
+    def log(self) -> Path:
+        """File that gets what it says."""
+        return _LOGS / f"{self.name.replace(' ', '-')}.log"
 
 
 def run_tests(
@@ -64,33 +77,30 @@ def run_tests(
         checks = [check for check in _checks(fast=fast) if only is None or only in check.name]
         if not checks:
             raise terminal.UserError(f"no check is called `{only}`")
-        # Tests that start servers and containers measure each other's noise: one after another.
-        failed = _run(checks, at_once=2 if fast else 1)
-        if failed:
+        if failed := _run(checks):
             raise terminal.Failure(f"failed: {', '.join(failed)}")
     terminal.result(f"all {len(checks)} checks passed")
 
 
 def _checks(*, fast: bool) -> list[Check]:
+    """The checks: what takes no time, then what takes longest."""
     python = sys.executable
     airflow_home = {"AIRFLOW_HOME": str(STATE / "test-airflow"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
-    checks = [
+    own = [p for p in sorted((ROOT / "tests").iterdir()) if p.is_dir() and p.name not in _ELSEWHERE]
+    return [
         Check("ruff", [python, "-m", "ruff", "check", "."]),
         Check("ruff format", [python, "-m", "ruff", "format", "--check", "."]),
+        *([] if fast else [_pytest("e2e", Path(python), ["tests/e2e"], fast=False)]),
+        _pytest("project", Path(python), [f"tests/{path.name}" for path in own], fast=fast),
         Check("mypy", [python, "-m", "mypy", "app.py", "hybrid", "stacks", "constructs/hybrid_constructs"]),
         _mypy("etl", "hybrid_etl", ROOT / "etl", environments.ETL_PROCESS.python),
         _mypy("dags", "hybrid_airflow", PLUGIN, environments.AIRFLOW.python),
         _pytest("dags", environments.AIRFLOW.python, ["tests/dags"], fast=fast, environment=airflow_home),
         _pytest("etl", environments.ETL_PROCESS.python, ["tests/etl"], fast=fast),
     ]
-    own = [p for p in sorted((ROOT / "tests").iterdir()) if p.is_dir() and p.name not in _ELSEWHERE]
-    checks.append(_pytest("project", Path(python), [f"tests/{path.name}" for path in own], fast=fast))
-    if not fast:
-        checks.append(_pytest("e2e", Path(python), ["tests/e2e"], fast=False))
-    return checks
 
 
-#: Folders of tests that run in another environment, or last.
+#: Folders of tests that have a check of their own.
 _ELSEWHERE = {"dags", "etl", "e2e", "__pycache__"}
 
 
@@ -107,33 +117,57 @@ def _pytest(
     return Check(f"pytest {name}", command, environment or {})
 
 
-def _run(checks: Sequence[Check], *, at_once: int) -> list[str]:
-    """Run the checks and print each one's output when it ends; returns the names of those that failed."""
+def _run(checks: Sequence[Check]) -> list[str]:
+    """Run the checks, two at once, and print each one's end as it comes; returns what failed, by name."""
+    _LOGS.mkdir(parents=True, exist_ok=True)
+    start = time.monotonic()
     failed: list[str] = []
-    with ThreadPoolExecutor(at_once) as pool:
-        for check, (code, seconds, output) in zip(checks, pool.map(_one, checks), strict=True):
-            terminal.say(f"── {check.name}: {'passed' if code == 0 else 'FAILED'} in {seconds:.0f} s")
-            lines = output.strip().splitlines()
-            shown = lines if code else lines[-12:]
-            if shown:
-                terminal.result("\n".join(f"   {line}" for line in shown))
-            if code:
-                failed.append(check.name)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        running = {pool.submit(_one, check): check for check in checks}
+        while running:
+            done, _ = wait(running, timeout=_QUIET_SECONDS, return_when=FIRST_COMPLETED)
+            if not done:
+                now = [check for future, check in running.items() if future.running()]
+                said = "; ".join(f"{check.name} {_last_line(check)}" for check in now)
+                terminal.say(f"   {time.monotonic() - start:4.0f} s  {said}")
+            for future in done:
+                check = running.pop(future)
+                code, seconds = future.result()
+                terminal.say(f"── {check.name}: {'passed' if code == 0 else 'FAILED'} in {seconds:.0f} s")
+                _show(check.log.read_text(errors="replace"), whole=code != 0)
+                if code:
+                    failed.append(check.name)
     return failed
 
 
-def _one(check: Check) -> tuple[int, float, str]:
+def _one(check: Check) -> tuple[int, float]:
     terminal.say(f"   {check.name} …")
     start = time.monotonic()
-    done = subprocess.run(
-        [*check.command],
-        cwd=check.directory,
-        env={**os.environ, **check.environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    return done.returncode, time.monotonic() - start, done.stdout
+    with check.log.open("wb") as log:
+        done = subprocess.run(
+            [*check.command],
+            cwd=check.directory,
+            env={**os.environ, **check.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    return done.returncode, time.monotonic() - start
+
+
+def _show(output: str, *, whole: bool) -> None:
+    """What a check said: all of it where it failed, else its end, and in any case what it skipped and why."""
+    lines = output.strip().splitlines()
+    end = max(len(lines) - 3, 0)
+    shown = lines if whole else [line for line in lines[:end] if line.startswith("SKIPPED")] + lines[end:]
+    if shown:
+        terminal.result("\n".join(f"   {line}" for line in shown))
+
+
+def _last_line(check: Check) -> str:
+    """The end of what a check has said so far."""
+    with check.log.open("rb") as log:
+        log.seek(max(log.seek(0, os.SEEK_END) - 200, 0))
+        lines = log.read().decode(errors="replace").strip().splitlines()
+    return lines[-1][-60:].strip() if lines else "…"

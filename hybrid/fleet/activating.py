@@ -200,6 +200,10 @@ class _Work:
                     f"nobody has its code; run `bin/hybrid sites revoke {issued.activation_id}`"
                 ) from None
             raise
+        except BaseException:
+            with suppress(errors.FleetError):
+                self.aws.delete_activation(issued.activation_id)
+            raise
 
     def _revoke(self, site: AnywhereSiteNames, old: ActivationRecord, issued: IssuedActivation) -> bool:
         try:

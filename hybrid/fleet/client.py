@@ -282,16 +282,16 @@ class AwsClient:
                     yield from map(parsing.node, page["InstanceInformationList"])
 
     def tasks(self, cluster: str, instance: str) -> list[TaskRecord]:
-        """ListTasks and DescribeTasks: what runs, or is to run, on a host."""
+        """ListTasks and DescribeTasks: what runs on a host, is to run, or is being stopped."""
         found: list[TaskRecord] = []
         with translated(f"list the tasks of host {instance}"):
-            pages = self._ecs.get_paginator("list_tasks").paginate(
-                cluster=cluster, containerInstance=instance
-            )
-            for page in pages:
-                if arns := page["taskArns"]:
-                    answer = self._ecs.describe_tasks(cluster=cluster, tasks=arns)
-                    found += [parsing.task(one) for one in answer["tasks"]]
+            pages = self._ecs.get_paginator("list_tasks")
+            # A task that was told to stop still runs until it has.
+            for status in ("RUNNING", "STOPPED"):
+                for page in pages.paginate(cluster=cluster, containerInstance=instance, desiredStatus=status):
+                    if arns := page["taskArns"]:
+                        answer = self._ecs.describe_tasks(cluster=cluster, tasks=arns)
+                        found += [parsing.task(one) for one in answer["tasks"]]
         return [task for task in found if task.status != "STOPPED"]
 
     def set_state(
@@ -339,10 +339,19 @@ class AwsClient:
                     ],
                 )
 
-    def deregister_instance(self, cluster: str, instance: str, *, force: bool) -> None:
-        """DeregisterContainerInstance; with `force`, running tasks are left behind as orphans."""
-        with translated(f"deregister {instance} from cluster {cluster}"):
-            self._ecs.deregister_container_instance(cluster=cluster, containerInstance=instance, force=force)
+    def deregister_instance(self, cluster: str, instance: str, *, force: bool) -> bool:
+        """DeregisterContainerInstance; with `force`, running tasks are left behind as orphans.
+
+        False where the instance did not exist any more.
+        """
+        try:
+            with translated(f"deregister {instance} from cluster {cluster}"):
+                self._ecs.deregister_container_instance(
+                    cluster=cluster, containerInstance=instance, force=force
+                )
+        except errors.NotFound:
+            return False
+        return True
 
     def deregister_node(self, node: str) -> bool:
         """DeregisterManagedInstance. False where the node did not exist any more."""

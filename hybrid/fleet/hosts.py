@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -82,17 +83,19 @@ class Host:
 def hosts(aws: AwsClient, estate: Estate, *, site: str | None = None) -> list[Host]:
     """Hosts of one site, or of all, by site and name.
 
-    One call for a hundred sites, two for each site that has up to a hundred hosts, and one for each fifty
-    nodes of Systems Manager.
-    Hosts that joined without this project's tags are found by their ids.
+    One call for a hundred sites, two for each site that has up to a hundred hosts, and meanwhile one for each
+    fifty nodes of Systems Manager, which has rates of its own. Hosts that joined without this project's tags
+    are found by their ids.
 
     Raises:
         errors.FleetError: there is no such site, it is not deployed, or AWS could not be asked.
     """
     chosen = [anywhere_site(estate, name) for name in ([site] if site else anywhere_names(estate))]
-    by_site = _instances(aws, chosen, must_exist=site is not None)
     tags = chosen[0].tags if site else {ESTATE_TAG: estate.environment.name}
-    nodes = {node.node: node for node in aws.nodes(tags=tags)}
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="nodes") as pool:
+        tagged = pool.submit(lambda: list(aws.nodes(tags=tags)))
+        by_site = _instances(aws, chosen, must_exist=site is not None)
+        nodes = {node.node: node for node in tagged.result()}
     untagged = [one.node for found in by_site.values() for one in found if one.node not in nodes]
     nodes |= {node.node: node for node in aws.nodes(ids=untagged)}
     joined = [

@@ -58,6 +58,11 @@ _ABSENT = frozenset(
         "TargetNotFoundException",
     }
 )
+#: Codes that say it of many things, and what a message says when a stack or a container instance is absent.
+_ABSENT_WORDS = {
+    "ValidationError": "does not exist",
+    "InvalidParameterException": "container instance was not found",
+}
 _SKEWED = frozenset({"RequestTimeTooSkewed", "RequestInTheFuture"})
 _SKEW_WORDS = re.compile(r"signature (expired|not yet current)", re.IGNORECASE)
 
@@ -107,7 +112,7 @@ def _from_answer(error: ClientError, doing: str) -> errors.FleetError:
     answer = error.response.get("Error", {})
     code, said = answer.get("Code", "Unknown"), answer.get("Message", "")
     broken = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
-    absent = code in _ABSENT or (code == "ValidationError" and "does not exist" in said)
+    absent = code in _ABSENT or _ABSENT_WORDS.get(code, "\0") in said
     skewed = code in _SKEWED or _SKEW_WORDS.search(said) is not None
     kinds: tuple[tuple[bool, type[errors.FleetError], str], ...] = (
         (skewed, errors.ClockSkewed, _SKEW),

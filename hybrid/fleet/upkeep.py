@@ -112,8 +112,10 @@ def deregister(aws: AwsClient, estate: Estate, host: Host, *, force: bool) -> De
         errors.PartlyDone: it is out of ECS and still in Systems Manager.
     """
     require_idle(host, force=force)
+    left = False
     if host.instance is not None:
-        aws.deregister_instance(anywhere_site(estate, host.site).cluster, host.instance, force=force)
+        cluster = anywhere_site(estate, host.site).cluster
+        left = aws.deregister_instance(cluster, host.instance, force=force)
     try:
         gone = aws.deregister_node(host.node) if host.state is not host.state.ORPHANED else False
     except errors.FleetError as error:
@@ -121,7 +123,7 @@ def deregister(aws: AwsClient, estate: Estate, host: Host, *, force: bool) -> De
             f"host {host.name} is out of ECS, but still in Systems Manager: {error}. Repeat the command with "
             f"{host.node} to finish"
         ) from None
-    return Deregistered(host, from_ecs=host.instance is not None, from_ssm=gone)
+    return Deregistered(host, from_ecs=left, from_ssm=gone)
 
 
 def require_idle(host: Host, *, force: bool) -> None:

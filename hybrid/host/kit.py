@@ -26,8 +26,9 @@ _HERE = Path(__file__).parent
 #: "Registering an external instance to an Amazon ECS cluster" (key id BCE9D9A42D51784F).
 KEY_FINGERPRINT = "F34C3DDAE72926B079BEAEC6BCE9D9A42D51784F"
 
-#: Where the script is on a host.
+#: Where the script is on a host. Root alone reads it: a proxy's address in it may hold a password.
 SCRIPT = PurePosixPath("/usr/local/sbin/hybrid-host")
+_SCRIPT_MODE = 0o700
 
 
 class DockerSource(StrEnum):
@@ -133,21 +134,17 @@ def script(settings: HostSettings) -> str:
 def files(settings: HostSettings, form: Format) -> Iterator[KitFile]:
     """The files of a kit."""
     text = script(settings)
-    # A proxy's address may hold a password.
-    mode = 0o700 if settings.proxy else 0o755
     if form is Format.CLOUD_INIT:
-        yield KitFile(
-            PurePosixPath("user-data.yaml"), _cloud_init(text, mode), 0o600 if settings.proxy else 0o644
-        )
+        yield KitFile(PurePosixPath("user-data.yaml"), _cloud_init(text), 0o600)
     elif form is Format.ANSIBLE:
         role = _HERE / "ansible"
         for source in sorted(role.rglob("*.yml")):
             path = source.relative_to(role)
             place = PurePosixPath("roles", *path.parts) if len(path.parts) > 1 else PurePosixPath(path.name)
             yield KitFile(place, source.read_text(encoding="utf-8"))
-        yield KitFile(PurePosixPath("roles/hybrid_host/files/hybrid-host.sh"), text, mode)
+        yield KitFile(PurePosixPath("roles/hybrid_host/files/hybrid-host.sh"), text, _SCRIPT_MODE)
     else:
-        yield KitFile(PurePosixPath("hybrid-host.sh"), text, mode)
+        yield KitFile(PurePosixPath("hybrid-host.sh"), text, _SCRIPT_MODE)
         if form is Format.SYSTEMD:
             for name, unit in _units().items():
                 yield KitFile(PurePosixPath(name), unit)
@@ -157,8 +154,9 @@ def _units() -> dict[str, str]:
     return {unit.name: unit.read_text(encoding="utf-8") for unit in sorted((_HERE / "units").iterdir())}
 
 
-def _cloud_init(text: str, mode: int) -> str:
-    written = [{"path": str(SCRIPT), "permissions": f"0{mode:o}", "owner": "root:root", "content": text}]
+def _cloud_init(text: str) -> str:
+    mode = f"0{_SCRIPT_MODE:o}"
+    written = [{"path": str(SCRIPT), "permissions": mode, "owner": "root:root", "content": text}]
     written += [
         {"path": f"/etc/systemd/system/{name}", "permissions": "0644", "owner": "root:root", "content": unit}
         for name, unit in _units().items()

@@ -90,7 +90,9 @@ def postgresql(directory: Path, *settings: str) -> Iterator[Server]:
         + [argument for option in options for argument in ("-c", option)],
         directory,
     )
+    ready = [str(program("pg_isready")), "-q", "-h", "127.0.0.1", "-p", str(port)]
     with _stopping(process, port):
+        _until(lambda: subprocess.run(ready, check=False).returncode == 0, "PostgreSQL")
         yield Server(
             engine="postgresql",
             host="127.0.0.1",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import botocore.loaders
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -26,6 +28,14 @@ from hybrid.naming import Names
 _NUMBERS = itertools.count(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def service_models_are_read_once() -> Iterator[None]:
+    """Each command makes a boto3 session, which reads the models of its services: most of a test's time."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("botocore.session.create_loader", cache(botocore.loaders.create_loader))
+        yield
+
+
 @pytest.fixture(scope="session")
 def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     state = tmp_path_factory.mktemp("aws")
@@ -41,7 +51,7 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
         variables = emulator.client_environment() | {
             "AWS_ENDPOINT_URL_ECS": endpoint.url, "AWS_ENDPOINT_URL_SSM": endpoint.url,
         }  # fmt: skip
-        yield LocalAws(emulator.endpoint_url, endpoint.url, variables)
+        yield LocalAws(emulator.endpoint_url, endpoint.url, variables, state / "site.json")
         endpoint.close()
 
 

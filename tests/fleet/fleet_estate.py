@@ -31,11 +31,13 @@ class LocalAws:
         emulator: URL of the emulator.
         endpoint: URL of the ECS and SSM endpoint.
         variables: environment of clients.
+        state: file of the endpoint.
     """
 
     emulator: str
     endpoint: str
     variables: dict[str, str]
+    state: Path
 
     def client(self, service: str) -> Any:
         url = self.endpoint if service in ("ecs", "ssm") else self.emulator

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from fleet_estate import DeployedEstate
+
+from hybrid.fleet.client import AwsClient
+from hybrid.paths import ROOT
 
 
 def test_the_code_goes_into_the_sites_secret_and_a_host_can_join_with_it(depot: DeployedEstate) -> None:
@@ -103,6 +112,59 @@ def test_a_site_that_is_not_deployed_is_refused_with_the_command_that_deploys_it
     done = estate.run("sites", "activate", "depot")
     assert done.exit_code == 2
     assert f"bin/hybrid cdk deploy {estate.names.site_stack('depot')}" in done.output
+
+
+@pytest.mark.parametrize(
+    "status", ["ROLLBACK_COMPLETE", "CREATE_FAILED", "DELETE_IN_PROGRESS", "CREATE_IN_PROGRESS"]
+)
+def test_a_site_whose_stack_is_not_complete_is_refused(
+    depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    # Given a stack in a state that the emulator never leaves one in
+    answered = AwsClient.stack
+    monkeypatch.setattr(AwsClient, "stack", lambda self, name: replace(answered(self, name), status=status))
+    done = depot.run("sites", "activate", "depot")
+    assert done.exit_code == 2
+    assert f"is in state {status}" in done.output
+    assert depot.activations() == []
+
+
+@pytest.mark.slow
+def test_show_puts_the_code_on_a_terminal_once(depot: DeployedEstate) -> None:
+    # Given a terminal
+    ours, theirs = pty.openpty()
+
+    # When a person asks for the code there
+    command = [
+        sys.executable,
+        "-m",
+        "hybrid",
+        "sites",
+        "activate",
+        "depot",
+        "--show",
+        "--estate",
+        str(depot.file),
+    ]
+    running = subprocess.Popen(
+        command, cwd=ROOT, env=dict(os.environ), stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # what a terminal answers when nobody is left at its other end
+        while said := os.read(ours, 65536):
+            shown += said
+    os.close(ours)
+
+    # Then it is there, once, and a host can join with it; the site's secret stays empty
+    assert running.wait(timeout=60) == 0, shown
+    (line,) = [line for line in shown.decode().splitlines() if "activation_code" in line]
+    document = json.loads(line)
+    assert shown.count(document["activation_code"].encode()) == 1
+    depot.aws.join(document)
+    secrets = depot.aws.client("secretsmanager")
+    described = secrets.describe_secret(SecretId=depot.names.activation_secret("depot"))
+    assert not any("AWSCURRENT" in stages for stages in described["VersionIdsToStages"].values())
 
 
 def test_a_live_activation_in_the_secret_is_not_written_over(depot: DeployedEstate) -> None:

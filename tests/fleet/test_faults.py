@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from itertools import cycle
 from pathlib import Path
 
 import pytest
 from fleet_estate import DeployedEstate
 
+from hybrid.cli import hosts as cli_hosts
 from hybrid.fleet.client import AwsClient
 
 SIGNATURE = (
@@ -111,6 +114,7 @@ def test_a_missing_secret_is_found_before_anything_is_made(depot: DeployedEstate
 
 @pytest.mark.slow
 def test_no_network_is_said_plainly(depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(AwsClient.__init__.__kwdefaults__, "attempts", 2)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     done = depot.run("sources", "list")
     assert done.exit_code == 1
@@ -130,11 +134,91 @@ def test_no_credentials_and_no_profile_are_said_plainly(
     assert (unknown.exit_code, "no profile `nobody`" in unknown.output) == (2, True)
 
 
-def test_a_host_that_goes_while_it_is_drained_is_said_plainly(depot: DeployedEstate) -> None:
-    host = depot.host("rack-1")
-    depot.aws.fault(
-        "UpdateContainerInstancesState", code="ClusterNotFoundException", message="Cluster not found."
-    )
-    done = depot.run("hosts", "drain", host.node)
+#: The calls of ECS and SSM that each command makes, on a site with a host and a live activation.
+CALLS = {
+    "sites list": ["DescribeClusters", "DescribeActivations"],
+    "sites activate depot --to-file code.json": ["DescribeActivations", "CreateActivation"],
+    "sites activations depot": ["DescribeActivations"],
+    "sites rotate depot": ["DescribeActivations", "CreateActivation", "DeleteActivation"],
+    "sites revoke --site depot": ["DescribeActivations", "DeleteActivation"],
+    "hosts list": [
+        "DescribeClusters", "ListContainerInstances", "DescribeContainerInstances",
+        "DescribeInstanceInformation",
+    ],
+    "hosts doctor": ["DescribeClusters", "DescribeInstanceInformation", "DescribeActivations"],
+    "hosts watch": ["ListContainerInstances", "DescribeInstanceInformation"],
+    "hosts drain rack-1": ["UpdateContainerInstancesState", "ListTasks"],
+    "hosts undrain rack-1": ["UpdateContainerInstancesState"],
+    "hosts label rack-1 zone=b rack-": ["PutAttributes", "DeleteAttributes"],
+    "hosts deregister rack-1": ["DeregisterContainerInstance", "DeregisterManagedInstance"],
+}  # fmt: skip
+ANSWERS = [
+    ("AccessDeniedException", "User: x is not authorized to perform: y", 1, "access denied"),
+    ("ExpiredTokenException", "The security token included in the request is expired", 2, "sign in again"),
+    ("InvalidSignatureException", SIGNATURE, 2, "this machine's clock is wrong"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", CALLS)
+def test_whichever_call_aws_refuses_the_command_ends_with_one_line(
+    depot: DeployedEstate, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for operation, (code, message, exit_code, says) in zip(CALLS[command], cycle(ANSWERS), strict=False):
+        # Given a site with a host and a live activation
+        if not json.loads(depot.run("hosts", "list", "--json").stdout):
+            depot.host("rack-1")
+        depot.run("sites", "activate", "depot")
+
+        # When AWS refuses a call of the command
+        depot.aws.fault(operation, code=code, message=message)
+        done = depot.run(*command.split())
+
+        # Then it says what, and what to do, in a line; a half of two that was done has its own word
+        assert says in done.output, (operation, code, done.output)
+        half = "could not be revoked" in done.output or "out of ECS" in done.output
+        assert done.exit_code == (1 if half else exit_code)
+        assert len(done.stderr.strip().splitlines()) <= 2
+        assert "Traceback" not in done.output
+
+
+@pytest.mark.slow
+def test_throttling_without_end_is_said_plainly(
+    depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(AwsClient.__init__.__kwdefaults__, "attempts", 2)
+    depot.aws.fault("DescribeInstanceInformation", code="ThrottlingException", times=2)
+    done = depot.run("hosts", "list")
     assert done.exit_code == 1
-    assert "Cluster not found" in done.output
+    assert "throttled every attempt; wait a minute" in done.output
+
+
+@pytest.mark.parametrize(
+    ("command", "exit_code", "says"),
+    [
+        (["drain"], 1, "no container instance of"),
+        (["undrain"], 1, "no container instance of"),
+        (["label", "zone=b"], 1, "target was not found"),
+        (["deregister"], 0, "is out of Systems Manager"),
+    ],
+)
+def test_a_host_that_is_gone_by_the_time_of_the_call_is_said_plainly(
+    depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch, command: list[str], exit_code: int, says: str
+) -> None:
+    # Given a host that somebody else takes out of its cluster between the look and the act
+    host, found = depot.host("rack-1"), cli_hosts.find
+
+    def and_lose_it(*arguments: object, **options: object) -> object:
+        seen = found(*arguments, **options)  # type: ignore[arg-type]
+        depot.aws.client("ecs").deregister_container_instance(
+            cluster=depot.names.cluster("depot"), containerInstance=host.instance
+        )
+        return seen
+
+    monkeypatch.setattr(cli_hosts, "find", and_lose_it)
+
+    # When something is done to it, then that is said, and a deregistration goes on with the other side
+    done = depot.run("hosts", command[0], "rack-1", *command[1:])
+    assert (done.exit_code, says in done.output) == (exit_code, True), done.output
+    assert "Traceback" not in done.output

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from fleet_estate import DeployedEstate
+from fleet_estate import REGION, DeployedEstate
+from pydantic import SecretStr
+
+from hybrid.fleet.client import AwsClient
+from hybrid.fleet.sites import anywhere_site
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +104,32 @@ def test_draining_waits_until_the_stand_alone_task_has_ended(
     assert depot.start_task()
 
 
+def test_draining_waits_for_a_task_that_is_being_stopped_too(
+    depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a task that was told to stop, and has not yet
+    host = depot.host("rack-1")
+    task = depot.start_task()
+    host.report(task, "RUNNING")
+    depot.aws.client("ecs").stop_task(cluster=depot.names.cluster("depot"), task=task)
+    done = depot.run("hosts", "drain", "rack-1", "--timeout", "1s")
+    assert done.exit_code == 1, done.output
+    assert "rack-1: 1 task(s) left" in done.stderr
+
+
+def test_a_long_wait_says_every_minute_that_it_goes_on(
+    depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a task that does not end, and a clock that goes forty seconds from look to look
+    monkeypatch.setattr("hybrid.fleet.upkeep.LOOK", 0.05)
+    depot.host("rack-1").report(depot.start_task(), "RUNNING")
+    clock = iter(range(0, 10**6, 40))
+    monkeypatch.setattr("hybrid.cli.hosts.monotonic", lambda: next(clock))
+    done = depot.run("hosts", "drain", "rack-1", "--timeout", "1s")
+    said = [line for line in done.stderr.splitlines() if "task(s) left; waiting for" in line]
+    assert len(said) > 1
+
+
 def test_a_drain_that_takes_too_long_says_what_still_runs(
     depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +175,16 @@ def test_a_deregistration_that_failed_half_way_is_finished_by_repeating_it(depot
     # Then nothing is left
     assert done.exit_code == 0, done.output
     assert listed(depot) == []
+
+
+def test_each_of_several_hosts_is_reported_though_one_fails(depot: DeployedEstate) -> None:
+    hosts = [depot.host(name) for name in ("rack-1", "rack-2")]
+    depot.aws.fault("DeregisterManagedInstance", code="AccessDeniedException", message="not authorized")
+    done = depot.run("hosts", "deregister", "rack-1", "rack-2", "--json")
+    assert done.exit_code == 1
+    result = json.loads(done.stdout)
+    assert [one["host"] for one in result["failed"]] == [hosts[0].node]
+    assert [one["host"] for one in result["done"]] == [hosts[1].node]
 
 
 def test_labels_are_set_and_removed(depot: DeployedEstate) -> None:
@@ -214,6 +256,81 @@ def test_the_doctor_finds_that_a_source_is_too_large_for_every_host(depot: Deplo
     done = depot.run("hosts", "doctor")
     assert done.exit_code == 1
     assert "large enough for source ledger: 16384 MiB" in done.output
+
+
+def _forget_in_ssm(depot: DeployedEstate) -> None:
+    depot.aws.client("ssm").deregister_managed_instance(InstanceId=depot.host("rack-1").node)
+
+
+def _register_half(depot: DeployedEstate) -> None:
+    depot.host("rack-1", in_ecs=False)
+
+
+def _drain(depot: DeployedEstate) -> None:
+    depot.host("rack-1")
+    depot.run("hosts", "drain", "rack-1")
+
+
+def _silence(depot: DeployedEstate) -> None:
+    depot.aws.cut(depot.host("rack-1").node)
+
+
+def _lose_a_code(depot: DeployedEstate) -> None:
+    depot.host("rack-1")
+    depot.run("sites", "activate", "depot")
+    depot.aws.client("secretsmanager").put_secret_value(
+        SecretId=depot.names.activation_secret("depot"), SecretString="{}"
+    )
+    depot.run("sites", "activate", "depot")
+    depot.aws.client("ssm").create_activation(
+        IamRole=f"hybrid/{depot.name}/anywhere/{depot.names.anywhere_role('depot')}",
+        DefaultInstanceName=depot.names.cluster("depot"),
+        Description=f"hybrid {depot.name}/depot secret 0123456789ab",
+    )
+
+
+def _let_the_activation_expire(depot: DeployedEstate) -> None:
+    depot.host("rack-1")
+    aws, site = AwsClient(region=REGION), anywhere_site(depot.estate, "depot")
+    issued = aws.create_activation(
+        role=site.role, limit=1, expires=datetime.now(UTC) + timedelta(seconds=1), name=site.cluster,
+        description="hybrid", tags={},
+    )  # fmt: skip
+    aws.put_secret(site.secret, SecretStr("{}"), version=issued.activation_id)
+    time.sleep(1.1)
+
+
+def _take_the_stack_away(depot: DeployedEstate) -> None:
+    depot.aws.client("cloudformation").delete_stack(StackName=depot.names.site_stack("depot"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem", "remedy"),
+    [
+        (_forget_in_ssm, "Systems Manager does not know it any more", "hybrid-host leave"),
+        (_register_half, "its ECS agent never came up", "hybrid-host join"),
+        (_drain, "it is drained and idle", "bin/hybrid hosts undrain"),
+        (_silence, "nothing has been heard of it", "a way out on port 443"),
+        (_lose_a_code, "is nowhere", "bin/hybrid sites revoke"),
+        (_let_the_activation_expire, "has expired", "bin/hybrid sites activate depot"),
+        (_take_the_stack_away, "does not exist", "bin/hybrid cdk deploy"),
+    ],
+)
+def test_the_doctor_finds_what_is_wrong_and_what_to_do(
+    depot: DeployedEstate,
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: Callable[[DeployedEstate], None],
+    problem: str,
+    remedy: str,
+) -> None:
+    # Given that something is wrong, and has been for long enough
+    monkeypatch.setattr("hybrid.fleet.diagnosis._REGISTERING", timedelta(0))
+    monkeypatch.setattr("hybrid.fleet.diagnosis._SILENT", timedelta(0))
+    spoil(depot)
+
+    # Then the doctor has a finding for it, with what to do
+    found = json.loads(depot.run("hosts", "doctor", "--json").stdout)
+    assert [one for one in found if problem in one["problem"] and remedy in one["remedy"]], found
 
 
 def test_watching_tells_what_changes(depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch) -> None:

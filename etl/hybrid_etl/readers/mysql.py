@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -15,13 +15,14 @@ from hybrid_etl.columns import Column
 from hybrid_etl.errors import EtlError, UserError
 from hybrid_etl.interval import Interval
 from hybrid_etl.native.library import load
-from hybrid_etl.query import BoundQuery, bind, wrap_incremental
+from hybrid_etl.query import BoundQuery, bind, limit_rows
 from hybrid_etl.readers import BATCH_BYTES, Database, mysql_native, mysql_rows
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.mysql_errors import explain
 from hybrid_etl.readers.mysql_protocol import Field, Statement, execute, prepare
 from hybrid_etl.readers.mysql_types import column_of
 from hybrid_etl.readers.retry import connect_with_retry
+from hybrid_etl.readers.turn import source_digest, wait_for_turn
 from hybrid_etl.refusals import Refusals
 from hybrid_etl.secret import Secret
 from hybrid_etl.specification import Limits, Specification
@@ -35,13 +36,19 @@ class MysqlReader:
     def __init__(self, specification: Specification, secret: Secret, interval: Interval | None) -> None:
         self._secret = secret
         self.refusals = Refusals(specification.unrepresentable)
-        query = wrap_incremental(specification.query, specification.incremental_column, quote="`")
+        query = limit_rows(
+            specification.query,
+            incremental_column=specification.incremental_column,
+            part=specification.part,
+            quote="`",
+        )
         self._bound = bind(query, specification.parameters, interval, engine=specification.engine)
         self._streaming = False
         self._connection = connect_with_retry(self._connect, explain=lambda error: explain(error, secret))
         try:
             self.decoder = choose_decoder(load)
             with self._explained():
+                wait_for_turn(self._lock_of(specification), connections=specification.limits.connections)
                 self.database = self._begin(specification.limits)
                 self._statement, self.columns = self._describe(specification)
         except BaseException:
@@ -120,6 +127,11 @@ class MysqlReader:
             snapshot=snapshot or None,
             snapshot_time=time,
         )
+
+    def _lock_of(self, specification: Specification) -> Callable[[int], bool]:
+        # A lock's name has at most 64 characters (MySQL Reference Manual, "Locking Functions").
+        name = f"hybrid-etl/{source_digest(specification).hex()[:32]}"
+        return lambda number: self._one(f"select get_lock('{name}/{number}', 0)") == "1"
 
     def _one(self, query: str) -> str:
         with self._connection.cursor() as cursor:

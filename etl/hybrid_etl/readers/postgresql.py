@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,13 +15,14 @@ from psycopg.pq import ExecStatus
 from hybrid_etl.columns import Column
 from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.interval import Interval
-from hybrid_etl.query import BoundQuery, Value, bind, wrap_incremental
+from hybrid_etl.query import BoundQuery, Value, bind, limit_rows
 from hybrid_etl.readers import BATCH_BYTES, Database, postgresql_copy, postgresql_native
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.postgresql_copy import CopyRefused
 from hybrid_etl.readers.postgresql_errors import explain, explain_connection, from_result
 from hybrid_etl.readers.postgresql_types import ServerType, column_of
 from hybrid_etl.readers.retry import connect_with_retry
+from hybrid_etl.readers.turn import source_digest, wait_for_turn
 from hybrid_etl.refusals import Refusals
 from hybrid_etl.secret import Secret
 from hybrid_etl.specification import Specification
@@ -40,7 +41,12 @@ class PostgresqlReader:
     def __init__(self, specification: Specification, secret: Secret, interval: Interval | None) -> None:
         self._secret = secret
         self.refusals = Refusals(specification.unrepresentable)
-        query = wrap_incremental(specification.query, specification.incremental_column, quote='"')
+        query = limit_rows(
+            specification.query,
+            incremental_column=specification.incremental_column,
+            part=specification.part,
+            quote='"',
+        )
         bound = bind(query, specification.parameters, interval, engine="postgresql")
         self._certificate: Path | None = None
         self._connection = connect_with_retry(
@@ -108,6 +114,7 @@ class PostgresqlReader:
     def _begin(self, specification: Specification) -> Database:
         limits = specification.limits
         connection = self._connection
+        wait_for_turn(self._lock_of(specification), connections=limits.connections)
         connection.execute("begin isolation level repeatable read read only")
         for name, value in {
             "statement_timeout": f"{int(limits.statement_timeout_seconds * 1000)}",
@@ -132,6 +139,17 @@ class PostgresqlReader:
         return Database(
             engine="postgresql", version=version.split()[0], snapshot=snapshot, snapshot_time=time
         )
+
+    def _lock_of(self, specification: Specification) -> Callable[[int], bool]:
+        key = int.from_bytes(source_digest(specification)[:4], signed=True)
+
+        def take(number: int) -> bool:
+            row = self._connection.execute(
+                "select pg_catalog.pg_try_advisory_lock(%s::int4, %s::int4)", (key, number)
+            ).fetchone()
+            return bool(row and row[0])
+
+        return take
 
     def _describe(self, bound: BoundQuery, specification: Specification) -> tuple[list[Column], str]:
         pgconn = self._connection.pgconn

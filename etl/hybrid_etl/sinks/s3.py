@@ -1,7 +1,8 @@
 """Amazon S3: an own multipart upload over boto3's low-level calls, in bounded memory.
 
 boto3's upload_fileobj, s3fs and pyarrow.fs either publish a truncated object when the producer dies or hold
-parts without a bound; here nothing is completed unless `finish` is called.
+parts without a bound; here nothing is completed unless `finish` is called. A data file is written once: it is
+completed only where no object is (docs/decisions/iam-write-once.md).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -92,14 +94,11 @@ class S3File:
         return len(data)
 
     def finish(self) -> StoredFile:
-        """Send what is left and complete; raises Failure when S3 refuses, after taking the upload back."""
-        if self._upload is None:
-            self._put_whole()
-        else:
-            if self._buffer:
-                self._send()
-            self._join()
-            self._complete()
+        """Send what is left and complete; raises Failure when S3 refuses, UserError when the key is taken."""
+        if self._buffer or self._upload is None:
+            self._send()
+        self._join()
+        self._complete()
         self._over = True
         return StoredFile(key=self._key, bytes=self.size, sha256=self._digest.hexdigest())
 
@@ -118,15 +117,6 @@ class S3File:
     def _part_size(self) -> int:
         """Parts double every thousand, so that an object of any size ends before the 10,000th."""
         return int(self._part_bytes * 2 ** (len(self._parts) // 1000))
-
-    def _put_whole(self) -> None:
-        self._throttle.take(len(self._buffer))
-        try:
-            self._client.put_object(
-                **self._address, Body=bytes(self._buffer), ContentType=self._content_type()
-            )
-        except (BotoCoreError, ClientError) as error:
-            raise self._explained(error) from error
 
     def _send(self) -> None:
         self._join()
@@ -174,10 +164,31 @@ class S3File:
     def _complete(self) -> None:
         try:
             self._client.complete_multipart_upload(
-                **self._address, UploadId=self._upload, MultipartUpload={"Parts": self._parts}
+                **self._address,
+                UploadId=self._upload,
+                MultipartUpload={"Parts": self._parts},
+                IfNoneMatch="*",
             )
-        except (BotoCoreError, ClientError) as error:
+        except ClientError as error:
+            if not self._was_completed(error):
+                raise self._explained(error) from error
+        except BotoCoreError as error:
             raise self._explained(error) from error
+
+    def _was_completed(self, error: ClientError) -> bool:
+        """Whether a refusal answers a repeated request, of which an earlier one completed the upload.
+
+        The role may not read what it wrote, so the object itself is not asked. Only this file knows its
+        upload's id: an upload that is gone without having been aborted became the object that is there.
+        """
+        code = aws.error_code(error)
+        if code == "PreconditionFailed":
+            abort = self._client.abort_multipart_upload
+            return _refusal(lambda: abort(**self._address, UploadId=self._upload)) == "NoSuchUpload"
+        if code == "NoSuchUpload" and aws.was_repeated(error):
+            put = self._client.put_object
+            return _refusal(lambda: put(**self._address, IfNoneMatch="*")) == "PreconditionFailed"
+        return False
 
     def _explained(self, error: Exception) -> Exception:
         if not isinstance(error, BotoCoreError | ClientError):
@@ -190,3 +201,14 @@ class S3File:
     def _abort_once(self) -> None:
         with contextlib.suppress(Exception):
             self._client.abort_multipart_upload(**self._address, UploadId=self._upload)
+
+
+def _refusal(request: Callable[[], object]) -> str | None:
+    """The code with which S3 refuses a request at the first try; None when it takes it, or may have."""
+    try:
+        request()
+    except ClientError as error:
+        return None if aws.was_repeated(error) else aws.error_code(error)
+    except BotoCoreError:
+        return None
+    return None

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from hybrid_etl.sinks import OutputFile
 from hybrid_etl.specification import Format
+from hybrid_etl.writers.statistics import Statistics
 
 
 class Writer(Protocol):
@@ -21,17 +22,31 @@ class Writer(Protocol):
 
 
 def open_writer(
-    file_format: Format, schema: pa.Schema, output: OutputFile, *, metadata: dict[str, str]
+    file_format: Format,
+    schema: pa.Schema,
+    output: OutputFile,
+    *,
+    metadata: dict[str, str],
+    statistics: Statistics,
 ) -> Writer:
-    """The writer for a format; `metadata` goes into the file where the format has a place for it."""
+    """The writer for a format, which adds what it writes to `statistics`.
+
+    `metadata` goes into the file where the format has a place for it.
+    """
     if file_format.type == "parquet":
         from hybrid_etl.writers.parquet import ParquetWriter
 
-        return ParquetWriter(schema, output, compression=file_format.compression, metadata=metadata)
+        return ParquetWriter(
+            schema,
+            output,
+            compression=file_format.compression,
+            metadata=metadata,
+            statistics=statistics,
+        )
     if file_format.type == "csv":
         from hybrid_etl.writers.csv import CsvWriter
 
-        return CsvWriter(schema, output, compression=file_format.compression)
+        return CsvWriter(schema, output, compression=file_format.compression, statistics=statistics)
     from hybrid_etl.writers.jsonl import JsonLinesWriter
 
-    return JsonLinesWriter(schema, output, compression=file_format.compression)
+    return JsonLinesWriter(schema, output, compression=file_format.compression, statistics=statistics)

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.csv as pc_csv
 
 from hybrid_etl.sinks import OutputFile
+from hybrid_etl.writers.statistics import Statistics
 from hybrid_etl.writers.stream import open_stream
 from hybrid_etl.writers.text import as_text
 
@@ -15,7 +16,10 @@ BLOCK_ROWS = 8192
 class CsvWriter:
     """One CSV file with a header line."""
 
-    def __init__(self, schema: pa.Schema, output: OutputFile, *, compression: str) -> None:
+    def __init__(
+        self, schema: pa.Schema, output: OutputFile, *, compression: str, statistics: Statistics
+    ) -> None:
+        self._statistics = statistics
         self._stream = open_stream(output, compression)
         plain = as_text(pa.RecordBatch.from_pylist([], schema=schema))
         options = pc_csv.WriteOptions(include_header=True, batch_size=BLOCK_ROWS, quoting_style="needed")
@@ -23,6 +27,7 @@ class CsvWriter:
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write the rows of a batch."""
+        self._statistics.take_batch(batch)
         self._writer.write_batch(as_text(batch))
 
     def finish(self) -> None:

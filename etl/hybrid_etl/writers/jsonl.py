@@ -8,6 +8,7 @@ import math
 import pyarrow as pa
 
 from hybrid_etl.sinks import OutputFile
+from hybrid_etl.writers.statistics import Statistics
 from hybrid_etl.writers.stream import open_stream
 from hybrid_etl.writers.text import as_json_values
 
@@ -17,12 +18,16 @@ BLOCK_ROWS = 4096
 class JsonLinesWriter:
     """One file of JSON lines (UTF-8, one object and a line feed a row)."""
 
-    def __init__(self, schema: pa.Schema, output: OutputFile, *, compression: str) -> None:
+    def __init__(
+        self, schema: pa.Schema, output: OutputFile, *, compression: str, statistics: Statistics
+    ) -> None:
+        self._statistics = statistics
         self._stream = open_stream(output, compression)
         self._lists = [field.name for field in schema if pa.types.is_list(field.type)]
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write the rows of a batch, block by block so that memory stays small."""
+        self._statistics.take_batch(batch)
         for start in range(0, batch.num_rows, BLOCK_ROWS):
             rows = as_json_values(batch.slice(start, BLOCK_ROWS)).to_pylist()
             lines = []

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 
 from hybrid_etl.sinks import OutputFile
 from hybrid_etl.writers.encodings import choose_encodings
+from hybrid_etl.writers.statistics import Statistics
 from hybrid_etl.writers.stream import open_stream
 
 ROW_GROUP_BYTES = 32 * 1024 * 1024
@@ -16,8 +17,16 @@ class ParquetWriter:
     """One Parquet file. Up to ROW_GROUP_BYTES of Arrow data wait for their row group."""
 
     def __init__(
-        self, schema: pa.Schema, output: OutputFile, *, compression: str, metadata: dict[str, str]
+        self,
+        schema: pa.Schema,
+        output: OutputFile,
+        *,
+        compression: str,
+        metadata: dict[str, str],
+        statistics: Statistics,
     ) -> None:
+        self._statistics = statistics
+        self._footers: list[pq.FileMetaData] = []
         self._schema = schema.with_metadata(metadata)
         self._stream = open_stream(output, "none")
         self._compression = compression
@@ -27,6 +36,7 @@ class ParquetWriter:
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Keep a batch until a row group is full."""
+        self._statistics.count_nulls(batch)
         self._waiting.append(batch)
         self._bytes += batch.nbytes
         if self._bytes >= ROW_GROUP_BYTES:
@@ -37,6 +47,8 @@ class ParquetWriter:
         self._flush()
         assert self._writer is not None
         self._writer.close()
+        for footer in self._footers:
+            self._statistics.take_footer(footer)
         self._stream.close()
 
     def _flush(self) -> None:
@@ -63,4 +75,5 @@ class ParquetWriter:
             write_statistics=True,
             write_page_index=True,
             store_decimal_as_integer=True,
+            metadata_collector=self._footers,
         )

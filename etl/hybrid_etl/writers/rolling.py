@@ -12,6 +12,7 @@ from hybrid_etl.errors import UserError
 from hybrid_etl.sinks import OutputFile, Sink, StoredFile
 from hybrid_etl.specification import Format
 from hybrid_etl.writers import Writer, open_writer
+from hybrid_etl.writers.statistics import Statistics
 
 MOST_OPEN = 8
 """Open partitions at once; the one longest without rows is finished to make room."""
@@ -53,6 +54,7 @@ class RollingWriter:
         self._open: dict[str, _Open] = {}
         self._numbers: dict[str, int] = {}
         self._files: list[DataFile] = []
+        self.statistics = Statistics()
 
     @property
     def bytes(self) -> int:
@@ -88,7 +90,10 @@ class RollingWriter:
         self._numbers[partition] = number + 1
         name = f"part-{number:05d}{self._format.suffix}"
         output = self._sink.open("/".join(part for part in (self._directory, partition, name) if part))
-        return _Open(output, open_writer(self._format, schema, output, metadata=self._metadata))
+        writer = open_writer(
+            self._format, schema, output, metadata=self._metadata, statistics=self.statistics
+        )
+        return _Open(output, writer)
 
     def _finish(self, partition: str) -> None:
         current = self._open[partition]

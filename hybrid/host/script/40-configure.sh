@@ -70,7 +70,7 @@ write_task_network() {
 
 install_self() {
     case "$0" in
-        *hybrid-host*) if [ -f "$0" ] && [ "$0" != "$SELF" ]; then put "$SELF" 755 <"$0"; fi ;;
+        *hybrid-host*) if [ -f "$0" ] && [ "$0" != "$SELF" ]; then put "$SELF" 700 <"$0"; fi ;;
     esac
     [ -f "$SELF" ] || stop 2 "run this as a file called hybrid-host.sh, so that it can install itself as $SELF"
 }

@@ -22,6 +22,13 @@ LONGEST_LIFETIME_SECONDS = 30 * 24 * 3600.0
 #: Most items of a page. Source: DescribeActivations and DescribeInstanceInformation, MaxResults.
 PAGE = 50
 
+#: Keys of a filter of DescribeInstanceInformation, and the members of a node that they speak of.
+_MEMBERS = {
+    "InstanceIds": "InstanceId", "PlatformTypes": "PlatformType", "ActivationIds": "ActivationId",
+    "AgentVersion": "AgentVersion", "PingStatus": "PingStatus", "IamRole": "IamRole",
+    "ResourceType": "ResourceType", "AssociationStatus": "AssociationStatus",
+}  # fmt: skip
+
 _TOKEN_REFUSED = ServiceError("InvalidNextToken", "The specified token is not valid.")
 
 
@@ -142,14 +149,14 @@ class Activations:
         wanted = [(f["Key"], set(f["Values"])) for f in params.get("Filters", [])]
         wanted += [(f["key"], set(f["valueSet"])) for f in params.get("InstanceInformationFilterList", [])]
         with self._store.read() as state:
-            nodes = [self._described(host) for host in state.hosts.values() if host.node]
-            tags = {host.host: host.tags for host in state.hosts.values()}
-        found = [n for n in nodes if all(_matches(n, tags[n["InstanceId"]], key, v) for key, v in wanted)]
-        shown, token = page(
-            sorted(found, key=lambda n: str(n["InstanceId"])), token=params.get("NextToken"),
-            size=params.get("MaxResults", PAGE), key=lambda n: str(n["InstanceId"]), refused=_TOKEN_REFUSED,
-        )  # fmt: skip
-        return {"InstanceInformationList": shown} | ({"NextToken": token} if token else {})
+            nodes = sorted((host for host in state.hosts.values() if host.node), key=lambda host: host.host)
+            shown, token = page(
+                (host for host in nodes if all(self._matches(host, key, values) for key, values in wanted)),
+                token=params.get("NextToken"), size=params.get("MaxResults", PAGE),
+                key=lambda host: host.host, refused=_TOKEN_REFUSED,
+            )  # fmt: skip
+            found = [self._described(host) for host in shown]
+        return {"InstanceInformationList": found} | ({"NextToken": token} if token else {})
 
     def deregister_node(self, params: Json) -> Json:
         """DeregisterManagedInstance: the host's secret ends with it."""
@@ -178,6 +185,16 @@ class Activations:
         with self._store.read() as state:
             return {"TagList": _node(state, params["ResourceId"]).tags}
 
+    def _matches(self, host: HostRecord, key: str, values: set[str]) -> bool:
+        if key.startswith("tag:"):
+            return any(tag["Key"] == key[4:] and tag["Value"] in values for tag in host.tags)
+        if key == "tag-key":
+            return any(tag["Key"] in values for tag in host.tags)
+        member = _MEMBERS.get(key)
+        if member is None:
+            raise ServiceError("InvalidFilterKey", "The specified key isn't valid.")
+        return self._described(host).get(member) in values
+
     def _described(self, host: HostRecord) -> Json:
         node = host.node.wire() if host.node else {}
         status = "Online" if self._store.connected(host) else "ConnectionLost"
@@ -196,27 +213,3 @@ def _node(state: State, instance_id: str) -> HostRecord:
             "InvalidInstanceId", f"Instance {instance_id} is not a managed node of this account."
         )
     return host
-
-
-def _matches(node: Json, tags: list[Json], key: str, values: set[str]) -> bool:
-    if key.startswith("tag:"):
-        return any(tag["Key"] == key[4:] and tag["Value"] in values for tag in tags)
-    if key == "tag-key":
-        return any(tag["Key"] in values for tag in tags)
-    member = {
-        "InstanceIds": "InstanceId",
-        "PlatformTypes": "PlatformType",
-        "ActivationIds": "ActivationId",
-    }.get(key, key)
-    if member not in (
-        "InstanceId",
-        "AgentVersion",
-        "PingStatus",
-        "PlatformType",
-        "ActivationId",
-        "IamRole",
-        "ResourceType",
-        "AssociationStatus",
-    ):
-        raise ServiceError("InvalidFilterKey", "The specified key isn't valid.")
-    return node.get(member) in values

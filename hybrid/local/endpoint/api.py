@@ -6,11 +6,11 @@ import json
 import logging
 import re
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from hybrid.local.endpoint import capacity
 from hybrid.local.endpoint.access import Access
 from hybrid.local.endpoint.activations import Activations
 from hybrid.local.endpoint.errors import ServiceError
@@ -141,16 +141,15 @@ class Api:
         """The emulator knows no container instance; what runs is counted here."""
         result: Json = json.loads(answer.body)
         with self._store.read() as state:
-            for cluster in result.get("clusters", []):
-                arn = cluster.get("clusterArn")
-                live = [
-                    r.task for r in state.tasks.values() if r.task.cluster_arn == arn and not r.task.stopped
-                ]
-                running = sum(task.last_status == "RUNNING" for task in live)
-                cluster["registeredContainerInstancesCount"] = len(
-                    capacity.of_cluster(self._store, state, str(arn))
-                )
-                cluster["runningTasksCount"], cluster["pendingTasksCount"] = running, len(live) - running
+            hosts = Counter(instance.cluster_arn for instance in state.instances.values())
+            live = [record.task for record in state.tasks.values() if not record.task.stopped]
+        tasks = Counter((task.cluster_arn, task.last_status == "RUNNING") for task in live)
+        for cluster in result.get("clusters", []):
+            arn = cluster.get("clusterArn")
+            cluster["registeredContainerInstancesCount"] = hosts[arn]
+            cluster["runningTasksCount"] = tasks[arn, True]
+            cluster["pendingTasksCount"] = tasks[arn, False]
+        self._models["ecs"].check_answer("DescribeClusters", result)
         return json_answer(result)
 
     def _ecs_handlers(self, tags: Tags) -> dict[str, Handler]:

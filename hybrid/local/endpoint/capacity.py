@@ -71,6 +71,10 @@ def measure(store: Store, state: State, instance: Instance) -> Capacity:
 
 def of_cluster(store: Store, state: State, cluster_arn: str) -> list[Capacity]:
     """Every container instance of a cluster, by ARN."""
-    members = (i for i in state.instances.values() if i.cluster_arn == cluster_arn)
-    ordered = sorted(members, key=lambda instance: instance.container_instance_arn)
-    return [measure(store, state, instance) for instance in ordered]
+    return [measure(store, state, instance) for instance in members(state, cluster_arn)]
+
+
+def members(state: State, cluster_arn: str) -> list[Instance]:
+    """Container instances of a cluster, by ARN."""
+    found = (i for i in state.instances.values() if i.cluster_arn == cluster_arn)
+    return sorted(found, key=lambda instance: instance.container_instance_arn)

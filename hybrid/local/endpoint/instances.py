@@ -91,13 +91,14 @@ class Instances:
     def list_arns(self, params: Json) -> Json:
         """ListContainerInstances, with `filter` in the cluster query language and `status`."""
         cluster_arn = self._upstream.cluster_arn(params.get("cluster"))
-        matches = parse(params["filter"]) if params.get("filter") else lambda _: True
+        matches = parse(params["filter"]) if params.get("filter") else None
         status = params.get("status")
         with self._store.read() as state:
             arns = [
-                c.instance.container_instance_arn
-                for c in capacity.of_cluster(self._store, state, cluster_arn)
-                if status in (None, c.instance.status) and matches(c.subjects())
+                instance.container_instance_arn
+                for instance in capacity.members(state, cluster_arn)
+                if status in (None, instance.status)
+                and (matches is None or matches(capacity.measure(self._store, state, instance).subjects()))
             ]
         shown, token = page(
             arns, token=params.get("nextToken"), size=_size(params), key=str,
@@ -190,22 +191,19 @@ class Instances:
 
 def missing(cluster_arn: str, kind: str, reference: str) -> Json:
     """The failure for a resource that does not exist."""
-    arn = (
-        reference
-        if reference.startswith("arn:")
-        else f"{cluster_arn.replace(':cluster/', f':{kind}/')}/{reference}"
-    )
-    return {"arn": arn, "reason": "MISSING"}
+    return {"arn": _arn(cluster_arn, kind, reference), "reason": "MISSING"}
+
+
+def _arn(cluster_arn: str, kind: str, reference: str) -> str:
+    if reference.startswith("arn:"):
+        return reference
+    return f"{cluster_arn.replace(':cluster/', f':{kind}/')}/{reference}"
 
 
 def _find(state: State, cluster_arn: str, reference: str) -> Instance | None:
-    for instance in state.instances.values():
-        if instance.cluster_arn == cluster_arn and reference in (
-            instance.container_instance_arn,
-            instance.id,
-        ):
-            return instance
-    return None
+    """A container instance of a cluster by ARN or id; instances are kept by ARN."""
+    found = state.instances.get(_arn(cluster_arn, "container-instance", reference))
+    return found if found and found.cluster_arn == cluster_arn else None
 
 
 def _target(state: State, cluster_arn: str, wanted: Json) -> Instance:

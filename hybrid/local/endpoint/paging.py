@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import TypeVar
 
 from hybrid.local.endpoint.errors import ServiceError
@@ -13,7 +14,7 @@ Item = TypeVar("Item")
 
 
 def page(
-    items: Sequence[Item],
+    items: Iterable[Item],
     *,
     token: str | None,
     size: int,
@@ -25,14 +26,14 @@ def page(
     The token names the last item shown, so items that come or go in between move no others.
 
     Args:
-        items: all items, in the order of `key`.
+        items: all items, in the order of `key`; those after the page are not looked at.
         token: `nextToken` of the request.
         size: most items of a page.
         key: what items are ordered by; unique.
         refused: raised when the token was not made here.
     """
     after = _decode(token, refused) if token else ""
-    rest = [item for item in items if key(item) > after]
+    rest = list(islice((item for item in items if key(item) > after), size + 1))
     shown = rest[:size]
     return shown, _encode(key(shown[-1])) if len(rest) > size else None
 

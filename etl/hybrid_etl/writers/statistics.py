@@ -1,0 +1,127 @@
+"""What a run's receipt says of its columns: how many nulls, and the range of numbers, dates and times.
+
+Texts and bytes have no range there: the receipt is shown where rows may not be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+
+@dataclass
+class ColumnStatistics:
+    """One column; `low` and `high` are None while unknown, and for good where `ranged` is false."""
+
+    ranged: bool
+    nulls: int = 0
+    low: Any = None
+    high: Any = None
+
+    def widen(self, low: Any, high: Any) -> None:
+        """Take the range of more rows in."""
+        if low is None or low != low:  # noqa: PLR0124 - NaN, where there was nothing else
+            return
+        self.low = low if self.low is None else min(self.low, low)
+        self.high = high if self.high is None else max(self.high, high)
+
+    def give_up(self) -> None:
+        """A value lies beyond what Python can hold: the range stays unsaid."""
+        self.ranged, self.low, self.high = False, None, None
+
+
+class Statistics:
+    """Statistics of all files of a run, by column."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, ColumnStatistics] = {}
+
+    def count_nulls(self, batch: pa.RecordBatch) -> None:
+        """Count the nulls of a batch."""
+        for field, array in zip(batch.schema, batch.columns, strict=True):
+            self._of(field).nulls += array.null_count
+
+    def take_batch(self, batch: pa.RecordBatch) -> None:
+        """Count nulls and take the ranges of a batch, for formats whose files keep none."""
+        self.count_nulls(batch)
+        for field, array in zip(batch.schema, batch.columns, strict=True):
+            column = self._of(field)
+            if column.ranged:
+                found = pc.min_max(array)
+                try:
+                    column.widen(found["min"].as_py(), found["max"].as_py())
+                except (OverflowError, ValueError):
+                    column.give_up()
+
+    def take_footer(self, metadata: pq.FileMetaData) -> None:
+        """Take the ranges of a Parquet file, which its writer has worked out already."""
+        for group in range(metadata.num_row_groups):
+            for index in range(metadata.num_columns):
+                chunk = metadata.row_group(group).column(index)
+                column = self._columns.get(chunk.path_in_schema)
+                if column and column.ranged and chunk.statistics and chunk.statistics.has_min_max:
+                    try:
+                        column.widen(chunk.statistics.min, chunk.statistics.max)
+                    except (OverflowError, ValueError):
+                        column.give_up()
+
+    def document(self) -> dict[str, dict[str, object]]:
+        """`{column: {"nulls", "min", "max"}}`, the range as text (a JSON number would lose digits)."""
+        return {
+            name: {"nulls": column.nulls, "min": _text(column.low), "max": _text(column.high)}
+            for name, column in self._columns.items()
+        }
+
+    def _of(self, field: pa.Field) -> ColumnStatistics:
+        if field.name not in self._columns:
+            self._columns[field.name] = ColumnStatistics(ranged=_has_range(field.type))
+        return self._columns[field.name]
+
+
+def together(parts: Sequence[dict[str, Any]]) -> dict[str, dict[str, object]]:
+    """The statistics of several receipts of the same columns, as the one receipt of them all has them."""
+    return {
+        name: {
+            "nulls": sum(part["statistics"][name]["nulls"] for part in parts),
+            "min": _widest(parts, name, "min", min),
+            "max": _widest(parts, name, "max", max),
+        }
+        for name in parts[0]["statistics"]
+    }
+
+
+def _widest(parts: Sequence[dict[str, Any]], name: str, end: str, widest: Callable[..., str]) -> str | None:
+    """The end of a column's range over all parts; None where one of them has values and no range."""
+    found = []
+    for part in parts:
+        column = part["statistics"][name]
+        if column[end] is not None:
+            found.append(column[end])
+        elif column["nulls"] < part["rows"]:
+            return None
+    return widest(found, key=_order) if found else None
+
+
+def _order(text: str) -> Decimal | str:
+    """Numbers by their value; dates and times, in ISO 8601, by their text."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return text
+
+
+def _has_range(kind: pa.DataType) -> bool:
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return bool(is_number or pa.types.is_temporal(kind))
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
