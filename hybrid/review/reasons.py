@@ -54,7 +54,10 @@ _REASONS = {
         "task",
         "NeverOverwriteFiles",
     ): "A data file is written where nothing is; only the receipt is replaced, by a rerun.",
-    ("task", "ReadOwnParts"): "The container that commits a run in parts reads what each part says of itself.",
+    (
+        "task",
+        "ReadOwnParts",
+    ): "The container that commits a run reads what each of its parts says.",
     ("task", "ReadOwnSecret"): "The container reads the password of its own database.",
     ("task", "ReadSpecifications"): "The container reads what to run, of its own source only.",
     (

@@ -69,6 +69,8 @@ class LogReader:
         self.token = token
         self.tail: deque[Line] = deque(maxlen=TAIL)
         self.trouble: str | None = None
+        self._silent = 0
+        self._rest = 0
 
     def read(self) -> list[Line]:
         """The lines since the last call; none when the log cannot be read just now (`trouble` says why)."""
@@ -84,6 +86,20 @@ class LogReader:
                 break
             self.token = token
         self.tail.extend(lines)
+        return lines
+
+    def follow(self) -> list[Line]:
+        """The lines since the last call, for whoever calls at every look at the container.
+
+        A log that stays silent is asked at every second, fourth, then eighth call: GetLogEvents allows an
+        account 10 calls a second (25 in some Regions), however many runs wait.
+        """
+        if self._rest > 0:
+            self._rest -= 1
+            return []
+        lines = self.read()
+        self._silent = 0 if lines else min(self._silent + 1, 3)
+        self._rest = 2**self._silent - 1
         return lines
 
     def drain(self, ended_at: datetime) -> list[Line]:
