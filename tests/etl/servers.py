@@ -9,11 +9,12 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hybrid.environments import EMULATOR
+from hybrid.paths import STATE
 
 _PATH = os.pathsep.join(
     [
@@ -116,13 +117,50 @@ def mariadb(directory: Path, *settings: str) -> Iterator[Server]:
             f"--datadir={data}",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
-            *(["--user=mysql"] if os.getuid() == 0 else []),
+            *_as_mysql(),
         ],
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=directory,
     )
+    with _serving("mariadb", [str(program("mariadbd"))], directory, data, port, settings) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def mysql(directory: Path, *settings: str) -> Iterator[Server]:
+    """MySQL itself, with the libraries that came with it (fetch_mysql.sh)."""
+    data, port, root = directory / "data", free_port(), mysql_root()
+    _own(directory, "mysql")
+    libraries = f"{root}/usr/lib/x86_64-linux-gnu"
+    command = [f"{libraries}/ld-linux-x86-64.so.2", "--library-path", libraries, f"{root}/usr/sbin/mysqld"]
+    own = [
+        f"--basedir={root}/usr",
+        f"--lc-messages-dir={root}/usr/share/mysql",
+        "--mysqlx=OFF",
+        "--secure-file-priv=",
+    ]
+    subprocess.run(
+        [*command, "--no-defaults", *own, "--initialize-insecure", f"--datadir={data}", *_as_mysql()],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=directory,
+    )
+    with _serving("mysql", command, directory, data, port, [*own, *settings]) as server:
+        yield server
+
+
+def mysql_root() -> Path:
+    """Where fetch_mysql.sh has put MySQL, if it has."""
+    return Path(os.environ.get("HYBRID_TEST_MYSQL") or STATE / "mysql") / "root"
+
+
+@contextlib.contextmanager
+def _serving(
+    engine: str, command: list[str], directory: Path, data: Path, port: int, settings: Sequence[str]
+) -> Iterator[Server]:
     first = directory / "first.sql"
     first.write_text(
         "create database shop character set utf8mb4;\n"
@@ -131,25 +169,25 @@ def mariadb(directory: Path, *settings: str) -> Iterator[Server]:
     )
     process = _start(
         [
-            str(program("mariadbd")),
+            *command,
             "--no-defaults",
             f"--datadir={data}",
             f"--port={port}",
             "--bind-address=127.0.0.1",
-            f"--socket={directory}/mariadb.sock",
+            f"--socket={directory}/server.sock",
             f"--init-file={first}",
             "--skip-log-bin",
             "--innodb-flush-log-at-trx-commit=0",
             "--innodb-buffer-pool-size=128M",
             "--skip-name-resolve",
-            *(["--user=mysql"] if os.getuid() == 0 else []),
+            *_as_mysql(),
             *settings,
         ],
         directory,
     )
     with _stopping(process, port):
         yield Server(
-            engine="mariadb",
+            engine=engine,
             host="127.0.0.1",
             port=port,
             username="etl",
@@ -158,6 +196,10 @@ def mariadb(directory: Path, *settings: str) -> Iterator[Server]:
             process=process,
             directory=directory,
         )
+
+
+def _as_mysql() -> list[str]:
+    return ["--user=mysql"] if os.getuid() == 0 else []
 
 
 @contextlib.contextmanager
