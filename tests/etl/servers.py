@@ -27,7 +27,10 @@ _PATH = os.pathsep.join(
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A database that the tests own: `secret` is what the container gets."""
+    """A database that the tests own: `secret` is what the container gets.
+
+    `running` is its process, the last of them where it was killed and started again.
+    """
 
     engine: str
     host: str
@@ -35,8 +38,19 @@ class Server:
     username: str
     password: str
     dbname: str
-    process: subprocess.Popen[bytes]
+    running: list[subprocess.Popen[bytes]]
     directory: Path
+
+    def kill(self) -> None:
+        """End it as a machine without power does."""
+        self.running[-1].kill()
+        self.running[-1].wait()
+
+    def start_again(self) -> None:
+        """Start it as it was, on the port where it was, and wait until it takes connections."""
+        ended = self.running[-1]
+        self.running.append(_start([*map(str, ended.args)], self.directory))  # type: ignore[arg-type]
+        _until(lambda: _listens(self.running[-1], self.port), f"the server on port {self.port} again")
 
     @property
     def secret(self) -> dict[str, object]:
@@ -92,7 +106,8 @@ def postgresql(directory: Path, *settings: str) -> Iterator[Server]:
         directory,
     )
     ready = [str(program("pg_isready")), "-q", "-h", "127.0.0.1", "-p", str(port)]
-    with _stopping(process, port):
+    running = [process]
+    with _stopping(running, port):
         _until(lambda: subprocess.run(ready, check=False).returncode == 0, "PostgreSQL")
         yield Server(
             engine="postgresql",
@@ -101,7 +116,7 @@ def postgresql(directory: Path, *settings: str) -> Iterator[Server]:
             username="etl",
             password="correct-horse",
             dbname="postgres",
-            process=process,
+            running=running,
             directory=directory,
         )
 
@@ -185,7 +200,8 @@ def _serving(
         ],
         directory,
     )
-    with _stopping(process, port):
+    running = [process]
+    with _stopping(running, port):
         yield Server(
             engine=engine,
             host="127.0.0.1",
@@ -193,7 +209,7 @@ def _serving(
             username="etl",
             password="correct-horse",
             dbname="shop",
-            process=process,
+            running=running,
             directory=directory,
         )
 
@@ -221,7 +237,7 @@ def aws(directory: Path) -> Iterator[dict[str, str]]:
         "SFTP_ENABLED": "0",
     }
     process = _start([str(ministack_python()), "-m", "ministack"], directory, environment=environment)
-    with _stopping(process, port):
+    with _stopping([process], port):
         _until(lambda: _healthy(f"http://127.0.0.1:{port}/_ministack/health"), "MiniStack")
         yield {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
@@ -261,17 +277,17 @@ def _start(
 
 
 @contextlib.contextmanager
-def _stopping(process: subprocess.Popen[bytes], port: int) -> Iterator[None]:
+def _stopping(running: list[subprocess.Popen[bytes]], port: int) -> Iterator[None]:
     try:
-        _until(lambda: _listens(process, port), f"the server on port {port}")
+        _until(lambda: _listens(running[-1], port), f"the server on port {port}")
         yield
     finally:
-        process.terminate()
+        running[-1].terminate()
         try:
-            process.wait(5)
+            running[-1].wait(5)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            running[-1].kill()
+            running[-1].wait()
 
 
 def _until(condition: object, what: str, *, seconds: float = 60) -> None:
