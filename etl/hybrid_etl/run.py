@@ -15,6 +15,7 @@ from hybrid_etl.readers import Database, Reader, open_reader
 from hybrid_etl.settings import Image, Settings
 from hybrid_etl.sinks import open_sink
 from hybrid_etl.specification import Specification
+from hybrid_etl.writers.far_dates import FarDates
 from hybrid_etl.writers.rolling import RollingWriter
 
 PROGRESS_SECONDS = 10.0
@@ -76,8 +77,11 @@ def _extract(
         target_file_bytes=specification.target_file_bytes,
         metadata=_metadata(specification, attempt, interval, reader.database),
     )
+    far_dates = None
+    if specification.format.type != "parquet":
+        far_dates = FarDates(masks.columns, reader.refusals)
     try:
-        _copy(reader, masks, writer, clock)
+        _copy(reader, masks, writer, clock, far_dates=far_dates)
         files = writer.finish()
         clock.lap("write")
     except BaseException:
@@ -109,12 +113,15 @@ def _extract(
     return manifest
 
 
-def _copy(reader: Reader, masks: Masks, writer: RollingWriter, clock: Clock) -> None:
+def _copy(
+    reader: Reader, masks: Masks, writer: RollingWriter, clock: Clock, *, far_dates: FarDates | None
+) -> None:
     rows = 0
     began = said = time.monotonic()
     for batch in reader.batches():
         clock.lap("read")
-        writer.write(masks.apply(batch))
+        masked = masks.apply(batch)
+        writer.write(far_dates.refuse(masked) if far_dates else masked)
         clock.lap("write")
         rows += batch.num_rows
         here = time.monotonic()
