@@ -27,6 +27,7 @@ from bench.campaign.schedule import Kind
 from hybrid.demo import engine, run
 from hybrid.demo.engine import Mode
 from hybrid.demo.house import House
+from hybrid.demo.ports import ports
 from hybrid.demo.steps import Steps
 from hybrid.environments import AIRFLOW
 from hybrid.paths import ROOT, STATE
@@ -47,6 +48,7 @@ def main() -> int:
     parser.add_argument("--directory", type=Path, default=STATE / "campaign", help="where the house is")
     parser.add_argument("--document", action="store_true", help=f"write {_DOCUMENT.relative_to(ROOT)}")
     given = parser.parse_args()
+    ports(given.directory / "ports.json", usual=False)
     house = House(given.directory, estate=_ESTATE, mode=engine.choose(given.mode).mode)
     with _up(house):
         outcome = campaign(house, runs=given.runs, seed=given.seed, timeout=given.timeout)

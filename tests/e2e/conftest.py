@@ -14,6 +14,7 @@ from hybrid import environments
 from hybrid.demo import engine, run
 from hybrid.demo.engine import Mode
 from hybrid.demo.house import House
+from hybrid.demo.ports import ports
 from hybrid.local.databases import MariaDbServer
 from hybrid.paths import ROOT
 from tests.policy.recordings import RECORDER, recording_of
@@ -29,6 +30,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         pytest.skip("MariaDB is not installed on this machine")
     directory, mode = tmp_path_factory.mktemp("house"), engine.choose(None).mode
     command = ["demo", "--estate", str(ESTATE), "--mode", str(mode), "--directory", str(directory)]
+    ports(directory / "ports.json", usual=False)
     up = House(directory, estate=ESTATE, mode=mode)
     with pytest.MonkeyPatch.context() as environment:
         # Every process of the house, and every command against it, says what it asks of AWS.
