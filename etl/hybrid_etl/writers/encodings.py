@@ -11,7 +11,7 @@ SAMPLE_VALUES = 512 * 1024
 """Values of all columns that are looked at; of each column at least LEAST_ROWS and at most MOST_ROWS."""
 LEAST_ROWS, MOST_ROWS = 512, 8192
 DICTIONARY_SHARE = 0.2
-"""A dictionary pays where at most this share of values is distinct (measured on a table like lineitem)."""
+"""A dictionary pays where at most this share of the sample's second half is new (measured on a table like lineitem)."""
 _CODES = {1: "b", 2: "h", 4: "i", 8: "q"}
 
 
@@ -27,9 +27,7 @@ def choose_encodings(table: pa.Table) -> tuple[list[str], dict[str, str]]:
     for field in table.schema:
         if pa.types.is_nested(field.type) or pa.types.is_boolean(field.type):
             continue
-        values = sample.column(field.name)
-        present = len(values) - values.null_count
-        if present == 0 or distinct(values) <= present * DICTIONARY_SHARE:
+        if new_share(sample.column(field.name)) <= DICTIONARY_SHARE:
             dictionaries.append(field.name)
         elif _stored_as_integer(field.type):
             encodings[field.name] = "DELTA_BINARY_PACKED"
@@ -38,17 +36,24 @@ def choose_encodings(table: pa.Table) -> tuple[list[str], dict[str, str]]:
     return dictionaries, encodings
 
 
-def distinct(values: pa.ChunkedArray) -> int:
-    """How many values differ; nulls may count as one more.
+def new_share(values: pa.ChunkedArray) -> float:
+    """Which share of the second half of these values is not in the first; nulls may count as a value.
 
+    The second half tells what the rest of a file will be like: of 2,500 days, most have been seen by then.
     Read off the buffers (Arrow columnar format, "Physical Memory Layout"): importing pyarrow.compute for
-    this one count would cost 17 MiB and 70 ms in every run.
+    this one share would cost 17 MiB and 70 ms in every run.
     """
+    half = len(values) // 2
+    rest = values.slice(half)
+    return len(_distinct(rest) - _distinct(values.slice(0, half))) / max(len(rest) - rest.null_count, 1)
+
+
+def _distinct(values: pa.ChunkedArray) -> set[object]:
     found: set[object] = set()
     for chunk in values.chunks:
         if len(chunk):
-            found.update(_values(chunk))
-    return len(found)
+            found |= _values(chunk)
+    return found
 
 
 def _values(array: pa.Array) -> set[object]:

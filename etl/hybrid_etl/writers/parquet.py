@@ -10,9 +10,9 @@ from hybrid_etl.writers.encodings import choose_encodings
 from hybrid_etl.writers.statistics import Statistics
 from hybrid_etl.writers.stream import open_stream
 
-LEAST_GROUP_BYTES, MOST_GROUP_BYTES = 16 * 1024 * 1024, 32 * 1024 * 1024
-COLUMN_BYTES = 32 * 1024
-"""A row group is 16 MiB of Arrow data; of a wide table up to 32 MiB, so that a column's pages stay worth it."""
+LEAST_GROUP_BYTES, MOST_GROUP_BYTES = 12 * 1024 * 1024, 24 * 1024 * 1024
+COLUMN_BYTES = 16 * 1024
+"""A row group is 12 MiB of Arrow data; of a wide table up to 24 MiB, so that a column's pages stay worth it."""
 
 
 class ParquetWriter:
