@@ -16,7 +16,7 @@ from hybrid_etl.errors import EtlError, UserError
 from hybrid_etl.interval import Interval
 from hybrid_etl.native.library import load
 from hybrid_etl.query import BoundQuery, bind, limit_rows
-from hybrid_etl.readers import BATCH_BYTES, Database, mysql_native, mysql_rows
+from hybrid_etl.readers import Database, batch_bytes, mysql_native, mysql_rows
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.mysql_errors import explain
 from hybrid_etl.readers.mysql_protocol import Field, Statement, execute, prepare
@@ -63,7 +63,7 @@ class MysqlReader:
             fields = execute(self._connection, self._statement, values)
             decode = mysql_native if self.decoder == "native" else mysql_rows
             yield from decode.row_batches(
-                self._connection, fields, self.columns, self.refusals, batch_bytes=BATCH_BYTES
+                self._connection, fields, self.columns, self.refusals, batch_bytes=batch_bytes(len(self.columns))
             )
             self._streaming = False
             self._connection.query("commit")

@@ -19,7 +19,8 @@ from hybrid_etl import aws
 from hybrid_etl.sinks import StoredFile
 from hybrid_etl.sinks.throttle import Throttle
 
-PART_BYTES = 8 * 1024 * 1024
+PART_BYTES = 5 * 1024 * 1024
+"""The least that S3 takes for a part that is not the last (Amazon S3 User Guide, "multipart upload limits")."""
 MOST_PARTS = 10_000
 _TYPES = {"json": "application/json", "parquet": "application/vnd.apache.parquet"}
 
@@ -67,7 +68,10 @@ class S3Sink:
 
 
 class S3File:
-    """An object being uploaded: one part fills while at most one other is on the line."""
+    """An object being uploaded: one part fills while at most one other is on the line.
+
+    A part is whatever is there when it is full enough, so that no byte is copied into it.
+    """
 
     def __init__(
         self, client: Any, *, bucket: str, object_key: str, key: str, throttle: Throttle, part_bytes: int
@@ -89,7 +93,7 @@ class S3File:
         self._digest.update(data)
         self._buffer += data
         self.size += len(data)
-        while len(self._buffer) >= self._part_size():
+        if len(self._buffer) >= self._part_size():
             self._send()
         return len(data)
 
@@ -128,16 +132,14 @@ class S3File:
             except (BotoCoreError, ClientError) as error:
                 raise self._explained(error) from error
             self._upload = answer["UploadId"]
-        size = min(len(self._buffer), self._part_size())
-        body = bytes(memoryview(self._buffer)[:size])
-        del self._buffer[:size]
+        body, self._buffer = self._buffer, bytearray()
         part: dict[str, Any] = {"PartNumber": len(self._parts) + 1}
         self._parts.append(part)
-        self._throttle.take(size)
+        self._throttle.take(len(body))
         self._sender = threading.Thread(target=self._send_part, args=(part, body), daemon=True)
         self._sender.start()
 
-    def _send_part(self, part: dict[str, Any], body: bytes) -> None:
+    def _send_part(self, part: dict[str, Any], body: bytearray) -> None:
         try:
             answer = self._client.upload_part(
                 **self._address,

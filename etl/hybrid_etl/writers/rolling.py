@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from hybrid_etl.errors import UserError
 from hybrid_etl.sinks import OutputFile, Sink, StoredFile
@@ -112,7 +111,7 @@ class RollingWriter:
                 raise UserError(
                     f"partition_by names {name}, which the query does not return; correct either."
                 )
-        keys = [pc.cast(batch.column(name), pa.string()) for name in self._partition_by]
+        keys = [batch.column(name).cast(pa.string()) for name in self._partition_by]
         rest = batch.select([name for name in batch.schema.names if name not in self._partition_by])
         groups: dict[tuple[str | None, ...], list[int]] = {}
         for row, values in enumerate(zip(*(key.to_pylist() for key in keys), strict=True)):
