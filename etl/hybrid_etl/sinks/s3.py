@@ -86,6 +86,8 @@ class S3File:
 
     def write(self, data: bytes) -> int:
         """Take bytes; a full part goes out in the background."""
+        if self._over:
+            return len(data)
         self._digest.update(data)
         self._buffer += data
         self.size += len(data)

@@ -26,7 +26,6 @@ class ParquetWriter:
         statistics: Statistics,
     ) -> None:
         self._statistics = statistics
-        self._footers: list[pq.FileMetaData] = []
         self._schema = schema.with_metadata(metadata)
         self._stream = open_stream(output, "none")
         self._compression = compression
@@ -47,8 +46,7 @@ class ParquetWriter:
         self._flush()
         assert self._writer is not None
         self._writer.close()
-        for footer in self._footers:
-            self._statistics.take_footer(footer)
+        self._statistics.take_footer(self._writer.writer.metadata)
         self._stream.close()
 
     def _flush(self) -> None:
@@ -75,5 +73,4 @@ class ParquetWriter:
             write_statistics=True,
             write_page_index=True,
             store_decimal_as_integer=True,
-            metadata_collector=self._footers,
         )
