@@ -57,7 +57,7 @@ class S3Sink:
             raise aws.explain(error, doing=f"Writing s3://{self._bucket}/{name}") from error
 
     def probe(self, key: str) -> None:
-        """Begin an upload, send a part, abort it: a run's rights to the key are asked for, nothing is left."""
+        """Begin an upload, send a part, abort it: a run's rights to the key are asked for."""
         address = {"Bucket": self._bucket, "Key": self._prefix + key}
         try:
             upload = self._client.create_multipart_upload(**address)["UploadId"]
