@@ -56,6 +56,7 @@ class Line:
     upstream: str
     choose: Callable[[Request], Fault | None] = lambda _: None
     seen: list[str] = field(default_factory=list)
+    signed_by: list[str] = field(default_factory=list)
     address: str = ""
 
     def script(self, operation: str, *faults: Fault) -> None:
@@ -101,6 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         request = Request(method=self.command, target=self.path)
         self._line.seen.append(request.operation)
+        signature = self.headers.get("Authorization") or ""
+        self._line.signed_by.append(signature.partition("Credential=")[2].partition("/")[0])
         fault = self._line.choose(request)
         if fault:
             time.sleep(fault.wait)

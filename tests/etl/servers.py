@@ -41,16 +41,27 @@ class Server:
     running: list[subprocess.Popen[bytes]]
     directory: Path
 
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The one that runs."""
+        return self.running[-1]
+
     def kill(self) -> None:
         """End it as a machine without power does."""
-        self.running[-1].kill()
-        self.running[-1].wait()
+        self.process.kill()
+        self.process.wait()
 
     def start_again(self) -> None:
         """Start it as it was, on the port where it was, and wait until it takes connections."""
-        ended = self.running[-1]
-        self.running.append(_start([*map(str, ended.args)], self.directory))  # type: ignore[arg-type]
-        _until(lambda: _listens(self.running[-1], self.port), f"the server on port {self.port} again")
+        arguments = [str(argument) for argument in self.process.args]  # type: ignore[union-attr]
+        self.running.append(_start(arguments, self.directory))
+        _until(lambda: self._listens_again(arguments), f"the server on port {self.port} again")
+
+    def _listens_again(self, arguments: list[str]) -> bool:
+        # PostgreSQL does not start while a session of the one before still ends.
+        if self.process.poll() is not None:
+            self.running.append(_start(arguments, self.directory))
+        return _listens(self.process, self.port)
 
     @property
     def secret(self) -> dict[str, object]:

@@ -58,11 +58,14 @@ class S3Sink:
             raise aws.explain(error, doing=f"Writing s3://{self._bucket}/{name}") from error
 
     def probe(self, key: str) -> None:
-        """Begin a multipart upload and abort it: the rights of a run are asked for, and nothing is left."""
+        """Begin an upload, send a part, abort it: a run's rights to the key are asked for."""
         address = {"Bucket": self._bucket, "Key": self._prefix + key}
         try:
-            answer = self._client.create_multipart_upload(**address)
-            self._client.abort_multipart_upload(**address, UploadId=answer["UploadId"])
+            upload = self._client.create_multipart_upload(**address)["UploadId"]
+            try:
+                self._client.upload_part(**address, UploadId=upload, PartNumber=1, Body=b"check")
+            finally:
+                self._client.abort_multipart_upload(**address, UploadId=upload)
         except (BotoCoreError, ClientError) as error:
             raise aws.explain(error, doing=f"Writing s3://{self._bucket}/{address['Key']}") from error
 
@@ -90,6 +93,8 @@ class S3File:
 
     def write(self, data: bytes) -> int:
         """Take bytes; a full part goes out in the background."""
+        if self._over:
+            return len(data)
         self._digest.update(data)
         self._buffer += data
         self.size += len(data)
