@@ -115,6 +115,17 @@ def test_a_kit_with_a_proxy_is_for_its_owner_only(tmp_path: Path) -> None:
                 assert file.write(tmp_path / form).stat().st_mode & 0o077 == 0
 
 
+def test_cloud_init_puts_the_same_script_and_units_in_place_and_starts_them() -> None:
+    (file,) = files(SETTINGS, Format.CLOUD_INIT)
+    document = yaml.safe_load(file.text)
+    written = {one["path"]: one["content"] for one in document["write_files"]}
+    units = {one.path.name: one.text for one in files(SETTINGS, Format.SYSTEMD)}
+    assert written.pop("/usr/local/sbin/hybrid-host") == units.pop("hybrid-host.sh")
+    assert written == {f"/etc/systemd/system/{name}": text for name, text in units.items()}
+    started = {unit for line in document["runcmd"] if line[:2] == ["systemctl", "enable"] for unit in line}
+    assert set(units) <= started
+
+
 def test_a_loopback_proxy_is_refused_by_the_settings_themselves() -> None:
     with pytest.raises(SettingRefused, match="loopback"):
         HostSettings("eu-west-1", "c", proxy="http://[::1]:3128")
