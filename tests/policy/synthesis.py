@@ -26,7 +26,6 @@ def synthesize(estate_file: Path, directory: Path) -> None:
     """Write the cloud assembly of an estate into a directory."""
     from aws_cdk import App  # noqa: PLC0415 - a second of start, spared where the cache answers
 
-    from hybrid.plugin import build_plugins_zip  # noqa: PLC0415
     from stacks.airflow_stack import AirflowFiles  # noqa: PLC0415
     from stacks.estate_app import Artifacts, EstateStacks  # noqa: PLC0415
 
@@ -37,18 +36,29 @@ def synthesize(estate_file: Path, directory: Path) -> None:
         context=context,
         outdir=str(directory),
     )
-    with tempfile.TemporaryDirectory() as scratch:
-        plugins = build_plugins_zip(Path(scratch, "plugins.zip"))
-        artifacts = Artifacts(AirflowFiles(plugins=plugins), DAGS, "policy-tests")
-        EstateStacks(app, estate=load_estate(estate_file), artifacts=artifacts)
+    artifacts = Artifacts(AirflowFiles(plugins=_plugins()), DAGS, "policy-tests")
+    EstateStacks(app, estate=load_estate(estate_file), artifacts=artifacts)
     app.synth()
+
+
+@functools.cache
+def _plugins() -> Path:
+    from hybrid.plugin import build_plugins_zip  # noqa: PLC0415
+
+    return build_plugins_zip(_scratch() / "plugins.zip")
+
+
+def _scratch() -> Path:
+    """A new directory, deleted at the end of the session."""
+    directory = Path(tempfile.mkdtemp(prefix="policy-tests-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
 
 
 @functools.cache
 def assembly_of(name: str) -> Path:
     """The cloud assembly of an estate, synthesized once a session; not to be written to."""
-    directory = Path(tempfile.mkdtemp(prefix="policy-tests-"))
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    directory = _scratch()
     synthesize(END_TO_END if name == "e2e" else ESTATES / f"{name}.yaml", directory)
     return directory
 

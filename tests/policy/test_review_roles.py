@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +62,8 @@ def test_the_table_says_who_may_what_on_which_under_which_condition_and_why(asse
         "",
         "The container reads the password of its own database.",
     ] in lines
+    denied = next(line for line in lines if line[1] == "not s3:PutObject")
+    assert re.fullmatch(r"all but s3 \S+/\*/_manifest\.json, s3 \S+/\*/_part\.json", denied[2])
     trust = next(line for line in lines if line[0] == "ecs-tasks.amazonaws.com")
     assert trust[1:3] == ["sts:AssumeRole", f"iam role/hybrid/acme/task/{_TASK}"]
     assert "aws:SourceAccount StringEquals 111122223333" in trust[3]

@@ -15,14 +15,28 @@ from tests.policy.matrix import estate
 from tests.policy.rules import faults
 
 
-def _own_roles() -> list[Role]:
-    return [role for role in estate("acme").policies.roles if role.path.startswith("/hybrid/")]
+def _own_roles(name: str = "acme") -> list[Role]:
+    return [role for role in estate(name).policies.roles if role.path.startswith("/hybrid/")]
 
 
-def test_no_role_of_the_estate_breaks_a_rule() -> None:
-    assert {role.name: faults(role, estate("acme").stack) for role in _own_roles()} == {
-        role.name: [] for role in _own_roles()
+@pytest.mark.parametrize("name", ["acme", "china", "government"])
+def test_no_role_of_the_estate_breaks_a_rule_in_any_partition(name: str) -> None:
+    assert {role.name: faults(role, estate(name).stack) for role in _own_roles(name)} == {
+        role.name: [] for role in _own_roles(name)
     }
+    assert len(_own_roles(name)) == 10
+
+
+def test_in_a_wide_estate_only_the_clusters_and_families_of_airflow_are_reached_by_prefix() -> None:
+    found = {role.name: faults(role, estate("wide").stack) for role in _own_roles("wide")}
+
+    by_prefix = found.pop("hybrid-acme-airflow")
+    assert [fault for faults_of_role in found.values() for fault in faults_of_role] == []
+    assert by_prefix
+    assert all(
+        re.fullmatch(r"\w+: arn:aws:ecs:\S+/hybrid-acme-\*\S* has a wildcard that would .*", fault)
+        for fault in by_prefix
+    )
 
 
 def _broken(change: Callable[[dict[str, Any]], None]) -> Role:

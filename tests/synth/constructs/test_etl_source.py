@@ -74,7 +74,7 @@ def test_a_container_reads_its_own_specifications_and_secret_and_writes_its_own_
             "Sid": "NeverOverwriteFiles",
             "Effect": "Deny",
             "Action": "s3:PutObject",
-            "NotResource": "arn:aws:s3:::lake/*/_manifest.json",
+            "NotResource": ["arn:aws:s3:::lake/*/_manifest.json", "arn:aws:s3:::lake/*/_part.json"],
             "Condition": {
                 "Bool": {"s3:ObjectCreationOperation": "true"},
                 "Null": {"s3:if-none-match": "true"},
