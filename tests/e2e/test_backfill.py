@@ -19,6 +19,8 @@ DAG, PIPELINE = "e2e-backfill-regional", "backfill-regional"
 DAYS = [date(2024, 6, 1) + timedelta(days=day) for day in range(30)]
 
 
+# With the house, if it is the first that needs one.
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("house", [Mode.PROCESS], indirect=True, ids=str)
 def test_a_backfill_of_thirty_days_lands_thirty_intervals_with_every_row_once(house: House) -> None:
     # Given a pipeline that reads by the day

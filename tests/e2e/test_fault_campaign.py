@@ -11,6 +11,8 @@ from hybrid.demo.house import House
 pytestmark = pytest.mark.e2e
 
 
+# With the house, if it is the first that needs one.
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("house", [Mode.CONTAINER], indirect=True, ids=str)
 def test_no_run_is_lost_doubled_or_falsely_green_whatever_is_killed(house: House) -> None:
     # Given runs that wait in the worker and in the triggerer, while everything is killed, cut and refused
