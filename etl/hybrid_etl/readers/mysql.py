@@ -63,7 +63,11 @@ class MysqlReader:
             fields = execute(self._connection, self._statement, values)
             decode = mysql_native if self.decoder == "native" else mysql_rows
             yield from decode.row_batches(
-                self._connection, fields, self.columns, self.refusals, batch_bytes=batch_bytes(len(self.columns))
+                self._connection,
+                fields,
+                self.columns,
+                self.refusals,
+                batch_bytes=batch_bytes(len(self.columns)),
             )
             self._streaming = False
             self._connection.query("commit")

@@ -66,7 +66,11 @@ class PostgresqlReader:
         with self._explained():
             decode = postgresql_native if self.decoder == "native" else postgresql_copy
             yield from decode.copy_batches(
-                self._connection.pgconn, self._copy, self.columns, self.refusals, batch_bytes=batch_bytes(len(self.columns))
+                self._connection.pgconn,
+                self._copy,
+                self.columns,
+                self.refusals,
+                batch_bytes=batch_bytes(len(self.columns)),
             )
             self._connection.execute("commit")
 
