@@ -14,8 +14,8 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 def keep_small() -> None:
     """Let Arrow allocate where everyone does, and let large blocks leave when they are freed.
 
-    glibc would raise that threshold to the largest block ever freed, and so keep row groups and parts; Arrow's
-    own allocator keeps pages of its own. With another C library than glibc only Arrow's allocator changes.
+    glibc would raise that threshold to the largest block ever freed, and so keep row groups and parts;
+    Arrow's own allocator keeps pages of its own. With another C library only Arrow's allocator changes.
     """
     pa.set_memory_pool(pa.system_memory_pool())
     with contextlib.suppress(AttributeError):
