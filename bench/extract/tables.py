@@ -1,7 +1,7 @@
 """The tables that are extracted, made by the server itself, the same on every run.
 
-`lineitem` is like TPC-H's (16 columns: 4 decimals, 2 dates, 1 timestamp; a comment that hardly repeats), and grows
-from size to size.
+`lineitem` is like TPC-H's (16 columns: 4 decimals, 2 dates, 1 timestamp; a comment that hardly repeats), and
+grows from size to size.
 `heavy` has rows of 300 KB, `wide` has 1,500 columns (MyISAM at MariaDB: InnoDB ends at 1,017).
 """
 
@@ -85,7 +85,8 @@ def _random(number: str, *, div: str) -> tuple[str, str, str]:
 def _comment(div: str) -> str:
     """Three pieces of the words: TPC-H's comments are nearly unique (4.6 of 6 million at scale factor 1)."""
     pieces = [
-        f"substr('{WORDS}', cast({number} % 80 as {{integer}}) + 1, cast({number} {div} 80 % 10 as {{integer}}) + 5)"
+        f"substr('{WORDS}', cast({number} % 80 as {{integer}}) + 1,"
+        f" cast({number} {div} 80 % 10 as {{integer}}) + 5)"
         for number in "abc"
     ]
     text = f"concat({', '.join(pieces)})"

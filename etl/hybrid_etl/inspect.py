@@ -17,8 +17,6 @@ from hybrid_etl.secret import Secret
 from hybrid_etl.settings import Settings
 from hybrid_etl.sinks import open_sink
 from hybrid_etl.specification import Specification
-from hybrid_etl.writers.far_dates import FarDates
-from hybrid_etl.writers.jsonl import json_lines
 
 MOST_ROWS = 1000
 
@@ -53,6 +51,10 @@ def preview(settings: Settings, *, sha256: str, interval: Interval | None, rows:
     reader = open_reader(specification, secret, interval)
     try:
         masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
+        # Not above: it brings pyarrow.compute, which a run to Parquet must not load.
+        from hybrid_etl.writers.far_dates import FarDates
+        from hybrid_etl.writers.jsonl import json_lines
+
         far_dates = FarDates(masks.columns, reader.refusals)
         batches = (far_dates.refuse(masks.apply(batch)) for batch in reader.batches())
         found = (line for batch in batches for line in json_lines(batch.slice(0, rows)))

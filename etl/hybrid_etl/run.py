@@ -6,17 +6,21 @@ import os
 import socket
 import time
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.manifest import Manifest
 from hybrid_etl.masks import Masks
+from hybrid_etl.memory import keep_small
 from hybrid_etl.readers import Database, Reader, open_reader
 from hybrid_etl.settings import Image, Settings
 from hybrid_etl.sinks import open_sink
 from hybrid_etl.specification import Specification
-from hybrid_etl.writers.far_dates import FarDates
 from hybrid_etl.writers.rolling import RollingWriter
+
+if TYPE_CHECKING:
+    from hybrid_etl.writers.far_dates import FarDates
 
 PROGRESS_SECONDS = 10.0
 
@@ -29,6 +33,7 @@ def run(
     A key range stays unseen until `hybrid_etl.commit` has made all of them visible. Raises UserError or
     Failure; then nothing new is visible in the lake.
     """
+    keep_small()
     started, clock = now(), Clock()
     specification = settings.read_specification(sha256).of_part(part)
     secret = settings.read_secret(specification.engine)
@@ -79,6 +84,9 @@ def _extract(
     )
     far_dates = None
     if specification.format.type != "parquet":
+        # Not above: it brings pyarrow.compute, 17 MiB that a run to Parquet has no use for.
+        from hybrid_etl.writers.far_dates import FarDates
+
         far_dates = FarDates(masks.columns, reader.refusals)
     try:
         _copy(reader, masks, writer, clock, far_dates=far_dates)

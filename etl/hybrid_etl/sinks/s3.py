@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +21,8 @@ from hybrid_etl.sinks import StoredFile
 from hybrid_etl.sinks.throttle import Throttle
 
 PART_BYTES = 5 * 1024 * 1024
-"""The least that S3 takes for a part that is not the last (Amazon S3 User Guide, "multipart upload limits")."""
+"""The least that S3 takes for a part that is not the last (Amazon S3 User Guide, "multipart upload
+limits")."""
 MOST_PARTS = 10_000
 _TYPES = {"json": "application/json", "parquet": "application/vnd.apache.parquet"}
 
@@ -82,7 +84,7 @@ class S3File:
         self._client, self._throttle = client, throttle
         self._address = {"Bucket": bucket, "Key": object_key}
         self._key, self._part_bytes = key, part_bytes
-        self._buffer = bytearray()
+        self._buffer = io.BytesIO()
         self._digest = hashlib.sha256()
         self._upload: str | None = None
         self._parts: list[dict[str, Any]] = []
@@ -96,15 +98,15 @@ class S3File:
         if self._over:
             return len(data)
         self._digest.update(data)
-        self._buffer += data
+        self._buffer.write(data)
         self.size += len(data)
-        if len(self._buffer) >= self._part_size():
+        if self._buffer.tell() >= self._part_size():
             self._send()
         return len(data)
 
     def finish(self) -> StoredFile:
         """Send what is left and complete; raises Failure when S3 refuses, UserError when the key is taken."""
-        if self._buffer or self._upload is None:
+        if self._buffer.tell() or self._upload is None:
             self._send()
         self._join()
         self._complete()
@@ -121,7 +123,7 @@ class S3File:
         if self._sender and self._sender.is_alive():
             self._sender.join(timeout=3)
             self._abort_once()
-        self._buffer.clear()
+        self._buffer = io.BytesIO()
 
     def _part_size(self) -> int:
         """Parts double every thousand, so that an object of any size ends before the 10,000th."""
@@ -137,14 +139,16 @@ class S3File:
             except (BotoCoreError, ClientError) as error:
                 raise self._explained(error) from error
             self._upload = answer["UploadId"]
-        body, self._buffer = self._buffer, bytearray()
+        body, self._buffer = self._buffer, io.BytesIO()
+        size = body.tell()
+        body.seek(0)
         part: dict[str, Any] = {"PartNumber": len(self._parts) + 1}
         self._parts.append(part)
-        self._throttle.take(len(body))
+        self._throttle.take(size)
         self._sender = threading.Thread(target=self._send_part, args=(part, body), daemon=True)
         self._sender.start()
 
-    def _send_part(self, part: dict[str, Any], body: bytearray) -> None:
+    def _send_part(self, part: dict[str, Any], body: io.BytesIO) -> None:
         try:
             answer = self._client.upload_part(
                 **self._address,

@@ -11,7 +11,7 @@ SAMPLE_VALUES = 512 * 1024
 """Values of all columns that are looked at; of each column at least LEAST_ROWS and at most MOST_ROWS."""
 LEAST_ROWS, MOST_ROWS = 512, 8192
 DICTIONARY_SHARE = 0.2
-"""A dictionary pays where at most this share of the sample's second half is new (measured on a table like lineitem)."""
+"""A dictionary pays where at most this share of the sample's second half is new (measured on lineitem)."""
 _CODES = {1: "b", 2: "h", 4: "i", 8: "q"}
 
 
@@ -45,7 +45,8 @@ def new_share(values: pa.ChunkedArray) -> float:
     """
     half = len(values) // 2
     rest = values.slice(half)
-    return len(_distinct(rest) - _distinct(values.slice(0, half))) / max(len(rest) - rest.null_count, 1)
+    present = len(rest) - int(rest.null_count)
+    return len(_distinct(rest) - _distinct(values.slice(0, half))) / max(present, 1)
 
 
 def _distinct(values: pa.ChunkedArray) -> set[object]:
@@ -64,11 +65,10 @@ def _values(array: pa.Array) -> set[object]:
         content = memoryview(data or b"")
         return {hash(bytes(content[begin:end])) for begin, end in itertools.pairwise(ends)}
     width = array.type.bit_width // 8
-    raw = memoryview(data)[start * width : (start + count) * width]
+    content = memoryview(data)[start * width : (start + count) * width]
     if width in _CODES:
-        return set(raw.cast(_CODES[width]))
-    content = raw.tobytes()
-    return {content[at : at + width] for at in range(0, len(content), width)}
+        return set(struct.unpack(f"={count}{_CODES[width]}", content))
+    return {bytes(content[at : at + width]) for at in range(0, len(content), width)}
 
 
 def _stored_as_integer(kind: pa.DataType) -> bool:

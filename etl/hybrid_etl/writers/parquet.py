@@ -10,16 +10,16 @@ from hybrid_etl.writers.encodings import choose_encodings
 from hybrid_etl.writers.statistics import Statistics
 from hybrid_etl.writers.stream import open_stream
 
-LEAST_GROUP_BYTES, MOST_GROUP_BYTES = 12 * 1024 * 1024, 24 * 1024 * 1024
+LEAST_GROUP_BYTES, MOST_GROUP_BYTES = 10 * 1024 * 1024, 20 * 1024 * 1024
 COLUMN_BYTES = 16 * 1024
-"""A row group is 12 MiB of Arrow data; of a wide table up to 24 MiB, so that a column's pages stay worth it."""
+"""A row group is 10 MiB of Arrow data; of a wide table up to 20 MiB, so that its columns' pages pay."""
 
 
 class ParquetWriter:
     """One Parquet file. Up to a row group of Arrow data waits for its turn.
 
-    pyarrow's own writer class is used, not its wrapper in pyarrow.parquet, which brings the file systems along
-    (27 MiB with what they import).
+    pyarrow's own writer class is used, not its wrapper in pyarrow.parquet, which brings Arrow's file systems
+    along (10 MiB).
     """
 
     def __init__(
