@@ -75,8 +75,7 @@ class Line:
 def faulty_line(upstream: str) -> Iterator[Line]:
     """A line to `upstream` (an http URL), with no fault until one is chosen."""
     line = Line(upstream)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Handler, line))
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), functools.partial(_Handler, line))
     line.address = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
@@ -84,6 +83,13 @@ def faulty_line(upstream: str) -> Iterator[Line]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A client that was killed has cut its connection: nothing to say."""
 
 
 class _Handler(BaseHTTPRequestHandler):
