@@ -65,7 +65,10 @@ def _caller(line: dict[str, Any], roles: dict[str, str], *, airflow: str) -> str
     role = roles.get(line["key"])
     if role:
         return "" if role.startswith("cdk-") else role
-    if any(Path(word).name == "airflow" for word in program):
+    # MWAA copies the DAGs from their bucket with the role of the environment.
+    if program[:2] == ["-m", "hybrid.local.dag_folder"] or any(
+        Path(word).name == "airflow" for word in program
+    ):
         return airflow
     if program[:2] == ["-m", "hybrid.local.endpoint"] or program[:3] == ["-m", "hybrid", "demo"]:
         return ""
