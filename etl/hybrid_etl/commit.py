@@ -8,8 +8,7 @@ what an earlier run left.
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -22,7 +21,7 @@ from hybrid_etl.run import host_name, now
 from hybrid_etl.settings import Image, Settings
 from hybrid_etl.sinks import open_sink
 from hybrid_etl.specification import Specification
-from hybrid_etl.writers.statistics import together
+from hybrid_etl.writers.statistics import merge
 
 
 def commit(
@@ -106,9 +105,16 @@ def _together(receipts: list[dict[str, Any]], partitions: Partitions, *, attempt
         "image": asdict(Image.running()),
         "started_at": min(receipt["started_at"] for receipt in receipts),
         "finished_at": now(),
-        "seconds": _added(receipts, "seconds"),
-        "statistics": together(receipts),
-        "refused": _added(receipts, "refused"),
+        "seconds": _summed(receipt["seconds"] for receipt in receipts),
+        "statistics": {
+            field["name"]: merge(
+                [receipt["statistics"][field["name"]] for receipt in receipts if receipt["rows"]],
+                rows=[receipt["rows"] for receipt in receipts if receipt["rows"]],
+            )
+            for field in first["schema"]
+            if field["name"] in first["statistics"]
+        },
+        "refused": _summed(receipt["refused"] for receipt in receipts),
         "parts": [
             {
                 "attempt": receipt["attempt"],
@@ -122,9 +128,9 @@ def _together(receipts: list[dict[str, Any]], partitions: Partitions, *, attempt
     }
 
 
-def _added(receipts: list[dict[str, Any]], name: str) -> dict[str, float]:
-    """The figures of a member of all receipts, added up by their keys."""
-    total: Counter[str] = Counter()
-    for receipt in receipts:
-        total.update(receipt[name])
-    return {key: round(value, 3) for key, value in total.items()}
+def _summed(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for part in parts:
+        for name, value in part.items():
+            total[name] = round(total.get(name, 0) + value, 3)
+    return total

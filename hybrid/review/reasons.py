@@ -36,19 +36,13 @@ _REASONS = {
         "WriteAndReadAirflowLogs",
     ): "Airflow writes its five log groups and shows them in its web pages.",
     ("anywhere", "FindEcs"): "The agent asks where ECS is reached.",
-    ("anywhere", "HoldChannels"): "Systems Manager keeps the host's credentials fresh over these channels.",
+    ("anywhere", "HoldChannels"): "Systems Manager reaches its agent on the host over these channels.",
     ("anywhere", "JoinCluster"): "The host registers with the cluster of its site and reports on its tasks.",
-    ("anywhere", "ReadTags"): "The agent reads the tags of its instance and tasks for their metadata.",
-    ("anywhere", "ReceiveMessages"): "Systems Manager's older channel, which its agent falls back to.",
     (
         "anywhere",
         "ReportToSystemsManager",
-    ): "The host reports that it is alive; its credentials depend on it.",
-    ("anywhere", "TagWhileRegistering"): "The instance gets its tags when it registers, and never later.",
-    (
-        "anywhere",
-        "TakeWork",
-    ): "The agent waits for tasks, reports load, and drains the host before an update.",
+    ): "The host reports that it is alive, and no run starts where none does.",
+    ("anywhere", "TakeWork"): "The agent waits for tasks, and reports load.",
     ("execution", "AuthorizeAtRegistry"): "ECS signs in at the registry; the action knows no resource.",
     ("execution", "PullImage"): "ECS pulls the image of the ETL container, from this repository only.",
     ("execution", "WriteLogs"): "What the container says goes to the log group of its site.",
@@ -56,6 +50,14 @@ _REASONS = {
         "task",
         "DecryptOwnSecret",
     ): "The secret is encrypted with the estate's key; only Secrets Manager uses it here.",
+    (
+        "task",
+        "NeverOverwriteFiles",
+    ): "A data file is written where nothing is; only the receipt is replaced, by a rerun.",
+    (
+        "task",
+        "ReadOwnParts",
+    ): "The container that commits a run reads what each of its parts says.",
     ("task", "ReadOwnSecret"): "The container reads the password of its own database.",
     ("task", "ReadSpecifications"): "The container reads what to run, of its own source only.",
     (

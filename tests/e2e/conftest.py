@@ -17,6 +17,7 @@ from hybrid.demo.house import House
 from hybrid.demo.ports import ports
 from hybrid.local.databases import MariaDbServer
 from hybrid.paths import ROOT
+from tests.policy.recordings import RECORDER, recording_of
 
 HERE = Path(__file__).parent
 ESTATE = HERE / "estate.yaml"
@@ -31,18 +32,26 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     command = ["demo", "--estate", str(ESTATE), "--mode", str(mode), "--directory", str(directory)]
     ports(directory / "ports.json", usual=False)
     up = House(directory, estate=ESTATE, mode=mode)
-    try:
-        done = subprocess.run(
-            [str(ROOT / "bin" / "hybrid"), *command], capture_output=True, text=True, timeout=900, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr + up.services.tail("airflow")
-        body = (HERE / "hurried_dag.py").read_bytes()
-        up.s3.put_object(Bucket=up.dag_bucket, Key="dags/hurried_dag.py", Body=body)
-        yield up
-    finally:
-        run.stop_all(up.services)
-        up.purge()
-        shutil.rmtree(directory, ignore_errors=True)
+    with pytest.MonkeyPatch.context() as environment:
+        # Every process of the house, and every command against it, says what it asks of AWS.
+        environment.setenv("PYTHONPATH", str(RECORDER))
+        environment.setenv("HYBRID_RECORD_CALLS", str(recording_of(up.directory)))
+        try:
+            done = subprocess.run(
+                [str(ROOT / "bin" / "hybrid"), *command],
+                capture_output=True,
+                text=True,
+                timeout=900,
+                check=False,
+            )
+            assert done.returncode == 0, done.stdout + done.stderr + up.services.tail("airflow")
+            body = (HERE / "hurried_dag.py").read_bytes()
+            up.s3.put_object(Bucket=up.dag_bucket, Key="dags/hurried_dag.py", Body=body)
+            yield up
+        finally:
+            run.stop_all(up.services)
+            up.purge()
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session", params=[Mode.CONTAINER, Mode.PROCESS], ids=str)

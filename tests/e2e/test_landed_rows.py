@@ -81,6 +81,20 @@ def test_a_rerun_replaces_the_snapshot_and_never_doubles_it(house: House) -> Non
     assert after["attempt"] != before["attempt"]
 
 
+def test_a_pipeline_in_key_ranges_lands_each_row_once_under_one_receipt(house: House) -> None:
+    # Given a pipeline that two containers read side by side
+    expected = answer(house, "regional", "select id, email from customers order by id")
+
+    # When it runs
+    failed = run_dag(house.airflow().client(), "e2e-parts-regional")
+
+    # Then one receipt shows the files of both, and each row is there once
+    assert failed == {}
+    [receipt] = receipts(house, "parts-regional").values()
+    assert len({file["key"].rpartition("/")[0] for file in receipt["files"]}) == 2
+    assert sorted(tuple(row.values()) for row in table(house, receipt).to_pylist()) == expected
+
+
 def test_nothing_of_the_stacks_differs_from_what_is_deployed(built: House) -> None:
     built.deployment.synthesize()
 

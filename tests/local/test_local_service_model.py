@@ -36,6 +36,13 @@ def test_an_answer_of_another_shape_never_leaves(answer: dict[str, Any]) -> None
         ServiceModel("ecs", violation="InvalidParameterException").check_answer("RunTask", answer)
 
 
+def test_an_error_that_the_operation_does_not_have_never_leaves() -> None:
+    model = ServiceModel("ssm", violation="ValidationException")
+    model.check_error("DeregisterManagedInstance", ServiceError("InvalidInstanceId", "gone"))
+    with pytest.raises(ModelViolation, match="AddTagsToResource has no InvalidInstanceId"):
+        model.check_error("AddTagsToResource", ServiceError("InvalidInstanceId", "gone"))
+
+
 def test_a_client_that_checks_nothing_itself_is_checked_here(aws: Aws) -> None:
     # Given a request that boto3 would not let pass
     target = {

@@ -5,14 +5,13 @@ Texts and bytes have no range there: the receipt is shown where rows may not be.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from pyarrow import _parquet
 
 
 @dataclass
@@ -49,6 +48,8 @@ class Statistics:
 
     def take_batch(self, batch: pa.RecordBatch) -> None:
         """Count nulls and take the ranges of a batch, for formats whose files keep none."""
+        import pyarrow.compute as pc
+
         self.count_nulls(batch)
         for field, array in zip(batch.schema, batch.columns, strict=True):
             column = self._of(field)
@@ -59,7 +60,7 @@ class Statistics:
                 except (OverflowError, ValueError):
                     column.give_up()
 
-    def take_footer(self, metadata: pq.FileMetaData) -> None:
+    def take_footer(self, metadata: _parquet.FileMetaData) -> None:
         """Take the ranges of a Parquet file, which its writer has worked out already."""
         for group in range(metadata.num_row_groups):
             for index in range(metadata.num_columns):
@@ -84,36 +85,27 @@ class Statistics:
         return self._columns[field.name]
 
 
-def together(parts: Sequence[dict[str, Any]]) -> dict[str, dict[str, object]]:
-    """The statistics of several receipts of the same columns, as the one receipt of them all has them."""
+def merge(parts: Sequence[Mapping[str, Any]], *, rows: Sequence[int]) -> dict[str, object]:
+    """The statistics of one column of several receipts, as `document` gives them; `rows` are the receipts'.
+
+    Where one part leaves a range unsaid though it had values, the whole has none.
+    """
+    valued = [part for part, count in zip(parts, rows, strict=True) if part["nulls"] < count]
+    known = bool(valued) and all(part["min"] is not None for part in valued)
     return {
-        name: {
-            "nulls": sum(part["statistics"][name]["nulls"] for part in parts),
-            "min": _widest(parts, name, "min", min),
-            "max": _widest(parts, name, "max", max),
-        }
-        for name in parts[0]["statistics"]
+        "nulls": sum(part["nulls"] for part in parts),
+        "min": min((part["min"] for part in valued), key=_order) if known else None,
+        "max": max((part["max"] for part in valued), key=_order) if known else None,
     }
 
 
-def _widest(parts: Sequence[dict[str, Any]], name: str, end: str, widest: Callable[..., str]) -> str | None:
-    """The end of a column's range over all parts; None where one of them has values and no range."""
-    found = []
-    for part in parts:
-        column = part["statistics"][name]
-        if column[end] is not None:
-            found.append(column[end])
-        elif column["nulls"] < part["rows"]:
-            return None
-    return widest(found, key=_order) if found else None
-
-
-def _order(text: str) -> Decimal | str:
-    """Numbers by their value; dates and times, in ISO 8601, by their text."""
+def _order(text: str) -> tuple[Decimal, str]:
+    """Numbers by their value; dates and times, in one format, by their text."""
     try:
-        return Decimal(text)
+        number = Decimal(text)
     except InvalidOperation:
-        return text
+        return Decimal(0), text
+    return (number, "") if not number.is_nan() else (Decimal("Infinity"), "")
 
 
 def _has_range(kind: pa.DataType) -> bool:

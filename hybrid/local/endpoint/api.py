@@ -124,7 +124,11 @@ class Api:
             raise ServiceError("MissingAuthenticationTokenException", "Missing Authentication Token")
         model = self._models[service]
         model.check_request(operation, params)
-        result = handler(params, request)
+        try:
+            result = handler(params, request)
+        except ServiceError as error:
+            model.check_error(operation, error)
+            raise
         if service == "ecs":
             result = self._faults.told(result)
         model.check_answer(operation, result)
