@@ -87,9 +87,10 @@ def test_a_large_object_goes_up_in_parts_and_comes_down_the_same(
     (file,) = json.loads(body)["files"]
     answer = store.get_object(Bucket="parts", Key=file["key"])
     content = answer["Body"].read()
-    part = 8 * 1024 * 1024
-    assert len(content) == file["bytes"] > 2 * part
-    assert answer["ETag"].strip('"').endswith(f"-{-(-len(content) // part)}")
+    least = 5 * 1024 * 1024
+    parts = int(answer["ETag"].strip('"').rpartition("-")[2])
+    assert len(content) == file["bytes"]
+    assert 3 <= parts <= -(-file["bytes"] // least)
     assert hashlib.sha256(content).hexdigest() == file["sha256"]
     assert pq.read_table(pa.BufferReader(content)).num_rows == 600_000
 
@@ -106,7 +107,7 @@ def test_memory_stays_flat_whatever_the_number_of_rows(
         for rows in (most // 4, most)
     ]
     # Then
-    assert peaks[1] < 170, peaks
+    assert peaks[1] < 150, peaks
     assert peaks[1] - peaks[0] < 24, peaks
 
 

@@ -57,7 +57,8 @@ def test_a_run_to_parquet_loads_neither_the_kernels_nor_the_file_systems_of_arro
     program = (
         "import sys, hybrid_etl.cli, hybrid_etl.readers.postgresql, hybrid_etl.readers.mysql,"
         " hybrid_etl.writers.parquet\n"
-        "print([name for name in ('pyarrow.compute', 'pyarrow.parquet', 'pyarrow.fs') if name in sys.modules])"
+        "unwanted = {'pyarrow.compute', 'pyarrow.parquet', 'pyarrow.fs'}\n"
+        "print(sorted(unwanted & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=_ETL, capture_output=True, text=True, check=True, timeout=60

@@ -14,9 +14,9 @@ from hybrid_etl.refusals import Refusals
 from hybrid_etl.secret import Secret
 from hybrid_etl.specification import Specification
 
-LEAST_BATCH_BYTES, MOST_BATCH_BYTES = 1024 * 1024, 4 * 1024 * 1024
-COLUMN_BYTES = 4096
-"""A batch is 1 MiB, which stays in a processor's cache; of a wide table up to 4 MiB, as its arrays cost."""
+LEAST_BATCH_BYTES, MOST_BATCH_BYTES = 1024 * 1024, 2 * 1024 * 1024
+COLUMN_BYTES = 2048
+"""A batch is 1 MiB, which stays in a processor's cache; of a wide table up to 2 MiB, as its arrays cost."""
 
 
 def batch_bytes(columns: int) -> int:

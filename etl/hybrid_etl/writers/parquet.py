@@ -10,13 +10,11 @@ from hybrid_etl.writers.encodings import choose_encodings
 from hybrid_etl.writers.statistics import Statistics
 from hybrid_etl.writers.stream import open_stream
 
-LEAST_GROUP_BYTES, MOST_GROUP_BYTES = 10 * 1024 * 1024, 20 * 1024 * 1024
-COLUMN_BYTES = 16 * 1024
-"""A row group is 10 MiB of Arrow data; of a wide table up to 20 MiB, so that its columns' pages pay."""
+ROW_GROUP_BYTES = 10 * 1024 * 1024
 
 
 class ParquetWriter:
-    """One Parquet file. Up to a row group of Arrow data waits for its turn.
+    """One Parquet file. Up to ROW_GROUP_BYTES of Arrow data wait for their row group.
 
     pyarrow's own writer class is used, not its wrapper in pyarrow.parquet, which brings Arrow's file systems
     along (10 MiB).
@@ -38,14 +36,13 @@ class ParquetWriter:
         self._writer: _parquet.ParquetWriter | None = None
         self._waiting: list[pa.RecordBatch] = []
         self._bytes = 0
-        self._group_bytes = min(max(COLUMN_BYTES * len(schema), LEAST_GROUP_BYTES), MOST_GROUP_BYTES)
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Keep a batch until a row group is full."""
         self._statistics.count_nulls(batch)
         self._waiting.append(batch)
         self._bytes += batch.nbytes
-        if self._bytes >= self._group_bytes:
+        if self._bytes >= ROW_GROUP_BYTES:
             self._flush()
 
     def finish(self) -> None:
