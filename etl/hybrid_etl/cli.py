@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from hybrid_etl import __version__, inspect, run
+from hybrid_etl import __version__, commit, inspect, run
 from hybrid_etl.errors import EtlError, Terminated, UserError
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval
@@ -56,9 +56,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _command(commands, "run", _run, "extract one interval and write its manifest").add_argument(
-        "--attempt", metavar="TOKEN", help="name of this try in object keys"
+    running = _command(commands, "run", _run, "extract one interval and write its manifest")
+    running.add_argument("--part", type=int, metavar="N", help="only key range N of its partitions")
+    committing = _command(commands, "commit", _commit, "make all parts of a run visible, at once")
+    committing.add_argument(
+        "--parts", required=True, metavar="TOKENS", help="tries of the parts, in order, with commas between"
     )
+    for writing in (running, committing):
+        writing.add_argument("--attempt", metavar="TOKEN", help="name of this try in object keys")
+        writing.add_argument(
+            "--full", action="store_true", help="the interval is all there is: it lands as interval=full"
+        )
     _command(commands, "describe", _describe, "print the columns that a run would write")
     _command(commands, "preview", _preview, "print the first rows, masked, at a terminal").add_argument(
         "--rows", type=int, default=10, metavar="N", help="how many, at most 1000 (default 10)"
@@ -83,7 +91,23 @@ def _command(
 
 def _run(options: argparse.Namespace) -> None:
     attempt = attempt_name(options.attempt)
-    run.run(Settings.from_environment(), sha256=options.sha256, interval=_interval(options), attempt=attempt)
+    run.run(
+        Settings.from_environment(),
+        sha256=options.sha256,
+        interval=_interval(options),
+        attempt=attempt,
+        part=options.part,
+    )
+
+
+def _commit(options: argparse.Namespace) -> None:
+    commit.commit(
+        Settings.from_environment(),
+        sha256=options.sha256,
+        interval=_interval(options),
+        attempt=attempt_name(options.attempt),
+        parts=[attempt_name(part) for part in options.parts.split(",")],
+    )
 
 
 def _describe(options: argparse.Namespace) -> None:
@@ -100,7 +124,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _interval(options: argparse.Namespace) -> Interval | None:
-    return Interval.parse(options.start, options.end)
+    return Interval.parse(options.start, options.end, full=getattr(options, "full", False))
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:

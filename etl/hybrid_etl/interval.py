@@ -7,17 +7,20 @@ from datetime import UTC, datetime
 
 from hybrid_etl.errors import UserError
 
+_FULL = "interval=full"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """`start` inclusive, `end` exclusive; both carry the zone UTC."""
+    """`start` inclusive, `end` exclusive; both carry the zone UTC. `full`: it is all there is to read."""
 
     start: datetime
     end: datetime
+    full: bool = False
 
     @classmethod
-    def parse(cls, start: str | None, end: str | None) -> Interval | None:
-        """Read `--from` and `--to`.
+    def parse(cls, start: str | None, end: str | None, *, full: bool = False) -> Interval | None:
+        """Read `--from`, `--to` and `--full`.
 
         Raises UserError when only one is given, one has no zone, or they are out of order.
         """
@@ -25,7 +28,7 @@ class Interval:
             return None
         if start is None or end is None:
             raise UserError("--from and --to come together or not at all; give both or neither.")
-        interval = cls(start=_instant("--from", start), end=_instant("--to", end))
+        interval = cls(start=_instant("--from", start), end=_instant("--to", end), full=full)
         if interval.start >= interval.end:
             raise UserError(f"--from {start} is not before --to {end}; swap or correct them.")
         return interval
@@ -33,12 +36,12 @@ class Interval:
     @property
     def directory(self) -> str:
         """Name of the interval in the lake: `interval=20261101T000000Z-20261102T000000Z`."""
-        return f"interval={_compact(self.start)}-{_compact(self.end)}"
+        return _FULL if self.full else f"interval={_compact(self.start)}-{_compact(self.end)}"
 
 
 def directory_of(interval: Interval | None) -> str:
     """Name of an interval in the lake, `interval=full` when the run has none."""
-    return interval.directory if interval else "interval=full"
+    return interval.directory if interval else _FULL
 
 
 def _compact(instant: datetime) -> str:

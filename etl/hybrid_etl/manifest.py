@@ -7,13 +7,14 @@ import json
 from dataclasses import asdict, dataclass, field
 
 from hybrid_etl.columns import Column
-from hybrid_etl.interval import Interval
+from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.readers import Database
 from hybrid_etl.settings import Image
 from hybrid_etl.specification import Specification
 from hybrid_etl.writers.rolling import DataFile
 
 NAME = "_manifest.json"
+PART = "_part.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,12 @@ class Manifest:
     statistics: dict[str, dict[str, object]] = field(default_factory=dict)
 
     @property
+    def key(self) -> str:
+        """Where the manifest goes; that of a part, which no reader follows, goes beside its files."""
+        base = f"{self.specification.prefix}/{directory_of(self.interval)}"
+        return f"{base}/{NAME}" if self.specification.part is None else f"{base}/{self.attempt}/{PART}"
+
+    @property
     def rows(self) -> int:
         """Rows of all files."""
         return sum(file.rows for file in self.files)
@@ -48,7 +55,7 @@ class Manifest:
 
     def document(self) -> dict[str, object]:
         """The manifest as its JSON object."""
-        interval = self.interval
+        part = self.specification.part
         return {
             "version": 1,
             "estate": self.specification.estate,
@@ -56,9 +63,7 @@ class Manifest:
             "source": self.specification.source,
             "pipeline": self.specification.pipeline,
             "specification": self.specification.sha256,
-            "interval": {"from": interval.start.isoformat(), "to": interval.end.isoformat()}
-            if interval
-            else None,
+            "interval": described(self.interval),
             "attempt": self.attempt,
             "rows": self.rows,
             "bytes": self.bytes,
@@ -82,8 +87,19 @@ class Manifest:
             "refused": self.refused,
             "masked": self.masked,
             "decoder": self.decoder,
+            **({"part": {"number": part.number, "count": part.count}} if part else {}),
         }
 
     def encode(self) -> builtins.bytes:
         """The manifest as the bytes of its file."""
-        return (json.dumps(self.document(), ensure_ascii=False, indent=1) + "\n").encode()
+        return encode(self.document())
+
+
+def described(interval: Interval | None) -> dict[str, str] | None:
+    """An interval as manifests have it."""
+    return {"from": interval.start.isoformat(), "to": interval.end.isoformat()} if interval else None
+
+
+def encode(document: dict[str, object]) -> bytes:
+    """A manifest's JSON object as the bytes of its file."""
+    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hybrid_etl.errors import UserError
 from hybrid_etl.interval import Interval
+from hybrid_etl.partitions import KeyRange
 
 Value = str | int | float | bool | None
 
@@ -45,12 +46,23 @@ class BoundQuery:
         return "".join(text)
 
 
-def wrap_incremental(query: str, column: str | None, *, quote: str) -> str:
-    """Limit a query to the interval by one of its columns; `quote` is the engine's identifier quote."""
-    if column is None:
-        return query
-    name = quote + column.replace(quote, quote * 2) + quote
-    return f"select * from (\n{trim(query)}\n) q where {name} >= :from and {name} < :to"
+def limit_rows(query: str, *, incremental_column: str | None, part: KeyRange | None, quote: str) -> str:
+    """Limit a query to the interval and the key range of a run, each by one of its columns.
+
+    `quote` is the engine's identifier quote. The bounds of a range are whole numbers of the specification,
+    so they stand in the text: the database's planner sees them.
+    """
+    limits = []
+    if incremental_column is not None:
+        name = _quoted(incremental_column, quote)
+        limits.append(f"{name} >= :from and {name} < :to")
+    if part is not None:
+        limits.append(part.condition(_quoted(part.column, quote)))
+    return f"select * from (\n{trim(query)}\n) q where {' and '.join(limits)}" if limits else query
+
+
+def _quoted(name: str, quote: str) -> str:
+    return quote + name.replace(quote, quote * 2) + quote
 
 
 def trim(query: str) -> str:

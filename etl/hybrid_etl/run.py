@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval, directory_of
-from hybrid_etl.manifest import NAME, Manifest
+from hybrid_etl.manifest import Manifest
 from hybrid_etl.masks import Masks
 from hybrid_etl.readers import Database, Reader, open_reader
 from hybrid_etl.settings import Image, Settings
@@ -20,13 +20,16 @@ from hybrid_etl.writers.rolling import RollingWriter
 PROGRESS_SECONDS = 10.0
 
 
-def run(settings: Settings, *, sha256: str, interval: Interval | None, attempt: str) -> Manifest:
-    """Extract one interval of one pipeline; gives the manifest that was written.
+def run(
+    settings: Settings, *, sha256: str, interval: Interval | None, attempt: str, part: int | None = None
+) -> Manifest:
+    """Extract one interval of one pipeline, or one key range of it; gives the manifest that was written.
 
-    Raises UserError or Failure; then nothing new is visible in the lake.
+    A key range stays unseen until `hybrid_etl.commit` has made all of them visible. Raises UserError or
+    Failure; then nothing new is visible in the lake.
     """
-    started, clock = _now(), Clock()
-    specification = settings.read_specification(sha256)
+    started, clock = now(), Clock()
+    specification = settings.read_specification(sha256).of_part(part)
     secret = settings.read_secret(specification.engine)
     emit("info", "Started.", pipeline=specification.pipeline, attempt=attempt, database=secret.address)
     reader = open_reader(specification, secret, interval)
@@ -60,7 +63,6 @@ def _extract(
     started: str,
     clock: Clock,
 ) -> Manifest:
-    base = f"{specification.prefix}/{directory_of(interval)}"
     sink = open_sink(
         settings.lake,
         bytes_per_second=specification.limits.bytes_per_second,
@@ -68,7 +70,7 @@ def _extract(
     )
     writer = RollingWriter(
         sink,
-        directory=f"{base}/{attempt}",
+        directory=f"{specification.prefix}/{directory_of(interval)}/{attempt}",
         file_format=specification.format,
         partition_by=specification.partition_by,
         target_file_bytes=specification.target_file_bytes,
@@ -88,9 +90,9 @@ def _extract(
         files=files,
         columns=masks.columns,
         database=reader.database,
-        host=os.environ.get("HYBRID_HOST") or socket.gethostname(),
+        host=host_name(),
         started_at=started,
-        finished_at=_now(),
+        finished_at=now(),
         refused=reader.refusals.counts,
         masked=masks.applied,
         decoder=reader.decoder,
@@ -98,7 +100,12 @@ def _extract(
         seconds=clock.seconds,
         statistics=writer.statistics.document(),
     )
-    sink.put(f"{base}/{NAME}", manifest.encode())
+    if specification.part is None:
+        sink.put(manifest.key, manifest.encode())
+    else:
+        receipt = sink.open(manifest.key)
+        receipt.write(manifest.encode())
+        receipt.finish()
     return manifest
 
 
@@ -157,5 +164,11 @@ def _metadata(
     }
 
 
-def _now() -> str:
+def host_name() -> str:
+    """The machine that this container runs on, as far as it is told."""
+    return os.environ.get("HYBRID_HOST") or socket.gethostname()
+
+
+def now() -> str:
+    """The present as manifests have it: ISO 8601 in UTC, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -44,6 +44,10 @@ class Settings:
         where = f"{self.specifications.rstrip('/')}/{check_digest(sha256)}.json"
         return Specification.parse(_read(where), digest=sha256, where=where)
 
+    def read_lake(self, key: str) -> bytes:
+        """A small object of the lake; raises UserError when it is absent or not granted, else Failure."""
+        return _read(f"{self.lake.rstrip('/')}/{key}")
+
     def read_secret(self, engine: str) -> Secret:
         """The credentials of the source; raises UserError when they are absent or incomplete."""
         if self.secret.startswith("file://"):

@@ -6,10 +6,11 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hybrid_etl.errors import UserError
+from hybrid_etl.partitions import KeyRange, Partitions
 from hybrid_etl.query import Value
 
 ENGINES = ("postgresql", "mysql", "mariadb")
@@ -51,7 +52,10 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Specification:
-    """One pipeline as the container sees it. `sha256` is the digest of the bytes it was read from."""
+    """One pipeline as the container sees it.
+
+    `sha256` is the digest of the bytes it was read from; `part` is the key range that a run is limited to.
+    """
 
     sha256: str
     estate: str
@@ -69,6 +73,16 @@ class Specification:
     unrepresentable: str = "fail"
     masks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    partitions: Partitions | None = None
+    part: KeyRange | None = None
+
+    def of_part(self, number: int | None) -> Specification:
+        """The same pipeline limited to one of its key ranges; raises UserError where it has no such range."""
+        if number is None:
+            return self
+        if self.partitions is None:
+            raise UserError(f"--part {number}: pipeline {self.pipeline} has no partitions; leave it out.")
+        return replace(self, part=self.partitions.key_range(number))
 
     @classmethod
     def parse(cls, content: bytes, *, digest: str, where: str) -> Specification:
@@ -122,7 +136,11 @@ def _build(cls: type[Specification], document: dict[str, Any], *, digest: str, w
         raise UserError(f"{where}: target_file_bytes is {target!r}; it must be a positive number of bytes.")
     return cls(
         sha256=digest,
-        **{key: text(key) for key in ("estate", "site", "source", "pipeline", "query")},
+        estate=text("estate"),
+        site=text("site"),
+        source=text("source"),
+        pipeline=text("pipeline"),
+        query=text("query"),
         engine=one_of("engine", document.get("engine"), ENGINES),
         prefix=text("prefix").strip("/"),
         parameters=_parameters(document.get("parameters") or {}, where=where),
@@ -133,6 +151,7 @@ def _build(cls: type[Specification], document: dict[str, Any], *, digest: str, w
         unrepresentable=one_of("unrepresentable", document.get("unrepresentable", "fail"), POLICIES),
         masks=document.get("masks") or {},
         limits=_limits(document.get("limits") or {}, where=where),
+        partitions=Partitions.parse(document.get("partitions"), where=where),
     )
 
 

@@ -18,7 +18,7 @@ from hybrid_etl.columns import Column, Kind
 from hybrid_etl.errors import Failure, UserError
 from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.native.library import NativeDecoder
-from hybrid_etl.query import bind, wrap_incremental
+from hybrid_etl.query import bind, limit_rows
 from hybrid_etl.readers.retry import TRIES, connect_with_retry
 from hybrid_etl.refusals import Refusals
 from hybrid_etl.secret import Secret
@@ -60,7 +60,7 @@ def test_the_interval_is_bound_in_utc() -> None:
 
 
 def test_an_incremental_column_is_quoted_as_the_engine_quotes() -> None:
-    wrapped = wrap_incremental("select 1 -- end;\n;", 'a"b', quote='"')
+    wrapped = limit_rows("select 1 -- end;\n;", incremental_column='a"b', part=None, quote='"')
     assert wrapped == 'select * from (\nselect 1 -- end;\n) q where "a""b" >= :from and "a""b" < :to'
 
 

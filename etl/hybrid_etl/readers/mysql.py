@@ -15,7 +15,7 @@ from hybrid_etl.columns import Column
 from hybrid_etl.errors import EtlError, UserError
 from hybrid_etl.interval import Interval
 from hybrid_etl.native.library import load
-from hybrid_etl.query import BoundQuery, bind, wrap_incremental
+from hybrid_etl.query import BoundQuery, bind, limit_rows
 from hybrid_etl.readers import BATCH_BYTES, Database, mysql_native, mysql_rows
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.mysql_errors import explain
@@ -36,7 +36,12 @@ class MysqlReader:
     def __init__(self, specification: Specification, secret: Secret, interval: Interval | None) -> None:
         self._secret = secret
         self.refusals = Refusals(specification.unrepresentable)
-        query = wrap_incremental(specification.query, specification.incremental_column, quote="`")
+        query = limit_rows(
+            specification.query,
+            incremental_column=specification.incremental_column,
+            part=specification.part,
+            quote="`",
+        )
         self._bound = bind(query, specification.parameters, interval, engine=specification.engine)
         self._streaming = False
         self._connection = connect_with_retry(self._connect, explain=lambda error: explain(error, secret))

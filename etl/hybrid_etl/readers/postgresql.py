@@ -15,7 +15,7 @@ from psycopg.pq import ExecStatus
 from hybrid_etl.columns import Column
 from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.interval import Interval
-from hybrid_etl.query import BoundQuery, Value, bind, wrap_incremental
+from hybrid_etl.query import BoundQuery, Value, bind, limit_rows
 from hybrid_etl.readers import BATCH_BYTES, Database, postgresql_copy, postgresql_native
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.postgresql_copy import CopyRefused
@@ -41,7 +41,12 @@ class PostgresqlReader:
     def __init__(self, specification: Specification, secret: Secret, interval: Interval | None) -> None:
         self._secret = secret
         self.refusals = Refusals(specification.unrepresentable)
-        query = wrap_incremental(specification.query, specification.incremental_column, quote='"')
+        query = limit_rows(
+            specification.query,
+            incremental_column=specification.incremental_column,
+            part=specification.part,
+            quote='"',
+        )
         bound = bind(query, specification.parameters, interval, engine="postgresql")
         self._certificate: Path | None = None
         self._connection = connect_with_retry(

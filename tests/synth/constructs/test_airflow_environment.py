@@ -199,7 +199,7 @@ def test_the_environment_has_what_mwaa_documents_and_a_receipt_is_all_it_reads_o
     assert granted["ReadReceipts"] == {
         "Effect": "Allow",
         "Action": "s3:GetObject",
-        "Resource": "arn:aws:s3:::lake/*/_manifest.json",
+        "Resource": ["arn:aws:s3:::lake/*/_manifest.json", "arn:aws:s3:::lake/*/_part.json"],
     }
 
 

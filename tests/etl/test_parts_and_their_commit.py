@@ -1,0 +1,192 @@
+"""A pipeline read in key ranges: parts that nobody sees, and one commit that shows them all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from etl_process import Database, Etl, Outcome, client
+
+from hybrid_etl.errors import UserError
+from hybrid_etl.partitions import Partitions
+
+PARTITIONS = {"column": "id", "lower": 0, "upper": 90, "count": 3}
+#: Before the lower bound, on a cut, beyond the upper bound, and without a key: none may be lost.
+KEYS: Sequence[int | None] = (-5, 0, 29, 30, 59, 60, 89, 90, 4000, None)
+INTERVAL = ("--from", "2026-11-01T00:00:00Z", "--to", "2026-11-02T00:00:00Z")
+
+
+@pytest.fixture
+def keys(any_database: Database) -> Database:
+    any_database.say("drop table if exists parts")
+    any_database.say("create table parts (id bigint, at timestamp null)")
+    for key in KEYS:
+        any_database.say("insert into parts values (%s, '2026-11-01 12:00:00')", (key,))
+    return any_database
+
+
+def read_part(etl: Etl, database: Database, number: int, attempt: str, *more: str, **changes: Any) -> Outcome:
+    options = {"query": "select id from parts", "partitions": PARTITIONS} | changes
+    return etl.run(database, "--part", str(number), "--attempt", attempt, *more, **options)
+
+
+def commit(etl: Etl, database: Database, parts: str, *more: str, **changes: Any) -> Outcome:
+    options = {"query": "select id from parts", "partitions": PARTITIONS} | changes
+    digest = etl.specify(database, **options)
+    arguments = ("commit", digest, "--parts", parts, "--attempt", "commit", *more)
+    return etl.finish(etl.start(*arguments, secret={}))
+
+
+def landed(outcome: Outcome) -> list[int | None]:
+    found = [row["id"] for path in outcome.files for row in pq.read_table(path).to_pylist()]
+    return sorted(found, key=lambda key: (key is None, key))
+
+
+def test_parts_are_unseen_until_one_commit_shows_every_row_once(etl: Etl, keys: Database) -> None:
+    # Given three ranges, each read by a container of its own
+    parts = [read_part(etl, keys, number, f"try{number}") for number in range(3)]
+    assert [part.code for part in parts] == [0, 0, 0], [part.message for part in parts]
+    # Then nothing is visible
+    assert parts[-1].manifests == []
+    # When they are committed
+    outcome = commit(etl, keys, "try0,try1,try2")
+    # Then one manifest names every row exactly once
+    assert outcome.code == 0, outcome.lines
+    assert landed(outcome) == sorted(KEYS, key=lambda key: (key is None, key or 0))
+    manifest = outcome.manifest
+    assert (manifest["rows"], manifest["attempt"], "part" in manifest) == (len(KEYS), "commit", False)
+    assert manifest["bytes"] == sum(path.stat().st_size for path in outcome.files)
+    assert [part["rows"] for part in manifest["parts"]] == [4, 2, 4]
+    assert [part["attempt"] for part in manifest["parts"]] == ["try0", "try1", "try2"]
+    assert manifest["database"]["snapshot_time"] == min(p["snapshot_time"] for p in manifest["parts"])
+
+
+def test_a_rerun_of_a_part_replaces_it_and_mixes_nothing(etl: Etl, keys: Database) -> None:
+    # Given a committed run of an interval
+    options = {"incremental_column": "at", "query": "select id, at from parts"}
+    for number in range(3):
+        assert read_part(etl, keys, number, f"first{number}", *INTERVAL, **options).code == 0
+    before = commit(etl, keys, "first0,first1,first2", *INTERVAL, **options)
+    # When a row comes late, its range is read again, and the run is committed anew
+    keys.say("insert into parts values (45, '2026-11-01 13:00:00')")
+    assert read_part(etl, keys, 1, "second1", *INTERVAL, **options).code == 0
+    assert commit(etl, keys, "first0,first1,first2", *INTERVAL, **options).manifest["rows"] == len(KEYS)
+    after = commit(etl, keys, "first0,second1,first2", *INTERVAL, **options)
+    # Then it is there once, in the one manifest of the interval
+    assert landed(after).count(45) == 1
+    assert after.manifest["rows"] == len(KEYS) + 1
+    assert after.manifests == before.manifests
+
+
+@pytest.mark.parametrize(
+    ("parts", "changes", "said"),
+    [
+        ("try0,try1,lost", {}, "Part 2 has not landed; run part 2 again"),
+        ("try0,try1", {}, "--parts names 2 tries, and the pipeline has 3 ranges"),
+        ("try0,try2,try1", {}, "part is {'number': 2, 'count': 3}, and this commit is of"),
+        ("try0,try1,try2", {"query": "select id as id from parts"}, "specification is"),
+        ("try0,try1,try2", {"partitions": None}, "has no partitions: there is nothing to commit"),
+    ],
+)
+def test_what_is_not_whole_is_not_committed(
+    etl: Etl, keys: Database, parts: str, changes: dict[str, Any], said: str
+) -> None:
+    # Given three parts
+    for number in range(3):
+        read_part(etl, keys, number, f"try{number}")
+    # When a commit names another set of tries, or is of another specification
+    outcome = commit(etl, keys, parts, **changes)
+    # Then it is refused in plain words, and nothing is visible
+    assert outcome.code == 2, outcome.lines
+    assert said in outcome.message
+    assert outcome.manifests == []
+
+
+def test_parts_of_another_interval_are_not_found(etl: Etl, keys: Database) -> None:
+    for number in range(3):
+        read_part(etl, keys, number, f"try{number}")
+    outcome = commit(etl, keys, "try0,try1,try2", *INTERVAL)
+    assert (outcome.code, outcome.manifests) == (2, [])
+
+
+def test_a_table_altered_between_two_parts_is_not_committed(etl: Etl, keys: Database) -> None:
+    # Given a column that changes its type after the first part
+    star = {"query": "select * from parts"}
+    read_part(etl, keys, 0, "try0", **star)
+    keys.say("alter table parts add column note varchar(10)")
+    for number in (1, 2):
+        read_part(etl, keys, number, f"try{number}", **star)
+    # When
+    outcome = commit(etl, keys, "try0,try1,try2", **star)
+    # Then
+    assert outcome.code == 1
+    assert "Part 1 has other columns than part 0" in outcome.message
+    assert outcome.manifests == []
+
+
+def test_a_full_refresh_reads_all_that_there_is_and_lands_as_full(etl: Etl, keys: Database) -> None:
+    # Given rows of many years
+    keys.say("insert into parts values (7, '1971-01-01 00:00:00')")
+    # When everything before an instant is read
+    everything = ("--from", "1000-01-01T00:00:00Z", "--to", "2026-11-02T00:00:00Z", "--full")
+    options = {"incremental_column": "at", "query": "select id, at from parts"}
+    outcome = etl.run(keys, *everything, **options)
+    # Then it is one run, under the name of a full one
+    assert outcome.code == 0, outcome.lines
+    assert outcome.manifests[0].parent.name == "interval=full"
+    assert outcome.manifest["rows"] == len(KEYS) + 1
+    assert outcome.manifest["interval"]["to"] == "2026-11-02T00:00:00+00:00"
+
+
+def test_parts_in_s3_are_committed_too(etl: Etl, postgresql: Database, s3: dict[str, str]) -> None:
+    # Given a bucket as the lake, and a table
+    bucket = client("s3", s3)
+    bucket.create_bucket(Bucket="parts", CreateBucketConfiguration={"LocationConstraint": s3["AWS_REGION"]})
+    lake = {**s3, "HYBRID_LAKE": "s3://parts"}
+    options = {"query": "select g as id from generate_series(1, 100) g", "partitions": PARTITIONS}
+    etl.environment = lake
+    for number in range(3):
+        assert read_part(etl, postgresql, number, f"try{number}", **options).code == 0
+    # When
+    outcome = commit(etl, postgresql, "try0,try1,try2", **options)
+    # Then
+    assert outcome.code == 0, outcome.lines
+    answer = bucket.get_object(Bucket="parts", Key="shop/orders/interval=full/_manifest.json")
+    assert json.loads(answer["Body"].read())["rows"] == 100
+
+
+@pytest.mark.parametrize("count", [2, 3, 7, 64])
+@pytest.mark.parametrize(("lower", "upper"), [(0, 64), (-1000, 17), (1, 2**62)])
+def test_ranges_are_disjoint_and_leave_no_key_out(count: int, lower: int, upper: int) -> None:
+    partitions = Partitions(column="id", lower=lower, upper=upper, count=count)
+    ranges = [partitions.key_range(number) for number in range(count)]
+    assert (ranges[0].start, ranges[-1].end) == (None, None)
+    cuts = [range_.end for range_ in ranges[:-1]]
+    assert [range_.start for range_ in ranges[1:]] == cuts
+    assert all(first < second for first, second in zip(cuts, cuts[1:], strict=False))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"column": "id"},
+        {**PARTITIONS, "count": 1},
+        {**PARTITIONS, "upper": 2},
+        {**PARTITIONS, "lower": "0"},
+        3,
+    ],
+)
+def test_wrong_partitions_are_refused(document: object) -> None:
+    with pytest.raises(UserError, match="partitions"):
+        Partitions.parse(document, where="here")
+
+
+def test_a_part_of_what_has_none_and_a_part_too_many_are_refused(tmp_path: Path) -> None:
+    etl = Etl(tmp_path)
+    for changes, said in (({}, "has no partitions"), ({"partitions": PARTITIONS}, "the ranges are 0 to 2")):
+        outcome = etl.finish(etl.start("run", etl.specify(**changes), "--part", "3", secret={}))
+        assert (outcome.code, said in outcome.message) == (2, True), outcome.lines
