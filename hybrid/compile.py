@@ -67,6 +67,7 @@ def specification(estate: Estate, pipeline: str) -> Specification:
         "prefix": estate.prefix_of(pipeline),
         "format": declared.format.model_dump(),
         "partition_by": declared.partition_by,
+        "partitions": declared.partitions.model_dump() if declared.partitions else None,
         "target_file_bytes": declared.target_file_bytes,
         "unrepresentable": declared.unrepresentable,
         "masks": {column: mask.model_dump(exclude_none=True) for column, mask in declared.masks.items()},
@@ -110,7 +111,10 @@ def estate_manifest(
             for site, declared in sorted(estate.sites.items())
         },
         "pipelines": sorted(estate.pipelines),
-        "dags": {name: dag.model_dump() for name, dag in sorted(estate.dags.items())},
+        "dags": {
+            name: {**dag.model_dump(exclude={"deadline"}), "deadline_seconds": dag.deadline}
+            for name, dag in sorted(estate.dags.items())
+        },
     }
 
 
@@ -146,6 +150,11 @@ def pipeline_manifest(estate: Estate, pipeline: str) -> dict[str, Any]:
         "start_deadline_seconds": declared.start_deadline,
         "run_deadline_seconds": declared.run_deadline,
         "after": declared.after,
+        "deadline_seconds": declared.deadline,
+        "readers": declared.readers,
+        "masks": {column: mask.kind for column, mask in declared.masks.items()},
+        "parts": declared.partitions.count if declared.partitions else None,
+        "parts_at_once": source.connections,
     }
 
 

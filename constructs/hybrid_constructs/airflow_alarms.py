@@ -78,6 +78,16 @@ _WATCHES = (
         periods=1,
     ),
     _Watch(
+        construct_id="DeadlineMissed",
+        description="A run has not ended by its deadline; the triggerer's log says which, and it goes on.",
+        namespace=_AIRFLOW,
+        metric="DeadlineMissed",
+        dimensions={},
+        statistic="Sum",
+        threshold=0,
+        periods=1,
+    ),
+    _Watch(
         construct_id="SchedulerCpu",
         description="Schedulers are at their limit: a larger class, or fewer DAGs in a file.",
         namespace=_SERVICE,

@@ -74,7 +74,7 @@ class AirflowEnvironment(Construct):
         subnets: exactly two private ones, in two availability zones.
         key: the estate's key. Another one replaces the environment.
         dag_bucket: DAGs, plugins and specifications.
-        lake_bucket: whose receipts (`_manifest.json`) DAGs may read.
+        lake_bucket: whose receipts (`_manifest.json`, `_part.json`) DAGs may read.
         bundle: plugins and requirements.
         targets: the sites whose tasks the environment may run.
         scale: class and counts.

@@ -30,7 +30,7 @@ class AirflowRole(ScopedRole):
         names: names of the estate.
         key: the estate's key.
         dag_bucket: DAGs and plugins.
-        lake_bucket: whose receipts (`_manifest.json`) DAGs may read.
+        lake_bucket: whose receipts (`_manifest.json`, `_part.json`) DAGs may read.
         targets: the sites whose tasks the environment may run.
     """
 
@@ -63,7 +63,10 @@ class AirflowRole(ScopedRole):
         self.allow(
             "ReadReceipts",
             actions=["s3:GetObject"],
-            resources=[lake_bucket.arn_for_objects("*/_manifest.json")],
+            resources=[
+                lake_bucket.arn_for_objects("*/_manifest.json"),
+                lake_bucket.arn_for_objects("*/_part.json"),
+            ],
             wildcard="A receipt lies below its pipeline's prefix; nothing else of the lake is readable.",
         )
         self.allow_each(allow_runs_of(stack, names, targets))

@@ -59,6 +59,8 @@ class EtlSource(Construct):
         site: where it is.
         buckets: where specifications come from and data goes.
         prefixes: of the lake that its pipelines write, without a slash at the end.
+        partitioned: those of them whose runs are read in parts, and committed by a container that reads
+            the parts' receipts.
         image_tag: of the ETL image in the site's registry.
         memory_mib: limit of the container.
         cpu_units: of the container, 1,024 to a vCPU.
@@ -83,6 +85,7 @@ class EtlSource(Construct):
         site: Site,
         buckets: Buckets,
         prefixes: Sequence[str],
+        partitioned: Sequence[str] = (),
         image_tag: str,
         memory_mib: int,
         cpu_units: int,
@@ -102,7 +105,7 @@ class EtlSource(Construct):
             removal_policy=shared.removal_policy,
             why_no_rotation="The database and its passwords belong to the site, which rotates them itself.",
         )
-        self.task_role = self._task_role(prefixes)
+        self.task_role = self._task_role(prefixes, partitioned)
         self.task_definition = self._task_definition(memory_mib, cpu_units)
         self._container(image_tag, memory_mib, cpu_units)
         acknowledge(
@@ -131,9 +134,10 @@ class EtlSource(Construct):
         ]
         return functools.reduce(iam.Grant.combine, grants)
 
-    def _task_role(self, prefixes: Sequence[str]) -> ScopedRole:
+    def _task_role(self, prefixes: Sequence[str], partitioned: Sequence[str]) -> ScopedRole:
         names, stack, buckets = self.site.services.names, Stack.of(self), self._buckets
-        if sum(len(prefix) + _BUCKET_ARN_CHARACTERS for prefix in prefixes) > _PREFIX_CHARACTERS:
+        named = [*prefixes, *partitioned]
+        if sum(len(prefix) + _BUCKET_ARN_CHARACTERS for prefix in named) > _PREFIX_CHARACTERS:
             raise ValueError(
                 f"source {self.name}: the prefixes of its {len(prefixes)} pipelines do not fit into the "
                 "10,240 characters of a role's policy: split the source into two of the same database"
@@ -158,6 +162,13 @@ class EtlSource(Construct):
                 actions=["s3:AbortMultipartUpload", "s3:PutObject"],
                 resources=[buckets.lake.arn_for_objects(f"{prefix}/*") for prefix in sorted(prefixes)],
                 wildcard="Below the prefix the keys name the interval and the attempt, new at every run.",
+            )
+        if partitioned:
+            role.allow(
+                "ReadOwnParts",
+                actions=["s3:GetObject"],
+                resources=[buckets.lake.arn_for_objects(f"{prefix}/*/_part.json") for prefix in partitioned],
+                wildcard="A part's receipt lies below interval and attempt; no rows are in it.",
             )
         role.allow(
             "UseKeyForObjects",

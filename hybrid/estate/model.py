@@ -241,6 +241,27 @@ class Mask(Part):
         return self
 
 
+class Partitions(Part):
+    """Key ranges that are read by containers of their own, side by side, and become visible at once.
+
+    `lower` and `upper` only place the cuts, as in Spark's JDBC source: the first range takes every key below,
+    and rows without a key; the last every key above.
+    """
+
+    column: str = Field(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="Column of whole numbers, best with an index."
+    )
+    lower: int = Field(description="About the least key.")
+    upper: int = Field(description="About the greatest key.")
+    count: int = Field(ge=2, le=64, description="Ranges; at most `connections` of the source at once.")
+
+    @model_validator(mode="after")
+    def _has_a_key_for_each(self) -> Partitions:
+        if self.upper - self.lower < self.count:
+            raise ValueError(f"`lower` to `upper` holds less than one key for each of {self.count} ranges")
+        return self
+
+
 class Schedule(Part):
     """When Airflow runs something, and what it does when it fails. Shared by pipelines and DAGs."""
 
@@ -250,6 +271,11 @@ class Schedule(Part):
     description: str = ""
     owner: str = "data-platform"
     tags: list[str] = Field(default_factory=list)
+    deadline: int | None = Field(
+        default=None,
+        ge=60,
+        description="Seconds from a run's queuing to its end, after which there is an alarm.",
+    )
 
 
 class Pipeline(Schedule):
@@ -269,6 +295,10 @@ class Pipeline(Schedule):
     )
     format: Format = Format()
     partition_by: list[str] = Field(default_factory=list)
+    partitions: Partitions | None = None
+    readers: list[str] = Field(
+        default_factory=list, description="Who may see what lands, in words; shown on the DAG's page."
+    )
     target_file_bytes: int = Field(default=256 * 1024 * 1024, ge=1024 * 1024)
     unrepresentable: Literal["fail", "null", "string"] = "fail"
     masks: dict[str, Mask] = Field(default_factory=dict)

@@ -51,6 +51,7 @@ def findings(estate: Estate) -> Iterator[Finding]:
     yield from _lengths(estate)
     yield from _places(estate)
     yield from _fargate_sizes(estate)
+    yield from _deadlines(estate)
     version = estate.airflow.version
     if reason := refusal(version, allow_unlisted=estate.airflow.allow_unlisted_version):
         yield ("airflow", "version"), reason
@@ -198,6 +199,22 @@ def _places(estate: Estate) -> Iterator[Finding]:
             ("network", "existing", "route_tables"),
             "`egress: endpoints` needs the route table of each private subnet, for the S3 gateway endpoint",
         )
+
+
+def _deadlines(estate: Estate) -> Iterator[Finding]:
+    """Deadline alerts came with Airflow 3.1 (its release notes)."""
+    major, minor, *_ = (int(part) for part in estate.airflow.version.split("."))
+    if (major, minor) >= (3, 1):
+        return
+    declared = [("pipelines", name, pipeline.deadline) for name, pipeline in estate.pipelines.items()]
+    declared += [("dags", name, dag.deadline) for name, dag in estate.dags.items()]
+    for kind, name, deadline in declared:
+        if deadline is not None:
+            yield (
+                (kind, name, "deadline"),
+                f"Airflow {estate.airflow.version} has no deadline alerts; take it out, "
+                "or choose airflow.version 3.2.1 or later",
+            )
 
 
 def _fargate_sizes(estate: Estate) -> Iterator[Finding]:

@@ -59,13 +59,17 @@ def context(ti: TaskInstance | None = None, **more: Any) -> dict[str, Any]:
 
 
 def operator(
-    pipeline: str = "customers-regional", *, mode: str = MODES[1], **changes: Any
+    pipeline: str = "customers-regional",
+    *,
+    mode: str = MODES[1],
+    kind: type[RunPipelineOperator] = RunPipelineOperator,
+    **changes: Any,
 ) -> RunPipelineOperator:
     """Our operator for a pipeline of the sample estate, with `changes` to the pipeline's part or its own."""
     estate = read_estate(ESTATE)
     part = read_pipeline(ESTATE, pipeline, estate=estate)
     own = {key: changes.pop(key) for key in list(changes) if key in type(part).model_fields}
-    return RunPipelineOperator(
+    return kind(
         task_id=pipeline,
         estate=estate,
         pipeline=part.model_copy(update=own),

@@ -33,6 +33,10 @@ _TARGETS = {
 }
 
 
+#: Pipelines of the sample estate, by the first digit of their specifications.
+_PIPELINES = {"customers": "12", "orders": "34", "ledger": "5"}
+
+
 @dataclass
 class Script:
     """What a container does. Seconds count from its creation, then from its start, then from StopTask."""
@@ -288,16 +292,16 @@ class ScriptedAws:
         command = task.request["overrides"]["containerOverrides"][0].get("command", [])
         if len(command) < 2:
             return
-        given = {command[i]: command[i + 1] for i in range(2, len(command) - 1, 2)}
+        given = {word: command[at + 1] for at, word in enumerate(command[:-1]) if word.startswith("--")}
         interval = {"from": given["--from"], "to": given["--to"]} if "--from" in given else None
         name = "interval=full"
-        if interval:
+        if interval and "--full" not in command:
             name = "interval=" + "-".join(
                 f"{datetime.fromisoformat(t):%Y%m%dT%H%M%SZ}" for t in interval.values()
             )
         source = task.request["taskDefinition"].removeprefix("hybrid-acme-")
         pipeline = next(
-            (p for p in ("customers", "orders") if command[1][0] in {"customers": "12", "orders": "34"}[p]),
+            (p for p, digits in _PIPELINES.items() if command[1][0] in digits),
             "other",
         )
         attempt = task.script.receipt_attempt or given.get("--attempt", "none")
@@ -311,9 +315,8 @@ class ScriptedAws:
             "host": "erp-1", "started_at": "2026-11-22T01:00:00+00:00",
             "finished_at": "2026-11-22T01:00:09+00:00",
         }  # fmt: skip
-        self.objects[f"acme-lake/{source}/{pipeline}-{source}/{name}/_manifest.json"] = json.dumps(
-            manifest
-        ).encode()
+        own = f"{attempt}/_part.json" if "--part" in given else "_manifest.json"
+        self.objects[f"acme-lake/{source}/{pipeline}-{source}/{name}/{own}"] = json.dumps(manifest).encode()
 
 
 def _time(seconds: float) -> datetime:

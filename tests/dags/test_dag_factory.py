@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from hybrid_airflow.compat import DeadlineAlert
 from hybrid_airflow.factory import build_dags
 from hybrid_airflow.manifest import ManifestError
 
@@ -54,6 +55,7 @@ def test_airflow_finds_one_dag_per_pipeline_and_one_per_entry(tmp_path: Path) ->
         "acme-customers",
         "acme-customers-headquarters",
         "acme-customers-regional",
+        "acme-ledger-regional",
         "acme-orders-regional",
         "acme-orders-report",
     ]
@@ -117,11 +119,13 @@ def test_a_pipeline_after_others_waits_for_what_they_land(dags: dict[str, Any]) 
 
 
 def test_an_interval_by_hand_is_asked_for_only_where_it_means_something(dags: dict[str, Any]) -> None:
-    assert set(dags["acme-orders-regional"].params) == {"from", "to"}
-    assert dags["acme-orders-regional"].params.validate() == {"from": None, "to": None}
+    asked = dags["acme-orders-regional"].params
+    assert asked.validate() == {"from": None, "to": None, "full_refresh": False}
     assert not dags["acme-customers-regional"].params
     with pytest.raises(Exception, match="last tuesday"):
-        dags["acme-orders-regional"].params["from"] = "last tuesday"
+        asked["from"] = "last tuesday"
+    with pytest.raises(Exception, match="perhaps"):
+        asked["full_refresh"] = "perhaps"
 
 
 def test_the_page_of_a_dag_says_what_it_reads_where_and_where_it_lands(dags: dict[str, Any]) -> None:
@@ -134,6 +138,39 @@ def test_the_page_of_a_dag_says_what_it_reads_where_and_where_it_lands(dags: dic
         "4 h",
     ):
         assert said in page
+
+
+def test_the_page_of_a_dag_says_who_may_see_what_lands_and_what_is_masked(dags: dict[str, Any]) -> None:
+    page = dags["acme-ledger-regional"].doc_md
+    assert "| Who may see it | the finance team: who is granted `s3:GetObject`" in page
+    assert "Masked before it leaves the site: `iban` (hash)" in page
+    assert "in 3 key ranges that become visible at once" in page
+    assert "an alarm 2 h after it was queued" in page
+
+
+def test_a_pipeline_in_parts_is_a_mapped_task_and_one_commit_that_lands_it(dags: dict[str, Any]) -> None:
+    # Given a pipeline of three key ranges, of which its source bears two readers at once
+    tasks = {task.task_id: task for task in dags["acme-ledger-regional"].tasks}
+    part, commit = tasks["ledger-regional.part"], tasks["ledger-regional.commit"]
+    # Then each range is a mapped task with the limits of a task of its own
+    assert part.is_mapped
+    assert part.expand_input.value == {"part": [0, 1, 2]}
+    assert (part.pool, part.owner, part.retries) == ("site-on-premises", "finance", 2)
+    assert part.max_active_tis_per_dagrun == 2
+    # And only the commit lands anything
+    assert commit.upstream_task_ids == {"ledger-regional.part"}
+    assert [outlet.name for outlet in commit.outlets] == ["acme-ledger-regional"]
+    assert not part.outlets
+
+
+@pytest.mark.skipif(DeadlineAlert is None, reason="Airflow before 3.1 has no deadline alerts")
+def test_a_deadline_is_an_alert_of_the_whole_run(dags: dict[str, Any]) -> None:
+    alert = dags["acme-ledger-regional"].deadline
+    [alert] = alert if isinstance(alert, list) else [alert]
+    assert alert.interval.total_seconds() == 7200
+    assert alert.callback.path == "hybrid_airflow.deadline.deadline_missed"
+    assert alert.callback.kwargs == {"estate": "acme", "region": "eu-west-1", "seconds": 7200}
+    assert not dags["acme-orders-regional"].deadline
 
 
 def test_after_without_a_pipeline_is_refused(tmp_path: Path) -> None:

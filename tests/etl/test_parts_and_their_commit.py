@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -167,7 +168,7 @@ def test_ranges_are_disjoint_and_leave_no_key_out(count: int, lower: int, upper:
     assert (ranges[0].start, ranges[-1].end) == (None, None)
     cuts = [range_.end for range_ in ranges[:-1]]
     assert [range_.start for range_ in ranges[1:]] == cuts
-    assert all(first < second for first, second in zip(cuts, cuts[1:], strict=False))
+    assert all(first < second for first, second in itertools.pairwise(cuts))
 
 
 @pytest.mark.parametrize(

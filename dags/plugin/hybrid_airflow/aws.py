@@ -44,6 +44,11 @@ class Clients:
         return self._client("s3")
 
     @cached_property
+    def cloudwatch(self) -> Any:
+        """Client of Amazon CloudWatch."""
+        return self._client("cloudwatch")
+
+    @cached_property
     def ssm(self) -> Any:
         """Client of AWS Systems Manager."""
         return self._client("ssm")

@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airflow.sdk import CronDataIntervalTimetable
+    from airflow.sdk.definitions.callback import AsyncCallback
+    from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
     from airflow.sdk.exceptions import AirflowException, AirflowFailException
 else:
+    try:
+        from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
+    except ImportError:  # before 3.1
+        AsyncCallback = DeadlineAlert = DeadlineReference = None
     try:
         from airflow.sdk import CronDataIntervalTimetable
     except ImportError:
@@ -17,4 +23,11 @@ else:
     except ImportError:
         from airflow.exceptions import AirflowException, AirflowFailException
 
-__all__ = ["AirflowException", "AirflowFailException", "CronDataIntervalTimetable"]
+__all__ = [
+    "AirflowException",
+    "AirflowFailException",
+    "AsyncCallback",
+    "CronDataIntervalTimetable",
+    "DeadlineAlert",
+    "DeadlineReference",
+]

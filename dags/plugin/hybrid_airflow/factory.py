@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, Asset, Param, get_parsing_context
+from airflow.sdk import DAG, Asset, Param, TaskGroup, get_parsing_context
 
 from hybrid_airflow import pages
+from hybrid_airflow.deadline import deadline_arguments
 from hybrid_airflow.manifest import Estate, ManifestError, Pipeline, read_estate, read_pipeline
-from hybrid_airflow.operators import RunPipelineOperator
+from hybrid_airflow.operators import RunPipelineOperator, task_arguments
+from hybrid_airflow.parts import CommitPartsOperator, RunPartOperator
 from hybrid_airflow.timetables import timetable
 
 #: `schedule` of a pipeline that runs when those in `after` have landed.
@@ -58,7 +60,7 @@ def asset(estate: Estate, pipeline: Pipeline) -> Asset:
 
 
 def pipeline_dag(estate: Estate, pipeline: Pipeline, *, after: Sequence[Pipeline] = ()) -> DAG:
-    """The DAG of one pipeline: one task, by the name of the pipeline.
+    """The DAG of one pipeline: one task by the name of the pipeline, or one for each part and their commit.
 
     Args:
         after: The pipelines of `pipeline.after`.
@@ -76,8 +78,9 @@ def pipeline_dag(estate: Estate, pipeline: Pipeline, *, after: Sequence[Pipeline
         tags=sorted({*pipeline.tags, f"site:{pipeline.site}", f"source:{pipeline.source}"}),
         doc_md=pages.pipeline_page(estate, pipeline),
         default_args={"owner": pipeline.owner},
+        **deadline_arguments(estate, pipeline.deadline_seconds),
     ) as dag:
-        _task(estate, pipeline)
+        _tasks(estate, pipeline)
     if pipeline.uses_interval:
         _ask_for_interval(dag)
     return dag
@@ -97,18 +100,32 @@ def paired_dag(estate: Estate, name: str, pipelines: list[Pipeline]) -> DAG:
         tags=sorted({*entry.tags, *(f"site:{pipeline.site}" for pipeline in pipelines)}),
         doc_md=pages.paired_page(estate, name, pipelines),
         default_args={"owner": entry.owner},
+        **deadline_arguments(estate, entry.deadline_seconds),
     ) as dag:
         for pipeline in pipelines:
-            _task(estate, pipeline)
+            _tasks(estate, pipeline)
     if uses_interval:
         _ask_for_interval(dag)
     return dag
 
 
-def _task(estate: Estate, pipeline: Pipeline) -> RunPipelineOperator:
-    return RunPipelineOperator(
-        task_id=pipeline.pipeline, estate=estate, pipeline=pipeline, outlets=[asset(estate, pipeline)]
-    )
+def _tasks(estate: Estate, pipeline: Pipeline) -> None:
+    """One task that lands the pipeline; or a group: one for each key range, then one that commits them."""
+    landed = [asset(estate, pipeline)]
+    if pipeline.parts is None:
+        RunPipelineOperator(task_id=pipeline.pipeline, estate=estate, pipeline=pipeline, outlets=landed)
+        return
+    with TaskGroup(group_id=pipeline.pipeline):
+        parts = RunPartOperator.partial(
+            task_id="part",
+            estate=estate,
+            pipeline=pipeline,
+            max_active_tis_per_dagrun=pipeline.parts_at_once,
+            **task_arguments(estate, pipeline),
+        ).expand(part=list(range(pipeline.parts)))
+        CommitPartsOperator(
+            task_id="commit", estate=estate, pipeline=pipeline, receipts=parts.output, outlets=landed
+        )
 
 
 def _schedule(estate: Estate, pipeline: Pipeline, after: Sequence[Pipeline]) -> Any:
@@ -141,6 +158,12 @@ def _ask_for_interval(dag: DAG) -> None:
     whole of JSON Schema, which takes longer than all the rest of the DAG."""
     dag.params["from"] = _time("From", "Begin of the interval. Empty: the run's own data interval.")
     dag.params["to"] = _time("To", "End of the interval, not included. Empty: the run's own data interval.")
+    dag.params["full_refresh"] = Param(
+        False,
+        type="boolean",
+        title="Full refresh",
+        description="Read everything before the end of the interval, and let it stand for all that landed.",
+    )
 
 
 def _time(title: str, description: str) -> Param:

@@ -14,10 +14,15 @@ class IntervalError(ValueError):
 
 @dataclass(frozen=True)
 class Interval:
-    """Half-open interval of time: from `start`, up to and without `end`; both with a zone, kept in UTC."""
+    """Half-open interval of time: from `start`, up to and without `end`; both with a zone, kept in UTC.
+
+    Attributes:
+        full: Whether it is a full refresh: all that there is before `end`.
+    """
 
     start: datetime
     end: datetime
+    full: bool = False
 
     def __post_init__(self) -> None:
         if self.start.tzinfo is None or self.end.tzinfo is None:
@@ -28,27 +33,31 @@ class Interval:
             )
 
     @classmethod
-    def parse(cls, start: str, end: str) -> Interval:
+    def parse(cls, start: str, end: str, *, full: bool = False) -> Interval:
         """Interval of two ISO 8601 times with a zone.
 
         Raises:
             IntervalError: One is not such a time, or the interval is empty.
         """
-        return cls(start=_time(start), end=_time(end))
+        return cls(start=_time(start), end=_time(end), full=full)
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """`--from` and `--to` of the container's command."""
-        return ("--from", self.start.isoformat(), "--to", self.end.isoformat())
+        """`--from`, `--to` and `--full` of the container's command."""
+        given = ("--from", self.start.isoformat(), "--to", self.end.isoformat())
+        return (*given, "--full") if self.full else given
 
     @property
     def directory(self) -> str:
         """Directory of the interval in the lake, as `interval=20261101T000000Z-20261102T000000Z`."""
-        return f"interval={self.start:%Y%m%dT%H%M%SZ}-{self.end:%Y%m%dT%H%M%SZ}"
+        return FULL if self.full else f"interval={self.start:%Y%m%dT%H%M%SZ}-{self.end:%Y%m%dT%H%M%SZ}"
 
 
 #: Directory of a run that has no interval.
 FULL = "interval=full"
+#: Where a full refresh begins: the first instant of MySQL's DATETIME (Reference Manual, "The DATE, DATETIME,
+#: and TIMESTAMP Types"), before which no column that an interval selects on is likely to go.
+BEGINNING = datetime(1000, 1, 1, tzinfo=UTC)
 
 
 def directory(interval: Interval | None) -> str:
@@ -61,6 +70,7 @@ def choose(
     given: tuple[str | None, str | None],
     landed: Iterable[Mapping[str, Any]],
     scheduled: tuple[datetime | None, datetime | None],
+    full: bool = False,
 ) -> Interval:
     """The interval of a run: what was asked for, else what landed before it, else its data interval.
 
@@ -68,11 +78,14 @@ def choose(
         given: Two ISO 8601 times, by the operator's arguments or the DAG's parameters.
         landed: Receipts of the runs that triggered this one; together they give one interval.
         scheduled: The run's data interval, as Airflow has it.
+        full: A full refresh: everything before the end that was asked for, or the end of the data interval.
 
     Raises:
         IntervalError: There is none; the message says how to give one.
     """
     start, end = given
+    if full:
+        return _everything(start, end, scheduled[1])
     if start and end:
         return Interval.parse(start, end)
     if start or end:
@@ -87,6 +100,15 @@ def choose(
         "This pipeline reads an interval, and this run has none. Trigger it with 'from' and 'to', "
         "such as 2026-11-01T00:00:00+00:00 and 2026-11-02T00:00:00+00:00."
     )
+
+
+def _everything(start: str | None, end: str | None, scheduled: datetime | None) -> Interval:
+    if start:
+        raise IntervalError("A full refresh reads from the very beginning. Leave 'from' empty.")
+    until = _time(end) if end else scheduled
+    if until is None:
+        raise IntervalError("A full refresh needs an end, and this run has no data interval. Give 'to'.")
+    return Interval(start=BEGINNING, end=until.astimezone(UTC), full=True)
 
 
 def _time(text: str) -> datetime:

@@ -49,6 +49,7 @@ class PairedDag(_Part):
     description: str = ""
     owner: str = "airflow"
     tags: tuple[str, ...] = ()
+    deadline_seconds: int | None = Field(default=None, ge=1)
 
 
 class Estate(_Part):
@@ -68,7 +69,14 @@ class Estate(_Part):
 
 
 class Pipeline(_Part):
-    """One pipeline's part of the manifest. Times are in seconds."""
+    """One pipeline's part of the manifest. Times are in seconds.
+
+    Attributes:
+        readers: Who may see what lands, in words.
+        masks: Column → kind of its mask.
+        parts: Key ranges that containers of their own read, None for one container.
+        parts_at_once: How many of them may read the database at once.
+    """
 
     version: Literal[1]
     pipeline: Name
@@ -95,6 +103,11 @@ class Pipeline(_Part):
     start_deadline_seconds: int = Field(default=900, ge=1)
     run_deadline_seconds: int = Field(default=14400, ge=1)
     after: tuple[Name, ...] = ()
+    deadline_seconds: int | None = Field(default=None, ge=1)
+    readers: tuple[str, ...] = ()
+    masks: dict[str, str] = {}
+    parts: int | None = Field(default=None, ge=2)
+    parts_at_once: int = Field(default=1, ge=1)
 
 
 _P = TypeVar("_P", bound=_Part)

@@ -22,12 +22,26 @@ from hybrid_airflow.launch import LaunchError, Order
 from hybrid_airflow.logs import LogReader
 from hybrid_airflow.manifest import Estate, Pipeline
 from hybrid_airflow.plan import Plan
-from hybrid_airflow.receipt import Receipt, ReceiptError, read_receipt
+from hybrid_airflow.receipt import Receipt, ReceiptError, read_receipt, refreshed_until
 from hybrid_airflow.retrying import passes, plain
 from hybrid_airflow.snapshot import TaskSnapshot, load
 from hybrid_airflow.triggers import ContainerTrigger, SiteTrigger
 from hybrid_airflow.verdict import failure
 from hybrid_airflow.watch import Deadlines, Ended, Stop, Watch
+
+
+def task_arguments(estate: Estate, pipeline: Pipeline) -> dict[str, Any]:
+    """What a task of a pipeline takes from it: pool of its site, owner, retries.
+
+    The operators take them by themselves; a mapped one (`partial`) has to be given them, because Airflow
+    reads these of a mapped task before it makes the operator.
+    """
+    return {
+        "pool": estate.sites[pipeline.site].pool,
+        "owner": pipeline.owner,
+        "retries": pipeline.retries,
+        "retry_delay": timedelta(seconds=pipeline.retry_delay_seconds),
+    }
 
 
 class RunPipelineOperator(BaseOperator):
@@ -66,15 +80,10 @@ class RunPipelineOperator(BaseOperator):
         grace_seconds: float = watch.GRACE,
         **kwargs: Any,
     ) -> None:
-        at = estate.sites[pipeline.site]
-        kwargs.setdefault("pool", at.pool)
-        kwargs.setdefault("owner", pipeline.owner)
-        kwargs.setdefault("retries", pipeline.retries)
-        kwargs.setdefault("retry_delay", timedelta(seconds=pipeline.retry_delay_seconds))
-        super().__init__(**kwargs)
+        super().__init__(**{**task_arguments(estate, pipeline), **kwargs})
         self.estate = estate
         self.pipeline = pipeline
-        self.at = at
+        self.at = estate.sites[pipeline.site]
         self.interval_from = interval_from
         self.interval_to = interval_to
         self.deferrable = deferrable
@@ -91,7 +100,9 @@ class RunPipelineOperator(BaseOperator):
             AirflowException: The run failed; the message is one plain line, then the container's last lines.
             AirflowFailException: It failed so that a retry would fail as well.
         """
-        return self._go(context, self._make_plan(context))
+        plan = self._make_plan(context)
+        self._refuse_what_is_refreshed(plan.interval)
+        return self._go(context, plan)
 
     def resume_at_site(
         self, context: Any, event: Mapping[str, Any], plan: Mapping[str, Any]
@@ -150,9 +161,30 @@ class RunPipelineOperator(BaseOperator):
                 given=(self.interval_from or params.get("from"), self.interval_to or params.get("to")),
                 landed=[event.extra for batch in events.values() for event in batch],
                 scheduled=(context.get("data_interval_start"), context.get("data_interval_end")),
+                full=bool(params.get("full_refresh")),
             )
         except IntervalError as error:
             raise AirflowFailException(str(error)) from None
+
+    def _refuse_what_is_refreshed(self, interval: Interval | None) -> None:
+        """Fail for an interval that a full refresh covers: readers follow the full refresh there, and would
+        never see this run."""
+        if interval is None or interval.full:
+            return
+        try:
+            until = refreshed_until(
+                self._clients.s3, bucket=self.estate.lake_bucket, prefix=self.pipeline.prefix
+            )
+        except (ReceiptError, BotoCoreError) as error:
+            raise AirflowException(
+                f"It cannot be seen whether a full refresh covers this run: {error}"
+            ) from None
+        if until is not None and interval.start < until:
+            raise AirflowFailException(
+                f"A full refresh of '{self.pipeline.pipeline}' covers everything before {until.isoformat()}, "
+                f"and this run begins at {interval.start.isoformat()}. "
+                "Trigger the DAG with full_refresh instead."
+            )
 
     def _go(self, context: Any, plan: Plan) -> dict[str, Any]:
         self._plan = plan
@@ -273,16 +305,7 @@ class RunPipelineOperator(BaseOperator):
             self._carry(reader.drain(task.stopped_at or plan.since))
         if task is not None and task.succeeded and ended.because is None:
             try:
-                return self._landed(
-                    context,
-                    read_receipt(
-                        self._clients.s3,
-                        bucket=self.estate.lake_bucket,
-                        prefix=self.pipeline.prefix,
-                        interval=plan.interval,
-                        attempt=plan.identity.attempt,
-                    ),
-                )
+                return self._landed(context, self._receipt(plan))
             except ReceiptError as error:
                 missing = str(error)
         found = failure(
@@ -294,6 +317,15 @@ class RunPipelineOperator(BaseOperator):
             receipt=missing,
         )
         raise self._error(found.sentence, final=found.final, lines=found.lines)
+
+    def _receipt(self, plan: Plan) -> Receipt:
+        return read_receipt(
+            self._clients.s3,
+            bucket=self.estate.lake_bucket,
+            prefix=self.pipeline.prefix,
+            interval=plan.interval,
+            attempt=plan.identity.attempt,
+        )
 
     def _landed(self, context: Any, receipt: Receipt) -> dict[str, Any]:
         self.log.info(
@@ -317,13 +349,17 @@ class RunPipelineOperator(BaseOperator):
         stream = f"{self.pipeline.log_stream_prefix}/{task_id}"
         return LogReader(self._clients.logs, group=self.at.log_group, stream=stream, token=token)
 
+    def _command(self, plan: Plan) -> tuple[str, ...]:
+        """Command of the container, without `--attempt`."""
+        return ("run", self.pipeline.specification, *(plan.interval.arguments if plan.interval else ()))
+
     def _order(self, plan: Plan) -> Order:
         return Order(
             cluster=self.at.cluster,
             family=self.pipeline.family,
             container=self.pipeline.container,
             launch_type=self.at.launch_type,
-            command=("run", self.pipeline.specification, *(plan.interval.arguments if plan.interval else ())),
+            command=self._command(plan),
             identity=plan.identity,
             subnets=self.at.subnets,
             security_groups=self.at.security_groups,

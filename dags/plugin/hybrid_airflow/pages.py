@@ -33,9 +33,10 @@ def _about(estate: Estate, pipeline: Pipeline) -> list[str]:
         f"| Site | `{pipeline.site}`, on {where}; cluster `{site.cluster}`, pool `{site.pool}` |",
         f"| Lands in | `s3://{estate.lake_bucket}/{pipeline.prefix}/` |",
         f"| A run reads | {_reads(pipeline)} |",
+        f"| Who may see it | {_readers(pipeline)} |",
         f"| Container log | `{site.log_group}`, stream `{pipeline.log_stream_prefix}/TASK_ID` |",
         f"| Ends at the latest | {span(pipeline.start_deadline_seconds)} to start, "
-        f"{span(pipeline.run_deadline_seconds)} to run |",
+        f"{span(pipeline.run_deadline_seconds)} to run{_alarm(pipeline.deadline_seconds)} |",
         f"| Specification | `{pipeline.specification[:12]}` |",
         "",
         "```sql",
@@ -46,13 +47,29 @@ def _about(estate: Estate, pipeline: Pipeline) -> list[str]:
 
 
 def _reads(pipeline: Pipeline) -> str:
+    apart = f", in {pipeline.parts} key ranges that become visible at once" if pipeline.parts else ""
     if pipeline.incremental:
-        return "what is new in the run's interval"
+        return f"what is new in the run's interval{apart}"
+    if pipeline.uses_interval:
+        return f"the run's interval{apart}"
+    return f"everything{apart}, and replaces the last" if apart else _SNAPSHOT
+
+
+_SNAPSHOT = "everything, as one snapshot that replaces the last"
+
+
+def _readers(pipeline: Pipeline) -> str:
+    """The estate's own words, then what holds anyway, then what nobody sees."""
+    named = f"{', '.join(pipeline.readers)}: " if pipeline.readers else ""
+    masked = ", ".join(f"`{column}` ({kind})" for column, kind in sorted(pipeline.masks.items()))
     return (
-        "the run's interval"
-        if pipeline.uses_interval
-        else "everything, as one snapshot that replaces the last"
+        f"{named}who is granted `s3:GetObject` below this prefix, and `kms:Decrypt` by the estate's key"
+        f"{f'. Masked before it leaves the site: {masked}' if masked else ''}"
     )
+
+
+def _alarm(seconds: int | None) -> str:
+    return f"; an alarm {span(seconds)} after it was queued" if seconds else ""
 
 
 def _by_hand(pipelines: list[Pipeline]) -> list[str]:
@@ -60,5 +77,6 @@ def _by_hand(pipelines: list[Pipeline]) -> list[str]:
         return ["To run it by hand: *Trigger*."]
     return [
         "To run it by hand: *Trigger*, with `from` and `to` for an interval of your own. "
-        "A run of the same interval replaces what landed before, never beside it."
+        "A run of the same interval replaces what landed before, never beside it. "
+        "With `full_refresh` it reads everything, which then stands for all earlier intervals."
     ]

@@ -34,6 +34,7 @@ class Plan:
             "attempt": self.identity.attempt,
             "from": self.interval.start.isoformat() if self.interval else None,
             "to": self.interval.end.isoformat() if self.interval else None,
+            "full": self.interval is not None and self.interval.full,
             "since": self.since.isoformat(),
             "room_until": self.room_until.isoformat(),
             "end_by": self.end_by.isoformat() if self.end_by else None,
@@ -44,7 +45,11 @@ class Plan:
         """The plan that `dump` wrote."""
         return cls(
             identity=RunIdentity(started_by=value["started_by"], attempt=value["attempt"]),
-            interval=Interval.parse(value["from"], value["to"]) if value["from"] else None,
+            interval=(
+                Interval.parse(value["from"], value["to"], full=value.get("full", False))
+                if value["from"]
+                else None
+            ),
             since=datetime.fromisoformat(value["since"]),
             room_until=datetime.fromisoformat(value["room_until"]),
             end_by=datetime.fromisoformat(value["end_by"]) if value["end_by"] else None,

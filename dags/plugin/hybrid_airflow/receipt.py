@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -14,10 +15,16 @@ from hybrid_airflow.interval import Interval
 
 #: Name of the object that makes a run visible.
 RECEIPT = "_manifest.json"
+#: Name of the receipt of a part, which no reader follows.
+PART = "_part.json"
 
 
 class ReceiptError(Exception):
     """The lake does not hold the receipt of this run."""
+
+
+class NoReceiptError(ReceiptError):
+    """There is no such receipt, or none that Airflow's role may read."""
 
 
 @dataclass(frozen=True)
@@ -71,32 +78,22 @@ class Receipt:
             raise ReceiptError(f"This is not a receipt of a pipeline: {str(value)[:200]}") from None
 
 
-def read_receipt(s3: Any, *, bucket: str, prefix: str, interval: Interval | None, attempt: str) -> Receipt:
+def read_receipt(
+    s3: Any, *, bucket: str, prefix: str, interval: Interval | None, attempt: str, of_part: bool = False
+) -> Receipt:
     """Read the receipt of this attempt from the lake.
 
     Args:
         s3: An S3 client of boto3.
         prefix: The pipeline's prefix in the lake.
+        of_part: The attempt read one key range, and waits for its commit.
 
     Raises:
         ReceiptError: There is none, or it is of another attempt.
     """
     directory = f"{prefix}/{intervals.directory(interval)}"
-    key = f"{directory}/{RECEIPT}"
-    try:
-        body = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code in {"NoSuchKey", "404"}:
-            raise ReceiptError(f"s3://{bucket}/{key} is not there") from None
-        if code in {"AccessDenied", "403"}:
-            # What S3 answers for a missing key, too, to whoever may not list the bucket.
-            raise ReceiptError(
-                f"s3://{bucket}/{key} is not there, or Airflow's role may not read it"
-            ) from None
-        raise ReceiptError(f"s3://{bucket}/{key} cannot be read ({code})") from error
-    except json.JSONDecodeError:
-        raise ReceiptError(f"s3://{bucket}/{key} is not JSON") from None
+    key = f"{directory}/{attempt}/{PART}" if of_part else f"{directory}/{RECEIPT}"
+    body = _read(s3, bucket=bucket, key=key)
     if body.get("attempt") != attempt:
         raise ReceiptError(
             f"s3://{bucket}/{key} is of attempt {body.get('attempt')}, and this one is {attempt}"
@@ -120,3 +117,35 @@ def read_receipt(s3: Any, *, bucket: str, prefix: str, interval: Interval | None
         started_at=body.get("started_at"),
         finished_at=body.get("finished_at"),
     )
+
+
+def refreshed_until(s3: Any, *, bucket: str, prefix: str) -> datetime | None:
+    """The end of the last full refresh of a pipeline that reads intervals, None without one.
+
+    Raises:
+        ReceiptError: The lake cannot be asked.
+    """
+    key = f"{prefix}/{intervals.FULL}/{RECEIPT}"
+    try:
+        interval = _read(s3, bucket=bucket, key=key).get("interval")
+    except NoReceiptError:
+        return None
+    return datetime.fromisoformat(interval["to"]) if interval else None
+
+
+def _read(s3: Any, *, bucket: str, key: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in {"NoSuchKey", "404"}:
+            raise NoReceiptError(f"s3://{bucket}/{key} is not there") from None
+        if code in {"AccessDenied", "403"}:
+            # What S3 answers for a missing key, too, to whoever may not list the bucket.
+            raise NoReceiptError(
+                f"s3://{bucket}/{key} is not there, or Airflow's role may not read it"
+            ) from None
+        raise ReceiptError(f"s3://{bucket}/{key} cannot be read ({code})") from error
+    except json.JSONDecodeError:
+        raise ReceiptError(f"s3://{bucket}/{key} is not JSON") from None
+    return found

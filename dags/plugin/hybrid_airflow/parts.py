@@ -1,0 +1,60 @@
+"""A pipeline that is read in key ranges: a container for each, and one that commits them.
+
+What a part leaves nobody sees. The commit is told the parts' tries by name, so that it makes visible what
+this run's parts landed, and never a mixture with another run's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow.sdk import XComArg
+
+from hybrid_airflow.operators import RunPipelineOperator
+from hybrid_airflow.plan import Plan
+from hybrid_airflow.receipt import Receipt, read_receipt
+
+
+class RunPartOperator(RunPipelineOperator):
+    """Read one key range of a pipeline; to be mapped over `part`. Its XCom is the part's receipt.
+
+    Args:
+        part: Number of the range, from 0.
+    """
+
+    def __init__(self, *, part: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.part = part
+
+    def _command(self, plan: Plan) -> tuple[str, ...]:
+        return (*super()._command(plan), "--part", str(self.part))
+
+    def _receipt(self, plan: Plan) -> Receipt:
+        return read_receipt(
+            self._clients.s3,
+            bucket=self.estate.lake_bucket,
+            prefix=self.pipeline.prefix,
+            interval=plan.interval,
+            attempt=plan.identity.attempt,
+            of_part=True,
+        )
+
+
+class CommitPartsOperator(RunPipelineOperator):
+    """Make the parts of a run visible, all at once. Its XCom is the receipt of the whole run.
+
+    Args:
+        receipts: Of the parts, in the order of the ranges (templated: the mapped task's output).
+    """
+
+    template_fields: Sequence[str] = (*RunPipelineOperator.template_fields, "receipts")
+
+    def __init__(self, *, receipts: Sequence[Mapping[str, Any]] | XComArg, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.receipts: Any = receipts
+
+    def _command(self, plan: Plan) -> tuple[str, ...]:
+        tries: list[str] = [receipt["attempt"] for receipt in self.receipts]
+        _, *rest = super()._command(plan)
+        return ("commit", *rest, "--parts", ",".join(tries))
