@@ -73,6 +73,11 @@ class EnvironmentFailure(Exception):
 
 EMULATOR = PythonEnvironment("emulator", (ROOT / "hybrid" / "local" / "requirements-emulator.txt",))
 DATABASES = PythonEnvironment("databases", (ROOT / "hybrid" / "local" / "requirements-databases.txt",))
+#: Airflows beside the one of `AIRFLOW` that the Airflow layer is tried on, by name; `newest` is as of a date.
+AIRFLOW_MATRIX = {
+    path.stem: PythonEnvironment(f"airflow-{path.stem}", (path,))
+    for path in sorted((ROOT / "tests" / "dags" / "matrix").glob("*.txt"))
+}
 AIRFLOW = PythonEnvironment("airflow", (DAGS / "requirements-local.txt", DAGS / "requirements-test.txt"))
 ETL_PROCESS = PythonEnvironment("etl", (ETL / "requirements.txt", ETL / "requirements-test.txt"))
 

@@ -39,12 +39,14 @@ class Check:
         command: program and arguments.
         environment: variables added to this process's own.
         directory: where it runs.
+        python: an environment that only this check needs.
     """
 
     name: str
     command: Sequence[str]
     environment: dict[str, str] = field(default_factory=dict)
     directory: Path = ROOT
+    python: environments.PythonEnvironment | None = None
 
     @property
     def log(self) -> Path:
@@ -72,9 +74,12 @@ def run_tests(
                     environment.ensure()
                 for environment in (environments.ETL_PROCESS, environments.AIRFLOW):
                     environment.ensure()
+                checks = [check for check in _checks(fast=fast) if only is None or only in check.name]
+                for check in checks:
+                    if check.python is not None:
+                        check.python.ensure()
         except environments.EnvironmentFailure as error:
             raise terminal.Failure(str(error)) from error
-        checks = [check for check in _checks(fast=fast) if only is None or only in check.name]
         if not checks:
             raise terminal.UserError(f"no check is called `{only}`")
         if failed := _run(checks):
@@ -97,7 +102,27 @@ def _checks(*, fast: bool) -> list[Check]:
         _mypy("dags", "hybrid_airflow", PLUGIN, environments.AIRFLOW.python),
         _pytest("dags", environments.AIRFLOW.python, ["tests/dags"], fast=fast, environment=airflow_home),
         _pytest("etl", environments.ETL_PROCESS.python, ["tests/etl"], fast=fast),
+        *([] if fast else [_on_airflow(name, made) for name, made in environments.AIRFLOW_MATRIX.items()]),
     ]
+
+
+#: Tests of the Airflow layer that meet Airflow and the provider: imports, factory, operators, triggers.
+_MATRIX = (
+    "dag_factory",
+    "deadline_alert",
+    "example_dags",
+    "parts_and_commit",
+    "run_pipeline",
+    "poller_batches",
+)
+
+
+def _on_airflow(name: str, environment: environments.PythonEnvironment) -> Check:
+    """The Airflow layer's tests on another Airflow."""
+    tests = [f"tests/dags/test_{part}.py" for part in _MATRIX]
+    home = {"AIRFLOW_HOME": str(STATE / f"test-airflow-{name}"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    command = [str(environment.python), "-m", "pytest", "-q", "-W", "ignore", *tests]
+    return Check(f"pytest dags on Airflow {name}", command, home, python=environment)
 
 
 #: Folders of tests that have a check of their own.

@@ -50,7 +50,7 @@ def _triggers_fire_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedAws]:
-    """Scripted AWS, and an Airflow connection that leads there. Long waits gain nothing here: log lines are there
+    """Scripted AWS, and an Airflow connection that leads there. Long waits gain nothing: log lines are there
     at once, and a fault is over after as many calls as the test says."""
     from scripted_aws import REGION, scripted_aws  # noqa: PLC0415
 
