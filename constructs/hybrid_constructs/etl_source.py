@@ -163,13 +163,6 @@ class EtlSource(Construct):
                 resources=[buckets.lake.arn_for_objects(f"{prefix}/*") for prefix in sorted(prefixes)],
                 wildcard="Below the prefix the keys name the interval and the attempt, new at every run.",
             )
-        if partitioned:
-            role.allow(
-                "ReadOwnParts",
-                actions=["s3:GetObject"],
-                resources=[buckets.lake.arn_for_objects(f"{prefix}/*/_part.json") for prefix in partitioned],
-                wildcard="A part's receipt lies below interval and attempt; no rows are in it.",
-            )
         role.allow(
             "UseKeyForObjects",
             actions=["kms:Decrypt", "kms:GenerateDataKey"],
@@ -194,6 +187,13 @@ class EtlSource(Construct):
                 },
             },
         )
+        if partitioned:
+            role.allow(
+                "ReadOwnParts",
+                actions=["s3:GetObject"],
+                resources=[buckets.lake.arn_for_objects(f"{prefix}/*/_part.json") for prefix in partitioned],
+                wildcard="A part's receipt lies below interval and attempt; no rows are in it.",
+            )
         return role
 
     def _task_definition(self, memory_mib: int, cpu_units: int) -> ecs.TaskDefinition:

@@ -8,7 +8,8 @@ what an earlier run left.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from hybrid_etl.errors import EtlError, Failure, UserError
@@ -17,9 +18,10 @@ from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.manifest import NAME, PART, described, encode
 from hybrid_etl.partitions import Partitions
 from hybrid_etl.run import host_name, now
-from hybrid_etl.settings import Settings
+from hybrid_etl.settings import Image, Settings
 from hybrid_etl.sinks import open_sink
 from hybrid_etl.specification import Specification
+from hybrid_etl.writers.statistics import merge
 
 
 def commit(
@@ -88,10 +90,6 @@ def _together(receipts: list[dict[str, Any]], partitions: Partitions, *, attempt
                 f"Part {number} has other columns than part 0: the source was altered between them; "
                 f"run all {partitions.count} parts again."
             )
-    refused: dict[str, int] = {}
-    for receipt in receipts:
-        for column, count in receipt["refused"].items():
-            refused[column] = refused.get(column, 0) + count
     return {
         **{name: value for name, value in first.items() if name != "part"},
         "attempt": attempt,
@@ -104,9 +102,19 @@ def _together(receipts: list[dict[str, Any]], partitions: Partitions, *, attempt
             "snapshot_time": min(receipt["database"]["snapshot_time"] for receipt in receipts),
         },
         "host": host_name(),
+        "image": asdict(Image.running()),
         "started_at": min(receipt["started_at"] for receipt in receipts),
         "finished_at": now(),
-        "refused": refused,
+        "seconds": _summed(receipt["seconds"] for receipt in receipts),
+        "statistics": {
+            field["name"]: merge(
+                [receipt["statistics"][field["name"]] for receipt in receipts if receipt["rows"]],
+                rows=[receipt["rows"] for receipt in receipts if receipt["rows"]],
+            )
+            for field in first["schema"]
+            if field["name"] in first["statistics"]
+        },
+        "refused": _summed(receipt["refused"] for receipt in receipts),
         "parts": [
             {
                 "attempt": receipt["attempt"],
@@ -118,3 +126,11 @@ def _together(receipts: list[dict[str, Any]], partitions: Partitions, *, attempt
             for receipt in receipts
         ],
     }
+
+
+def _summed(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for part in parts:
+        for name, value in part.items():
+            total[name] = round(total.get(name, 0) + value, 3)
+    return total

@@ -62,6 +62,7 @@ _REASONS = {
         "task",
         "UseKeyForObjects",
     ): "The lake is encrypted with the estate's key; an upload in parts decrypts as well.",
+    ("task", "ReadOwnParts"): "The container that commits a run in parts reads the parts' receipts: no rows.",
     (
         "task",
         "WriteToLake",

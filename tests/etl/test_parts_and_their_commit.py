@@ -14,6 +14,7 @@ from etl_process import Database, Etl, Outcome, client
 
 from hybrid_etl.errors import UserError
 from hybrid_etl.partitions import Partitions
+from hybrid_etl.writers.statistics import merge
 
 PARTITIONS = {"column": "id", "lower": 0, "upper": 90, "count": 3}
 #: Before the lower bound, on a cut, beyond the upper bound, and without a key: none may be lost.
@@ -64,6 +65,8 @@ def test_parts_are_unseen_until_one_commit_shows_every_row_once(etl: Etl, keys: 
     assert [part["rows"] for part in manifest["parts"]] == [4, 2, 4]
     assert [part["attempt"] for part in manifest["parts"]] == ["try0", "try1", "try2"]
     assert manifest["database"]["snapshot_time"] == min(p["snapshot_time"] for p in manifest["parts"])
+    assert manifest["statistics"]["id"] == {"nulls": 1, "min": "-5", "max": "4000"}
+    assert manifest["seconds"]["total"] >= manifest["seconds"]["connect"] > 0
 
 
 def test_a_rerun_of_a_part_replaces_it_and_mixes_nothing(etl: Etl, keys: Database) -> None:
@@ -83,46 +86,41 @@ def test_a_rerun_of_a_part_replaces_it_and_mixes_nothing(etl: Etl, keys: Databas
     assert after.manifests == before.manifests
 
 
-@pytest.mark.parametrize(
-    ("parts", "changes", "said"),
-    [
-        ("try0,try1,lost", {}, "Part 2 has not landed; run part 2 again"),
-        ("try0,try1", {}, "--parts names 2 tries, and the pipeline has 3 ranges"),
-        ("try0,try2,try1", {}, "part is {'number': 2, 'count': 3}, and this commit is of"),
-        ("try0,try1,try2", {"query": "select id as id from parts"}, "specification is"),
-        ("try0,try1,try2", {"partitions": None}, "has no partitions: there is nothing to commit"),
-    ],
-)
-def test_what_is_not_whole_is_not_committed(
-    etl: Etl, keys: Database, parts: str, changes: dict[str, Any], said: str
-) -> None:
+REFUSALS: list[tuple[str, dict[str, Any], str]] = [
+    ("try0,try1,lost", {}, "Part 2 has not landed; run part 2 again"),
+    ("try0,try1", {}, "--parts names 2 tries, and the pipeline has 3 ranges"),
+    ("try0,try2,try1", {}, "part is {'number': 2, 'count': 3}, and this commit is of"),
+    ("try0,try1,try2", {"query": "select id as id from parts"}, "specification is"),
+    ("try0,try1,try2", {"partitions": None}, "has no partitions: there is nothing to commit"),
+]
+
+
+def test_what_is_not_whole_is_not_committed(etl: Etl, postgresql: Database) -> None:
     # Given three parts
+    table = {"query": "select 1::bigint as id"}
     for number in range(3):
-        read_part(etl, keys, number, f"try{number}")
-    # When a commit names another set of tries, or is of another specification
-    outcome = commit(etl, keys, parts, **changes)
+        assert read_part(etl, postgresql, number, f"try{number}", **table).code == 0
+    # When a commit names another set of tries, or is of another specification or interval
+    outcomes = [
+        (commit(etl, postgresql, parts, **{**table, **changes}), said) for parts, changes, said in REFUSALS
+    ]
+    outcomes.append((commit(etl, postgresql, "try0,try1,try2", *INTERVAL, **table), "Part 0 has not landed"))
     # Then it is refused in plain words, and nothing is visible
-    assert outcome.code == 2, outcome.lines
-    assert said in outcome.message
-    assert outcome.manifests == []
+    for outcome, said in outcomes:
+        assert (outcome.code, said in outcome.message) == (2, True), outcome.lines
+        assert outcome.manifests == []
 
 
-def test_parts_of_another_interval_are_not_found(etl: Etl, keys: Database) -> None:
-    for number in range(3):
-        read_part(etl, keys, number, f"try{number}")
-    outcome = commit(etl, keys, "try0,try1,try2", *INTERVAL)
-    assert (outcome.code, outcome.manifests) == (2, [])
-
-
-def test_a_table_altered_between_two_parts_is_not_committed(etl: Etl, keys: Database) -> None:
-    # Given a column that changes its type after the first part
-    star = {"query": "select * from parts"}
-    read_part(etl, keys, 0, "try0", **star)
-    keys.say("alter table parts add column note varchar(10)")
+def test_a_table_altered_between_two_parts_is_not_committed(etl: Etl, postgresql: Database) -> None:
+    # Given a column that is added after the first part
+    postgresql.say("create table altered (id bigint)")
+    star = {"query": "select * from altered"}
+    read_part(etl, postgresql, 0, "try0", **star)
+    postgresql.say("alter table altered add column note varchar(10)")
     for number in (1, 2):
-        read_part(etl, keys, number, f"try{number}", **star)
+        read_part(etl, postgresql, number, f"try{number}", **star)
     # When
-    outcome = commit(etl, keys, "try0,try1,try2", **star)
+    outcome = commit(etl, postgresql, "try0,try1,try2", **star)
     # Then
     assert outcome.code == 1
     assert "Part 1 has other columns than part 0" in outcome.message
@@ -158,6 +156,24 @@ def test_parts_in_s3_are_committed_too(etl: Etl, postgresql: Database, s3: dict[
     assert outcome.code == 0, outcome.lines
     answer = bucket.get_object(Bucket="parts", Key="shop/orders/interval=full/_manifest.json")
     assert json.loads(answer["Body"].read())["rows"] == 100
+
+
+@pytest.mark.parametrize(
+    ("ranges", "whole"),
+    [
+        ([("9", "80"), ("-10", "-1")], ("-10", "80")),
+        ([("2026-11-01T00:00:00.5+00:00", "2026-11-02T00:00:00+00:00")] * 2,
+         ("2026-11-01T00:00:00.5+00:00", "2026-11-02T00:00:00+00:00")),
+        ([("1", "2"), (None, None)], (None, None)),
+    ],
+)  # fmt: skip
+def test_ranges_of_columns_are_merged_by_value_or_left_unsaid(
+    ranges: list[tuple[str, str]], whole: tuple[str, str]
+) -> None:
+    parts = [{"nulls": 1, "min": low, "max": high} for low, high in ranges]
+    empty = {"nulls": 3, "min": None, "max": None}
+    merged = merge([*parts, empty], rows=[10] * len(parts) + [3])
+    assert merged == {"nulls": 3 + len(parts), "min": whole[0], "max": whole[1]}
 
 
 @pytest.mark.parametrize("count", [2, 3, 7, 64])

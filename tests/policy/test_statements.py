@@ -106,6 +106,8 @@ def test_roles_of_a_kind_are_alike_but_for_names(kind: str, parts: str) -> None:
 
 def _shape(role: Role, parts: str) -> list[Any]:
     statements = copy.deepcopy([role.trust["Statement"], role.policies["permissions"]["Statement"]])
+    # Only a source with a pipeline in parts has it; the matrix has rows of its own for it.
+    statements[1] = [one for one in statements[1] if one["Sid"] != "ReadOwnParts"]
     for statement in statements[1]:
         if statement["Sid"] == "WriteToLake":
             # As many as the source has pipelines, wherever those write.

@@ -5,7 +5,9 @@ Texts and bytes have no range there: the receipt is shown where rows may not be.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import pyarrow as pa
@@ -80,6 +82,29 @@ class Statistics:
         if field.name not in self._columns:
             self._columns[field.name] = ColumnStatistics(ranged=_has_range(field.type))
         return self._columns[field.name]
+
+
+def merge(parts: Sequence[Mapping[str, Any]], *, rows: Sequence[int]) -> dict[str, object]:
+    """The statistics of one column of several receipts, as `document` gives them; `rows` are the receipts'.
+
+    Where one part leaves a range unsaid though it had values, the whole has none.
+    """
+    valued = [part for part, count in zip(parts, rows, strict=True) if part["nulls"] < count]
+    known = bool(valued) and all(part["min"] is not None for part in valued)
+    return {
+        "nulls": sum(part["nulls"] for part in parts),
+        "min": min((part["min"] for part in valued), key=_order) if known else None,
+        "max": max((part["max"] for part in valued), key=_order) if known else None,
+    }
+
+
+def _order(text: str) -> tuple[Decimal, str]:
+    """Numbers by their value; dates and times, in one format, by their text."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return Decimal(0), text
+    return (number, "") if not number.is_nan() else (Decimal("Infinity"), "")
 
 
 def _has_range(kind: pa.DataType) -> bool:

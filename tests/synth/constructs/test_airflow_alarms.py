@@ -24,6 +24,7 @@ def test_what_stops_pipelines_is_watched(alarms: dict[str, dict[str, Any]]) -> N
         "QueuedTasks",
         "ImportErrors",
         "OrphanedTasksCleared",
+        "DeadlineMissed",
         "SchedulerCpu",
         "WorkerCpu",
         "WorkerMemory",

@@ -100,6 +100,20 @@ def test_a_container_reads_its_own_specifications_and_secret_and_writes_its_own_
     ]
 
 
+def test_a_container_reads_receipts_of_parts_only_where_a_pipeline_has_parts(
+    bench: Any, on_premises: AnywhereSite
+) -> None:
+    source_at(bench, on_premises, partitioned=["erp/orders"])
+
+    [statement] = [one for one in bench.statements("hybrid-acme-erp-task") if one["Sid"] == "ReadOwnParts"]
+    assert statement == {
+        "Sid": "ReadOwnParts",
+        "Effect": "Allow",
+        "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::lake/erp/orders/*/_part.json",
+    }
+
+
 def test_only_ecs_tasks_of_this_account_and_region_take_the_role(
     bench: Any, on_premises: AnywhereSite
 ) -> None:
