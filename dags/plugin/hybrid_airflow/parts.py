@@ -55,6 +55,7 @@ class CommitPartsOperator(RunPipelineOperator):
         self.receipts: Any = receipts
 
     def _command(self, plan: Plan) -> tuple[str, ...]:
-        tries: list[str] = [receipt["attempt"] for receipt in self.receipts]
+        # A slice of a mapped task's output is one call, and an iteration one for each part.
+        tries: list[str] = [receipt["attempt"] for receipt in self.receipts[:]]
         _, *rest = super()._command(plan)
         return ("commit", *rest, "--parts", ",".join(tries))
