@@ -1,4 +1,4 @@
-"""Twelve faults of the stock EcsRunTaskOperator, as a table: what a run may expect, whose run meets it.
+"""Thirteen faults of the stock EcsRunTaskOperator, as a table: what a run may expect, whose run meets it.
 
 Each expectation is tried on ours, which must meet it, and on the stock operator of the provider version
 that the table was made with, which must not: so no expectation is one that cannot fail.
@@ -19,17 +19,22 @@ from importlib.metadata import version
 from typing import Any
 
 import pytest
+from airflow.configuration import conf
 from airflow.providers.amazon.aws.operators import ecs as stock_module
 from airflow.triggers.base import BaseTrigger
-from airflow_runs import MODES, TaskInstance, context, defer, operator, run, trigger_of
+from airflow_runs import MODES, TaskInstance, context, defer, first_event, operator, run, trigger_of
 from asgiref.sync import SyncToAsync
 from scripted_aws import Fault, Script, ScriptedAws
+
+from hybrid_airflow import triggers
 
 pytestmark = pytest.mark.slow
 
 #: The stock operator that the table is about.
 STOCK = "9.34.0"
 WORKER, TRIGGERER = MODES
+#: Tests have triggers fire at once, but for the row that is about it.
+AS_SHIPPED = triggers.SETTLE_SECONDS
 
 
 class Ours:
@@ -182,6 +187,26 @@ def waits_no_longer_than_a_day_unless_told_to(maker: Any, aws: ScriptedAws, _: A
     assert longest <= 24 * 3600, f"waits {longest / 86400:.0f} days"
 
 
+def lets_the_supervisor_notice_the_deferral_first(
+    maker: Any, aws: ScriptedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A trigger that fires before lets the task run again first, and then the scheduler takes the late end of
+    # its first stretch for the second's, and marks a good task failed.
+    monkeypatch.setattr(triggers, "SETTLE_SECONDS", AS_SHIPPED)
+    trigger = trigger_of(defer(maker.make(TRIGGERER), context()))
+    time.sleep(0.2)
+
+    async def fires_within(seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(first_event(trigger), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    heartbeat = conf.getint("workers", "min_heartbeat_interval")
+    assert not asyncio.run(fires_within(heartbeat)), f"the trigger fired within {heartbeat} s of the deferral"
+
+
 TABLE: list[tuple[int, str, Callable[..., None]]] = [
     (1, "a deferred run needs no package that MWAA may lack", works_without_aiobotocore),
     (2, "the container's name costs no time", loses_no_time_over_the_name_of_the_container),
@@ -199,6 +224,7 @@ TABLE: list[tuple[int, str, Callable[..., None]]] = [
     (10, "a failure to start can be pickled", fails_with_an_error_that_can_be_pickled),
     (11, "a killed worker starts nothing twice", adopts_the_container_of_a_killed_worker),
     (12, "no wait is longer than a day by default", waits_no_longer_than_a_day_unless_told_to),
+    (13, "a container that ends at once fails no run", lets_the_supervisor_notice_the_deferral_first),
 ]
 ROWS = pytest.mark.parametrize(
     ("number", "expectation", "try_on"), TABLE, ids=[f"{n}-{said}" for n, said, _ in TABLE]

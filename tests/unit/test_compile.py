@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 
+import pytest
+
 from hybrid.compile import SiteNetwork, estate_manifest, pipeline_manifest, specification
 from hybrid.estate import load_estate
+from hybrid.estate.model import Partitions
+from hybrid.estate.rules import findings
 from hybrid.paths import ESTATE
 
 
@@ -69,3 +73,36 @@ def test_a_pipeline_that_names_the_interval_uses_it() -> None:
     estate = estate.model_copy(update={"pipelines": {"customers-regional": pipeline}})
 
     assert pipeline_manifest(estate, "customers-regional")["uses_interval"] is True
+
+
+def test_key_ranges_are_for_the_container_and_their_number_for_the_dag() -> None:
+    estate = load_estate(ESTATE)
+    ranges = Partitions(column="id", lower=0, upper=4_000_000, count=4)
+    pipeline = estate.pipelines["customers-regional"].model_copy(update={"partitions": ranges})
+    estate = estate.model_copy(update={"pipelines": {"customers-regional": pipeline}})
+
+    made = json.loads(specification(estate, "customers-regional").content)
+    part = pipeline_manifest(estate, "customers-regional")
+
+    assert made["partitions"] == {"column": "id", "lower": 0, "upper": 4_000_000, "count": 4}
+    assert (part["parts"], part["parts_at_once"]) == (4, 2)
+
+
+def test_ranges_without_a_key_for_each_are_refused() -> None:
+    with pytest.raises(ValueError, match="less than one key for each of 4 ranges"):
+        Partitions(column="id", lower=0, upper=3, count=4)
+
+
+@pytest.mark.parametrize(("version", "refused"), [("3.0.6", True), ("3.2.1", False), ("3.3.1", False)])
+def test_a_deadline_needs_an_airflow_that_has_alerts(version: str, refused: bool) -> None:
+    estate = load_estate(ESTATE)
+    pipeline = estate.pipelines["customers-regional"].model_copy(update={"deadline": 7200})
+    airflow = estate.airflow.model_copy(update={"version": version})
+    estate = estate.model_copy(update={"pipelines": {"customers-regional": pipeline}, "airflow": airflow})
+
+    found = [
+        said for path, said in findings(estate) if path == ("pipelines", "customers-regional", "deadline")
+    ]
+
+    assert bool(found) == refused
+    assert all("has no deadline alerts" in said for said in found)
