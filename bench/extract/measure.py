@@ -41,8 +41,8 @@ def measure(
 ) -> tuple[Measure, str]:
     """Run a command and give what it cost, and what it printed unless that is to be discarded.
 
-    `server` is the process id of the database's server, `limit` the seconds after which the command is killed.
-    Raises Failed.
+    `server` is the process id of the database's server; after `limit` seconds the command is killed. Raises
+    Failed.
     """
     before = _family_seconds(server)
     started = time.monotonic()

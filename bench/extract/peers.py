@@ -1,8 +1,8 @@
-"""One peer, in a process of its own: reads a table and leaves Parquet (or CSV) in S3, as its users would.
+"""One peer, in a process of its own: reads a table and leaves Parquet (or CSV) in S3, as its users do.
 
-`python peers.py NAME ENGINE TABLE SECRET.json BUCKET` prints `{"package", "version", "not_counted"}`, the last
-being CPU seconds of imports that a peer need not answer for. Each function is the shortest honest use of the
-library: streamed where it can stream. Files go to S3 by boto3's upload_file, but for what uploads by itself.
+`python peers.py NAME ENGINE TABLE SECRET.json BUCKET` prints `{"package", "version", "not_counted"}`, the
+last being CPU seconds of imports that a peer need not answer for. Each function is the shortest honest use of
+the library: streamed where it can stream. Files go to S3 by boto3's upload_file, but for what uploads itself.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class Job:
     def url(self, scheme: str) -> str:
         secret = self.secret
         password = quote(secret["password"])
-        return f"{scheme}://{secret['username']}:{password}@{secret['host']}:{secret['port']}/{secret['dbname']}"
+        return (
+            f"{scheme}://{secret['username']}:{password}@{secret['host']}:{secret['port']}/{secret['dbname']}"
+        )
 
     def upload(self, name: str) -> None:
         import boto3

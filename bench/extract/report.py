@@ -27,7 +27,7 @@ HEAD = (
 
 @dataclass
 class Case:
-    """One table of one size at one engine, and what every contender came to: measures, or why there is none."""
+    """One table of one size at one engine, and every contender's measures, or why there are none."""
 
     engine: str
     title: str
@@ -92,7 +92,10 @@ def terminal(case: Case, contenders: tuple[str, ...]) -> str:
         if not row[2]:
             text.append(f"{row[0]:<{widths[0]}}  {row[1]}")
             continue
-        cells = [f"{row[0]:<{widths[0]}}", *(f"{cell:>{width}}" for cell, width in zip(row[1:-1], widths[1:-1], strict=True))]
+        cells = [
+            f"{row[0]:<{widths[0]}}",
+            *(f"{cell:>{width}}" for cell, width in zip(row[1:-1], widths[1:-1], strict=True)),
+        ]
         text.append("  ".join([*cells, row[-1]]))
     return "\n".join([*text, case.verdict()]) + "\n"
 
@@ -115,17 +118,14 @@ def growth(cases: list[Case], contenders: tuple[str, ...]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def markdown(cases: list[Case], contenders: tuple[str, ...], *, command: str, versions: dict[str, str]) -> str:
+def markdown(
+    cases: list[Case], contenders: tuple[str, ...], *, command: str, versions: dict[str, str]
+) -> str:
     """The whole report."""
     parts = [
         "# Extraction side by side\n",
-        f"Written by `{command}`; not edited by hand. `bench/extract` starts private servers, makes the same tables in",
-        "both, and lets every contender extract them in turn, so that a change of the machine's mood meets them all.",
-        "Figures are medians of the runs. *CPU s/M* is user and system time of the client process for a million rows, from",
-        "its start to its end, with the upload over HTTPS to an S3 endpoint on the loopback (the floor writes to /dev/null);",
-        "of SqlToS3Operator only `execute` counts, not the import of Airflow. *x ours* is its ratio to hybrid-etl's.",
-        "*peak* is the process's own high-water mark of resident memory, *server* the CPU time of the database for a",
-        "million rows. Absolute figures move from machine to machine, and with what else runs on it; ratios of one run hold.\n",
+        f"Written by `{command}`; not edited by hand.\n",
+        _EXPLANATION,
         f"Machine: {_machine()}.\n",
         "Versions: " + ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) + ".\n",
         "## Peak memory, MiB, by rows of `lineitem`",
@@ -140,6 +140,18 @@ def markdown(cases: list[Case], contenders: tuple[str, ...], *, command: str, ve
     return "\n".join(parts).rstrip() + "\n"
 
 
+_EXPLANATION = """\
+`bench/extract` starts private servers, makes the same tables in both, and lets every contender extract
+them in turn, so that a change of the machine's mood meets them all. Figures are medians of the runs.
+*CPU s/M* is user and system time of the client process for a million rows, from its start to its end,
+with the upload over HTTPS to an S3 endpoint on the loopback (the floor writes to /dev/null); of
+SqlToS3Operator only `execute` counts, not the import of Airflow. *x ours* is its ratio to hybrid-etl's.
+*peak* is the process's own high-water mark of resident memory, *server* the CPU time of the database for
+a million rows. Absolute figures move from machine to machine, and with what else runs on it; ratios of
+one run hold.
+"""
+
+
 def _machine() -> str:
     """Its kind: processor, cores, memory and system; no name."""
     models = [
@@ -149,4 +161,6 @@ def _machine() -> str:
     ]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     system = f"{platform.system()} {platform.machine()}"
-    return f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB, {system}"
+    return (
+        f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB, {system}"
+    )

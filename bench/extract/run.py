@@ -1,9 +1,9 @@
 """Extraction side by side, with real servers and an upload over HTTPS.
 
-Makes the environments of all contenders, starts PostgreSQL and MariaDB, makes the same tables in both, and runs
-every contender in turn. Prints medians: CPU seconds of the client for a million rows, peak memory, bytes out, wall
-time, CPU of the server, and the ratio of CPU to ours. A contender that would need more memory than the machine can
-spare is not run; its growth says what it would need.
+Makes the environments of all contenders, starts PostgreSQL and MariaDB, makes the same tables in both, and
+runs every contender in turn. Prints medians: CPU seconds of the client for a million rows, peak memory, bytes
+out, wall time, CPU of the server, and the ratio of CPU to ours. A contender that would need more memory than
+the machine can spare is not run; its growth says what it would need.
 
 Example: .venv/bin/python bench/extract/run.py
 Example: .venv/bin/python bench/extract/run.py --rows 100000 --rounds 1 --tables lineitem --only duckdb
@@ -61,7 +61,7 @@ class Bench:
     versions: dict[str, str] = field(default_factory=dict)
 
     def measure_engine(self, engine: str, sizes: list[int], chosen: list[str]) -> None:
-        """Start a server of this engine, and measure the tables that are chosen, `lineitem` in growing sizes."""
+        """Start a server of this engine, and measure the chosen tables, `lineitem` in growing sizes."""
         with _server(engine) as server:
             self.versions[engine] = _server_version(server)
             _say(server, tables.create_lineitem(engine))
@@ -71,7 +71,9 @@ class Bench:
                 _tell(f"{engine}: filling lineitem to {rows:,} rows")
                 _say(server, tables.add_lineitem(engine, there + 1, rows))
                 there = rows
-                self._measure(server, Case(engine, f"{rows:,} rows", "lineitem", rows), first=rows == sizes[0])
+                self._measure(
+                    server, Case(engine, f"{rows:,} rows", "lineitem", rows), first=rows == sizes[0]
+                )
             if "heavy" in chosen:
                 _say(server, tables.create_heavy(engine))
                 title = f"{tables.HEAVY_ROWS:,} rows of 300 KB"
@@ -118,7 +120,7 @@ class Bench:
                     command,
                     variables,
                     Path(made),
-                    server=server.process.pid,
+                    server=server.running[-1].pid,
                     limit=LIMIT_SECONDS,
                     discard=name == contenders.FLOOR,
                 )

@@ -1,18 +1,18 @@
-"""Actions that each role is allowed, beside those of the demonstration that this project descends from.
+"""Actions that each role is allowed, beside those of the demonstration and of the peers.
 
     .venv/bin/python bench/policy/count_actions.py
 
-Both sides are expanded with the same list of IAM actions. The demonstration's statements are in
-demonstration.json, with their address; AWS's managed policies in managed_policies.json, with version and
-date. For the demonstration "every resource" counts what is allowed on `*`; for this project, actions that
-take no resource at all are on `*` as well.
+All sides are expanded with the same list of IAM actions. The statements of the others are in peers.json,
+each with repository, file and commit; AWS's managed policies in managed_policies.json, with version and
+date. A cell is `actions / those of them on every resource and under no condition`; for this project, actions
+that take no resource at all are on `*` as well. `-`: the peer has no such role.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,44 +34,59 @@ _KINDS = {
     "anywhere": "hybrid-acme-on-premises-anywhere",
 }
 
+Documents = Sequence[Mapping[str, Any]]
 
-def demonstration() -> dict[str, list[Mapping[str, Any]]]:
-    """Kind of role → its policy documents in the demonstration."""
+
+def peers() -> Iterator[tuple[str, dict[str, Documents]]]:
+    """Each peer with its policy documents by kind of role."""
     managed = json.loads((HERE / "managed_policies.json").read_text())
-    roles = json.loads((HERE / "demonstration.json").read_text())["roles"]
-    return {
-        kind: [{"Statement": role["statements"]}, *(managed[name]["document"] for name in role["managed"])]
-        for kind, role in roles.items()
-    }
+    for name, peer in json.loads((HERE / "peers.json").read_text()).items():
+        yield (
+            name,
+            {
+                kind: [
+                    {"Statement": role["statements"]},
+                    *(managed[policy]["document"] for policy in role["managed"]),
+                ]
+                for kind, role in peer["roles"].items()
+            },
+        )
 
 
-def project() -> dict[str, list[Mapping[str, Any]]]:
+def project() -> dict[str, Documents]:
     """Kind of role → its policy documents in the synthesized estate of the policy tests."""
     return {kind: list(estate("acme").policies.role(name).policies.values()) for kind, name in _KINDS.items()}
 
 
-def counts(documents: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+def counts(documents: Documents) -> tuple[int, int]:
     """Actions that documents allow, and those of them on every resource and under no condition."""
     everywhere = [
         {"Statement": [one]}
         for document in documents
         for one in document["Statement"]
-        if one["Effect"] == "Allow" and as_list(one["Resource"]) == ["*"] and not one.get("Condition")
+        if one["Effect"] == "Allow" and as_list(one.get("Resource")) == ["*"] and not one.get("Condition")
     ]
     return len(allowed_actions(documents)), len(allowed_actions(everywhere))
 
 
+def rows() -> list[list[str]]:
+    """The table: a header, this project, and each peer."""
+    found = [["", *_KINDS, "all"]]
+    for name, roles in [("this project", project()), *peers()]:
+        counted = {kind: counts(documents) for kind, documents in roles.items()}
+        total = tuple(sum(numbers) for numbers in zip(*counted.values(), strict=True))
+        cells = [*(counted.get(kind) for kind in _KINDS), total]
+        found.append([name, *("-" if cell is None else " / ".join(map(str, cell)) for cell in cells)])
+    return found
+
+
 def main() -> None:
     """Print the table."""
-    table = Table("role", "here", "on every resource", "demonstration", "on every resource", box=None)
-    theirs = demonstration()
-    totals = [0, 0, 0, 0]
-    for kind, documents in project().items():
-        row = [*counts(documents), *counts(theirs[kind])]
-        totals = [total + one for total, one in zip(totals, row, strict=True)]
-        table.add_row(kind, *map(str, row))
-    table.add_row("all four", *map(str, totals))
-    Console(width=100).print(table)
+    header, *lines = rows()
+    table = Table(*header, box=None)
+    for line in lines:
+        table.add_row(*line)
+    Console(width=140).print(table)
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ class AirflowRole(ScopedRole):
         )
 
     def _allow_bucket(self, dag_bucket: s3.IBucket) -> None:
-        self.deny("ListNoOtherBuckets", actions=["s3:ListAllMyBuckets"], resources=["*"])
+        self.deny("ListNoOtherBuckets", actions=["s3:ListAllMyBuckets"])
         self.allow(
             "ReadDagBucket",
             actions=["s3:GetBucket*", "s3:GetObject*", "s3:List*"],

@@ -20,7 +20,8 @@ class AnywhereSite(Site):
     The wall is IAM's: RegisterContainerInstance takes the cluster as its resource, so a host that holds
     an activation of this site cannot join another one. Of AWS's managed policies for such hosts this
     role leaves out what would reach over the wall or beyond ECS: ecs:CreateCluster, ssm:GetParameter(s)
-    on everything, ECR and logs (the execution role has those).
+    on everything, ECR and logs (the execution role has those); and what the agents call on EC2 only
+    (docs/decisions/iam-anywhere-role.md).
 
     Args:
         scope: parent.
@@ -82,8 +83,6 @@ class AnywhereSite(Site):
         stack, cluster_name = Stack.of(self), self.services.names.cluster(self.name)
         cluster = arns.cluster(stack, cluster_name)
         instances = arns.container_instances(stack, cluster_name)
-        tasks = arns.tasks(stack, cluster_name)
-        at_this_site = {"ArnEquals": {"ecs:cluster": cluster}}
         role.allow(
             "FindEcs",
             actions=["ecs:DiscoverPollEndpoint"],
@@ -93,9 +92,7 @@ class AnywhereSite(Site):
         role.allow(
             "JoinCluster",
             actions=[
-                "ecs:DeregisterContainerInstance",
                 "ecs:RegisterContainerInstance",
-                "ecs:SubmitAttachmentStateChanges",
                 "ecs:SubmitContainerStateChange",
                 "ecs:SubmitTaskStateChange",
             ],
@@ -103,23 +100,10 @@ class AnywhereSite(Site):
         )
         role.allow(
             "TakeWork",
-            actions=["ecs:Poll", "ecs:StartTelemetrySession", "ecs:UpdateContainerInstancesState"],
+            actions=["ecs:Poll", "ecs:StartTelemetrySession"],
             resources=[instances],
-            conditions=at_this_site,
+            conditions={"ArnEquals": {"ecs:cluster": cluster}},
             wildcard="A host learns the id of its container instance when it registers.",
-        )
-        role.allow(
-            "TagWhileRegistering",
-            actions=["ecs:TagResource"],
-            resources=[instances],
-            conditions={"StringEquals": {"ecs:CreateAction": "RegisterContainerInstance"}},
-            wildcard="A host learns the id of its container instance when it registers.",
-        )
-        role.allow(
-            "ReadTags",
-            actions=["ecs:ListTagsForResource"],
-            resources=[instances, tasks],
-            wildcard="Ids of instances and tasks are new each time; the cluster in the ARN is the wall.",
         )
 
     def _allow_ssm(self, role: ScopedRole) -> None:
@@ -140,17 +124,4 @@ class AnywhereSite(Site):
             ],
             resources=["*"],
             wildcard="The actions of ssmmessages take no resource.",
-        )
-        role.allow(
-            "ReceiveMessages",
-            actions=[
-                "ec2messages:AcknowledgeMessage",
-                "ec2messages:DeleteMessage",
-                "ec2messages:FailMessage",
-                "ec2messages:GetEndpoint",
-                "ec2messages:GetMessages",
-                "ec2messages:SendReply",
-            ],
-            resources=["*"],
-            wildcard="The actions of ec2messages take no resource.",
         )

@@ -28,8 +28,11 @@ USER = "65532:65532"
 #: MiB of /tmp in memory at an anywhere site: rows never touch a disk of the host.
 SCRATCH_MIB = 128
 
+#: Receipts of runs and of their parts (docs/reference/contracts.md), which are put whole, and put again.
+RECEIPTS = ("_manifest.json", "_part.json")
+
 #: Room for the prefixes in the task role: an inline policy ends at 10,240 characters, the other
-#: statements take about 2,000, and an ARN adds the bucket's name to the prefix.
+#: statements take about 2,300, and an ARN adds the bucket's name to the prefix.
 _PREFIX_CHARACTERS = 7_000
 _BUCKET_ARN_CHARACTERS = 90
 
@@ -163,6 +166,24 @@ class EtlSource(Construct):
                 resources=[buckets.lake.arn_for_objects(f"{prefix}/*") for prefix in sorted(prefixes)],
                 wildcard="Below the prefix the keys name the interval and the attempt, new at every run.",
             )
+            # S3 says of each s3:PutObject whether it creates an object (a part of an upload does not) and
+            # whether the writer asks to find nothing there (S3 User Guide, "Enforce conditional writes").
+            role.deny(
+                "NeverOverwriteFiles",
+                actions=["s3:PutObject"],
+                but_on=[buckets.lake.arn_for_objects(f"*/{receipt}") for receipt in RECEIPTS],
+                conditions={
+                    "Bool": {"s3:ObjectCreationOperation": "true"},
+                    "Null": {"s3:if-none-match": "true"},
+                },
+            )
+        if partitioned:
+            role.allow(
+                "ReadOwnParts",
+                actions=["s3:GetObject"],
+                resources=[buckets.lake.arn_for_objects(f"{prefix}/*/_part.json") for prefix in partitioned],
+                wildcard="A part's receipt lies below interval and attempt; no rows are in it.",
+            )
         role.allow(
             "UseKeyForObjects",
             actions=["kms:Decrypt", "kms:GenerateDataKey"],
@@ -187,13 +208,6 @@ class EtlSource(Construct):
                 },
             },
         )
-        if partitioned:
-            role.allow(
-                "ReadOwnParts",
-                actions=["s3:GetObject"],
-                resources=[buckets.lake.arn_for_objects(f"{prefix}/*/_part.json") for prefix in partitioned],
-                wildcard="A part's receipt lies below interval and attempt; no rows are in it.",
-            )
         return role
 
     def _task_definition(self, memory_mib: int, cpu_units: int) -> ecs.TaskDefinition:

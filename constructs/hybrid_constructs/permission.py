@@ -35,12 +35,7 @@ class Permission:
 
     def plain_conditions(self) -> dict[str, Any] | None:
         """The conditions as the AWS CDK takes them."""
-        if self.conditions is None:
-            return None
-        return {
-            operator: {key: value if isinstance(value, str) else list(value) for key, value in keys.items()}
-            for operator, keys in self.conditions.items()
-        }
+        return plain(self.conditions)
 
     def characters(self, stack: Stack) -> int:
         """About how many characters the statement takes of a policy's quota, which counts no spaces."""
@@ -60,3 +55,13 @@ class Permission:
             },
         }
         return len(json.dumps(values, separators=(",", ":")))
+
+
+def plain(conditions: Conditions | None) -> dict[str, Any] | None:
+    """Conditions as the AWS CDK takes them."""
+    if conditions is None:
+        return None
+    return {
+        operator: {key: value if isinstance(value, str) else list(value) for key, value in keys.items()}
+        for operator, keys in conditions.items()
+    }

@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from hybrid_constructs.acknowledgement import acknowledge, nist
-from hybrid_constructs.permission import Conditions, Permission
+from hybrid_constructs.permission import Conditions, Permission, plain
 from hybrid_constructs.wildcard_reasons import WildcardReasons
 
 #: Characters of an inline policy's documents on one role (IAM and AWS STS quotas, "Character limits").
@@ -139,10 +139,29 @@ class ScopedRole(iam.Role):
                     actions=permission.actions, resources=permission.resources, reason=permission.wildcard
                 )
 
-    def deny(self, sid: str, *, actions: Sequence[str], resources: Sequence[str]) -> None:
-        """Add a statement that denies something, whatever else allows it."""
+    def deny(
+        self,
+        sid: str,
+        *,
+        actions: Sequence[str],
+        but_on: Sequence[str] = (),
+        conditions: Conditions | None = None,
+    ) -> None:
+        """Add a statement that denies something, whatever else allows it.
+
+        Args:
+            sid: id of the statement.
+            actions: IAM actions.
+            but_on: ARNs that are spared; without any, it is denied on everything.
+            conditions: IAM conditions under which it is denied.
+        """
         self._document.add_statements(
             iam.PolicyStatement(
-                sid=sid, effect=iam.Effect.DENY, actions=list(actions), resources=list(resources)
+                sid=sid,
+                effect=iam.Effect.DENY,
+                actions=list(actions),
+                resources=None if but_on else ["*"],
+                not_resources=list(but_on) or None,
+                conditions=plain(conditions),
             )
         )

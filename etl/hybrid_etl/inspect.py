@@ -51,10 +51,15 @@ def preview(settings: Settings, *, sha256: str, interval: Interval | None, rows:
     reader = open_reader(specification, secret, interval)
     try:
         masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
-        batches = (masks.apply(batch) for batch in reader.batches())
-        found = (row for batch in batches for row in batch.slice(0, rows).to_pylist())
-        for row in itertools.islice(found, rows):
-            sys.stdout.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+        # Not above: it brings pyarrow.compute, which a run to Parquet must not load.
+        from hybrid_etl.writers.far_dates import FarDates
+        from hybrid_etl.writers.jsonl import json_lines
+
+        far_dates = FarDates(masks.columns, reader.refusals)
+        batches = (far_dates.refuse(masks.apply(batch)) for batch in reader.batches())
+        found = (line for batch in batches for line in json_lines(batch.slice(0, rows)))
+        for line in itertools.islice(found, rows):
+            sys.stdout.write(line)
     finally:
         reader.close()
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from hybrid_etl.columns import Column, Kind
 from hybrid_etl.errors import UserError
@@ -89,8 +88,8 @@ def _change(mask: Mapping[str, Any], column: Column, *, key: bytes) -> Change:
             raise UserError(
                 f"The mask of {column.name} truncates text, but the column is {column.type}; use redact."
             )
-        return lambda array: pc.utf8_slice_codeunits(array, 0, length)
-    return lambda array: pc.if_else(pc.is_valid(array), REDACTED, pa.scalar(None, pa.string()))
+        return lambda array: _compute().utf8_slice_codeunits(array, 0, length)
+    return lambda array: _compute().if_else(array.is_valid(), REDACTED, pa.scalar(None, pa.string()))
 
 
 def _each(array: pa.Array, change: Callable[[bytes], str]) -> pa.Array:
@@ -99,5 +98,12 @@ def _each(array: pa.Array, change: Callable[[bytes], str]) -> pa.Array:
     elif pa.types.is_binary(array.type):
         values = array.to_pylist()
     else:
-        values = pc.cast(pc.cast(array, pa.string()), pa.binary()).to_pylist()
+        values = array.cast(pa.string()).cast(pa.binary()).to_pylist()
     return pa.array([None if value is None else change(value) for value in values], pa.string())
+
+
+def _compute() -> Any:
+    """pyarrow.compute, imported where a mask asks for it: it takes 17 MiB and 70 ms."""
+    import pyarrow.compute
+
+    return pyarrow.compute

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -65,7 +66,7 @@ def host_kit(
         return
     for path in written:
         terminal.result(str(path))
-    terminal.say(_how_to(form, names))
+    terminal.say(_how_to(form, names, region=settings.region, output=output))
 
 
 def _attributes(given: Sequence[str]) -> dict[str, str]:
@@ -82,24 +83,27 @@ def _write(kit: Sequence[KitFile], output: Path) -> list[Path]:
         raise DestinationRefused(f"{output} cannot be written: {error.strerror}") from None
 
 
-def _how_to(form: Format, site: AnywhereSiteNames) -> str:
-    read = f"aws secretsmanager get-secret-value --secret-id {site.secret} --query SecretString --output text"
+def _how_to(form: Format, site: AnywhereSiteNames, *, region: str, output: Path) -> str:
+    """What to do with the kit. No line of it has the code in the arguments of a program."""
+    read = (
+        f"aws secretsmanager get-secret-value --region {region} --secret-id {site.secret} "
+        "--query SecretString --output text"
+    )
     place = "/etc/hybrid/activation.json"
+    put = f"{read} | ssh HOST sudo install -D -m 600 /dev/stdin {place}"
     return {
         Format.SCRIPT: (
-            f"copy the file to the host, then: {read} | ssh HOST sudo sh hybrid-host.sh join\n"
+            f"to join a host, paste:\nscp {shlex.quote(str(output))}/hybrid-host.sh HOST: && "
+            f"{read} | ssh HOST sudo sh hybrid-host.sh join\n"
             "or on the host: sudo sh hybrid-host.sh join, which asks for the code"
         ),
-        Format.CLOUD_INIT: (
-            f"give user-data.yaml to the machine; it joins when {place} is put there: {read} | "
-            f"ssh HOST 'sudo install -m 600 /dev/stdin {place}'"
-        ),
+        Format.CLOUD_INIT: f"give user-data.yaml to the machine; it joins when its activation comes:\n{put}",
         Format.ANSIBLE: (
             "ansible-playbook -i INVENTORY join.yml, with hybrid_host_activation from where you keep "
             "secrets (roles/hybrid_host/defaults/main.yml says how)"
         ),
         Format.SYSTEMD: (
-            "install hybrid-host.sh as /usr/local/sbin/hybrid-host (0755) and the units in "
-            f"/etc/systemd/system, enable both; the host joins when {place} (0600) is put there"
+            "install hybrid-host.sh as /usr/local/sbin/hybrid-host (0700) and the units in "
+            f"/etc/systemd/system, enable both; the host joins when its activation comes:\n{put}"
         ),
     }[form]

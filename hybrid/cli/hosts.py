@@ -66,7 +66,7 @@ def drain(
     Example: bin/hybrid hosts drain rack-1 --timeout 2h
     """
     aws, limit = fleet.aws(), duration(timeout)
-    chosen = find(aws, fleet.estate, wanted, site=site)
+    chosen = _found(fleet, aws, wanted, site)
     if not dry_run:
         upkeep.set_draining(aws, fleet.estate, chosen, draining=True)
         if wait:
@@ -95,7 +95,7 @@ def undrain(fleet: Fleet, wanted: Wanted, dry_run: DryRun = False, site: Site = 
     Example: bin/hybrid hosts undrain rack-1
     """
     aws = fleet.aws()
-    chosen = find(aws, fleet.estate, wanted, site=site)
+    chosen = _found(fleet, aws, wanted, site)
     if not dry_run:
         upkeep.set_draining(aws, fleet.estate, chosen, draining=False)
     done = "would put back" if dry_run else "back to work:"
@@ -117,7 +117,7 @@ def deregister(
     Example: bin/hybrid hosts deregister rack-1
     """
     aws = fleet.aws()
-    chosen = find(aws, fleet.estate, wanted, site=site)
+    chosen = _found(fleet, aws, wanted, site)
     for host in chosen:
         upkeep.require_idle(host, force=force)
     done: list[Deregistered] = []
@@ -155,7 +155,7 @@ def label(
     """
     aws = fleet.aws()
     wanted, unwanted = upkeep.labels(labels)
-    (chosen,) = find(aws, fleet.estate, [host], site=site)
+    (chosen,) = _found(fleet, aws, [host], site)
     if not dry_run:
         upkeep.label(aws, fleet.estate, chosen, wanted=wanted, unwanted=unwanted)
     if fleet.json_output:
@@ -216,6 +216,11 @@ def watch(
             time.sleep(pause)
     except KeyboardInterrupt:
         return
+
+
+def _found(fleet: Fleet, aws: AwsClient, wanted: Sequence[str], site: str | None) -> list[Host]:
+    with terminal.working("asking AWS"):
+        return find(aws, fleet.estate, wanted, site=site)
 
 
 def _say_deregistered(planned: Sequence[Host], done: Sequence[Deregistered]) -> None:

@@ -22,7 +22,7 @@ from hybrid.review.against import PolicyFileError, read_policy_file
 from hybrid.review.assembly import AssemblyError, Stack, read_assembly
 from hybrid.review.comparison import Change, compare
 from hybrid.review.intrinsics import UnresolvedError
-from hybrid.review.permissions import Permission, permissions_of
+from hybrid.review.permissions import EXCEPT, Permission, permissions_of
 from hybrid.review.policies import EstatePolicies, read_policies
 
 app = typer.Typer(help="What a person signs before it is deployed.", no_args_is_help=True)
@@ -192,6 +192,9 @@ def _listed(values: Sequence[str]) -> str:
 
 def _short(arn: str, place: Stack) -> str:
     """An ARN without what is the same everywhere: `ecs cluster/hybrid-acme-on-premises`."""
+    if arn.startswith(EXCEPT):
+        spared = arn.removeprefix(EXCEPT).split(", ")
+        return f"all but {', '.join(_short(one, place) for one in spared)}"
     parts = arn.split(":", 5)
     if len(parts) < 6 or parts[1] != place.partition:
         return arn

@@ -41,7 +41,8 @@ def list_sites(fleet: Fleet) -> None:
 
     Example: bin/hybrid sites list
     """
-    found = overview.sites(fleet.aws(), fleet.estate)
+    with terminal.working("asking AWS"):
+        found = overview.sites(fleet.aws(), fleet.estate)
     if fleet.json_output:
         terminal.result_json([asdict(one) for one in found])
         return
@@ -127,7 +128,8 @@ def activations(
 
     Example: bin/hybrid sites activations on-premises
     """
-    found = overview.activations(fleet.aws(), fleet.estate, site=site, everything=everything)
+    with terminal.working("asking AWS"):
+        found = overview.activations(fleet.aws(), fleet.estate, site=site, everything=everything)
     if fleet.json_output:
         terminal.result_json([asdict(one) for one in found])
         return

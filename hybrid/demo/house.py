@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _AIRFLOW_DATABASE = "airflow"
-_EMULATOR, _SITE = "emulator", "site"
+_EMULATOR, _SITE, _DAG_FOLDER = "emulator", "site", "dag-folder"
 
 
 class HouseError(Exception):
@@ -52,6 +52,7 @@ class House:
 
     def __init__(self, directory: Path, *, estate: Path, mode: Mode) -> None:
         self.mode = mode
+        self._databases_for = mode
         self.directory = directory.resolve()
         self.estate_file = estate.resolve()
         self.estate = load_estate(estate)
@@ -65,18 +66,21 @@ class House:
             python=EMULATOR.python,
             region=self.region,
         )
+        #: Where hosts and their containers find AWS.
+        self.way_to_aws = self.emulator.endpoint_url
 
     @property
     def aws(self) -> dict[str, str]:
         """Variables that point AWS clients to the emulator, and to the local site for ECS and SSM."""
         return {
             **self.emulator.client_environment(),
-            "AWS_ENDPOINT_URL_ECS": self._site_url,
-            "AWS_ENDPOINT_URL_SSM": self._site_url,
+            "AWS_ENDPOINT_URL_ECS": self.site_url,
+            "AWS_ENDPOINT_URL_SSM": self.site_url,
         }
 
     @property
-    def _site_url(self) -> str:
+    def site_url(self) -> str:
+        """Where ECS and SSM are; what is neither is passed on to the emulator."""
         return f"http://127.0.0.1:{self.ports['site']}"
 
     @cached_property
@@ -137,7 +141,7 @@ class House:
             name,
             services=self.services,
             directory=self.directory / name,
-            address=host_address(self.mode),
+            address=host_address(self._databases_for),
             port=self.ports[name],
         )
 
@@ -157,7 +161,7 @@ class House:
 
     def start_site(self) -> None:
         """Start the local ECS and SSM endpoint."""
-        url = f"{self._site_url}/_site/hosts"
+        url = f"{self.site_url}/_site/hosts"
         self.services.start(
             _SITE,
             [
@@ -182,9 +186,25 @@ class House:
             port=self.ports["airflow"],
             log_ports=(self.ports["airflow-worker-logs"], self.ports["airflow-trigger-logs"]),
             database_url=url,
-            dag_bucket=self.dag_bucket,
+            dags=self._dags,
             plugins=self.directory / "plugins",
             aws=self.aws,
+        )
+
+    @property
+    def _dags(self) -> Path:
+        return self.directory / "dags"
+
+    def start_dag_folder(self) -> None:
+        """Start what copies the DAG bucket to Airflow's DAG folder."""
+        command = [sys.executable, "-m", "hybrid.local.dag_folder", "--bucket", self.dag_bucket]
+        self.services.start(
+            _DAG_FOLDER,
+            [*command, "--folder", str(self._dags)],
+            environment={**os.environ, **self.emulator.client_environment()},
+            ready=(self._dags / "manifest.json").is_file,
+            timeout=30,
+            cwd=ROOT,
         )
 
     def unpack_plugins(self) -> None:
@@ -244,8 +264,19 @@ class House:
         """Start what stands for Fargate: a host for the tasks of every cloud site."""
         self._start_agent("host-fargate", "--fargate", state=self.directory / "hosts" / "fargate")
 
+    def run_tasks(self, mode: Mode) -> None:
+        """Start the hosts anew, so that they run tasks in another way; the databases stay where they are,
+        which is where both ways reach them if it was containers at first."""
+        self.mode = mode
+        for name in [name for name in self.services.names() if name.startswith("host-")]:
+            self.services.stop(name)
+            if name == "host-fargate":
+                self.start_fargate()
+            else:
+                self.start_host(name.removeprefix("host-"))
+
     def _start_agent(self, name: str, *arguments: str, state: Path) -> None:
-        hosts = f"{self._site_url}/_site/hosts"
+        hosts = f"{self.site_url}/_site/hosts"
         process = (
             *("--entry", f"{ETL_PROCESS.python} -m hybrid_etl", "--env", f"PYTHONPATH={ETL}"),
             *("--env", f"PATH={os.environ.get('PATH', '')}"),
@@ -253,8 +284,8 @@ class House:
         self.services.start(
             name,
             [
-                *(sys.executable, "-m", "hybrid.local.agent", "--endpoint", self._site_url),
-                *("--emulator", self.emulator.endpoint_url, "--state", str(state), "--name", name),
+                *(sys.executable, "-m", "hybrid.local.agent", "--endpoint", self.site_url),
+                *("--emulator", self.way_to_aws, "--state", str(state), "--name", name),
                 *("--region", self.region, "--mode", "docker" if self.mode is Mode.CONTAINER else "process"),
                 *(process if self.mode is Mode.PROCESS else ()),
                 *arguments,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import socket
 from pathlib import Path
 
@@ -17,11 +18,17 @@ _USUAL = {
 }
 
 
-def ports(file: Path) -> dict[str, int]:
-    """Port of each service by name; chosen once and kept in `file`."""
+def ports(file: Path, *, usual: bool = True) -> dict[str, int]:
+    """Port of each service by name; chosen once and kept in `file`.
+
+    Args:
+        file: keeps them.
+        usual: prefer the ones that people know. A port is chosen minutes before it is used, so houses that
+            come up at the same time, as in tests, had better not.
+    """
     if file.is_file():
         return {str(name): int(port) for name, port in json.loads(file.read_text()).items()}
-    chosen = {name: usual if _is_free(usual) else _any() for name, usual in _USUAL.items()}
+    chosen = {name: port if usual and _is_free(port) else _any() for name, port in _USUAL.items()}
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(chosen))
     return chosen
@@ -38,6 +45,7 @@ def _is_free(port: int) -> bool:
 
 
 def _any() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A free port below those that the system gives to outgoing connections (from 32768 on Linux)."""
+    while not _is_free(port := secrets.choice(range(20000, 32768))):
+        pass
+    return port

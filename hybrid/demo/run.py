@@ -113,7 +113,7 @@ def nothing_left_behind(services: Services, *, keep: bool) -> Iterator[None]:
 
 def stop_all(services: Services) -> list[str]:
     """Stop the services: Airflow first, then the hosts, then what they all talk to. Returns their names."""
-    order = ("airflow", "host-", "site", "mariadb", "postgresql", "emulator")
+    order = ("airflow", "dag-folder", "host-", "site", "mariadb", "postgresql", "emulator")
     names = sorted(
         services.names(), key=lambda name: next(i for i, part in enumerate(order) if name.startswith(part))
     )
@@ -168,6 +168,7 @@ def _start_airflow(house: House, steps: Steps, environment: Future[environments.
     with steps.step("Airflow", log=house.services.log("airflow")):
         if not airflow.is_running:
             house.unpack_plugins()
+        house.start_dag_folder()
         airflow.start()
         client = airflow.client()
         for name, site in house.estate.sites.items():

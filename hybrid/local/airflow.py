@@ -1,7 +1,8 @@
 """Airflow on this machine, as near to MWAA's as can be: same version, DAGs from the bucket, plugins unpacked.
 
 `airflow standalone` runs scheduler, DAG processor, triggerer and API server; its database is PostgreSQL,
-its DAGs come from the DAG bucket of the emulator, and its plugins folder is the unpacked plugins.zip.
+its DAG folder follows the DAG bucket of the emulator (hybrid/local/dag_folder.py), and its plugins folder is
+the unpacked plugins.zip.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class AirflowServer:
         port: of the web page and the REST API, on 127.0.0.1.
         log_ports: of the log servers of worker and triggerer.
         database_url: SQLAlchemy URL of its metadata database.
-        dag_bucket: bucket with the DAG files below `dags/`.
+        dags: folder of the DAG files.
         plugins: folder of the unpacked plugins.zip.
         aws: environment variables for AWS clients.
     """
@@ -60,7 +61,7 @@ class AirflowServer:
     port: int
     log_ports: tuple[int, int]
     database_url: str
-    dag_bucket: str
+    dags: Path
     plugins: Path
     aws: Mapping[str, str]
 
@@ -102,8 +103,8 @@ class AirflowServer:
         """Environment variables of this Airflow; for its command line too."""
         bundle = {
             "name": "dags",
-            "classpath": "airflow.providers.amazon.aws.bundles.s3.S3DagBundle",
-            "kwargs": {"bucket_name": self.dag_bucket, "prefix": "dags", "refresh_interval": 15},
+            "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+            "kwargs": {"path": str(self.dags), "refresh_interval": 3},
         }
         path = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", "")])
         return {
@@ -125,10 +126,9 @@ class AirflowServer:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.password_file),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.database_url,
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
-            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(self.home / "bundles"),
-            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "3",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",
-            "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "5",
+            "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "3",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(self.log_ports[0]),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(self.log_ports[1]),
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
@@ -199,6 +199,25 @@ class AirflowClient:
         """State of a run."""
         return str(self._get(f"/dags/{dag}/dagRuns/{run}")["state"])
 
+    def states(self, dag: str) -> dict[str, str]:
+        """State of each run of a DAG, by its id."""
+        return {
+            str(run["dag_run_id"]): str(run["state"]) for run in self._all(f"/dags/{dag}/dagRuns", "dag_runs")
+        }
+
+    def task_runs(self, dag: str) -> dict[str, list[TaskRun]]:
+        """The tasks of every run of a DAG, by the run's id."""
+        found: dict[str, list[TaskRun]] = {}
+        for entry in self._all(f"/dags/{dag}/dagRuns/~/taskInstances", "task_instances"):
+            task = TaskRun(entry["task_id"], entry["state"], entry["try_number"])
+            found.setdefault(entry["dag_run_id"], []).append(task)
+        return found
+
+    def result(self, dag: str, run: str, task: str) -> Any:
+        """What a task returned; None where it returned nothing."""
+        path = f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value"
+        return self._get(f"{path}?stringify=false")["value"]
+
     def tasks(self, dag: str, run: str) -> list[TaskRun]:
         """Tasks of a run, sorted by name."""
         entries = self._get(f"/dags/{dag}/dagRuns/{run}/taskInstances?limit=1000")["task_instances"]
@@ -239,6 +258,15 @@ class AirflowClient:
         )
         details = [entry["error_detail"] for entry in content["content"] if entry.get("error_detail")]
         return str(details[-1][0]["exc_value"]).splitlines()[0] if details else ""
+
+    def _all(self, path: str, key: str) -> list[Any]:
+        """Every page of a list; Airflow gives no more than a hundred at once ([api] maximum_page_limit)."""
+        found: list[Any] = []
+        while True:
+            page = self._get(f"{path}?limit=100&offset={len(found)}&order_by=id")
+            found += page[key]
+            if not page[key] or len(found) >= page["total_entries"]:
+                return found
 
     def _get(self, path: str) -> Any:
         return _request("GET", self._api + path, headers=self._headers)

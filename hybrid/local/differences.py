@@ -136,6 +136,13 @@ BEHAVIOUR: tuple[Difference, ...] = (
         "IAM simulation over the synthesized templates (tests/policy)",
     ),
     Difference(
+        "Overwriting of a data file",
+        "refused by the task role, by the condition keys of conditional writes",
+        "S3's own check (If-None-Match) is in force; the emulator knows neither condition key, and the "
+        "enforcement test adds both to it",
+        "the enforcement test and IAM simulation (tests/policy)",
+    ),
+    Difference(
         "Python of Airflow",
         "3.12 on MWAA",
         "the Python that made the project's environment",

@@ -148,10 +148,18 @@ class TaskServices(Message):
     relative: bool
 
 
+class Clock(Message):
+    """How far the clock of ECS is ahead of this machine's, in seconds: all times that ECS tells are so."""
+
+    ahead: float
+
+
 class Fault(Message):
     """The next `times` calls of an operation fail.
 
-    With `after`, the operation takes effect and only its answer is lost, as when a connection breaks.
+    The operation is one of ECS, SSM, or a service behind the endpoint with the same protocol, such as
+    `GetLogEvents`; or `s3:` with a method, such as `s3:GET`. With `after`, the operation takes effect and
+    only its answer is lost, as when a connection breaks.
     """
 
     operation: str

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from hybrid.review.permissions import Conditions, Permission
+from hybrid.review.permissions import EXCEPT, Conditions, Permission
 
 
 @dataclass(frozen=True)
@@ -67,18 +67,37 @@ def _place(one: Permission) -> tuple[str, str, str]:
 
 def _covers(wide: Permission, narrow: Permission) -> bool:
     return (
-        _matches(wide.actions[0].lower(), narrow.actions[0].lower())
-        and _matches(wide.resources[0], narrow.resources[0])
+        _reaches(wide.actions[0].lower(), narrow.actions[0].lower())
+        and _reaches(wide.resources[0], narrow.resources[0])
         and _at_least_as_wide(wide.conditions, narrow.conditions)
     )
 
 
 def _at_least_as_wide(wide: Conditions, narrow: Conditions) -> bool:
     return all(
-        set(narrow.get(operator, {}).get(key, ())) <= set(values) and key in narrow.get(operator, {})
+        key in narrow.get(operator, {}) and _admits(operator, values, narrow[operator][key])
         for operator, keys in wide.items()
         for key, values in keys.items()
     )
+
+
+def _admits(operator: str, wide: Sequence[str], narrow: Sequence[str]) -> bool:
+    """Whether a condition's values let in all that another's do; of what is negated, fewer let in more."""
+    return set(wide) <= set(narrow) if "Not" in operator else set(narrow) <= set(wide)
+
+
+def _reaches(wide: str, narrow: str) -> bool:
+    """Whether one pattern reaches all that another does; `not A, B` reaches everything else.
+
+    A pattern with exceptions is reached by another one that spares no more than it, and by `*`. That it
+    reaches a plain pattern is never said, which shows a change too many and none too few.
+    """
+    if wide.startswith(EXCEPT):
+        spared = narrow.removeprefix(EXCEPT).split(", ")
+        return narrow.startswith(EXCEPT) and all(
+            any(_matches(pattern, one) for pattern in spared) for one in wide.removeprefix(EXCEPT).split(", ")
+        )
+    return wide == "*" if narrow.startswith(EXCEPT) else _matches(wide, narrow)
 
 
 def _matches(pattern: str, text: str) -> bool:

@@ -12,6 +12,9 @@ from hybrid.review.reasons import reason_of_resource, reason_of_role
 #: Condition operator → key → values, sorted.
 Conditions = Mapping[str, Mapping[str, tuple[str, ...]]]
 
+#: How an entry begins that stands for everything but what it names.
+EXCEPT = "not "
+
 
 @dataclass(frozen=True)
 class Permission:
@@ -21,7 +24,7 @@ class Permission:
         who: a role's name, or the principal that a resource's policy names.
         effect: Allow or Deny.
         actions: IAM actions, wildcards as written.
-        resources: ARNs, wildcards as written.
+        resources: ARNs, wildcards as written; `not A, B` is everything else.
         conditions: all of them have to hold.
         policy: where it is written: `role NAME`, `trust of NAME`, or `policy of NAME`.
         sid: id of the statement, empty without one.
@@ -116,10 +119,10 @@ def _of_document(
 
 
 def _written(statement: Mapping[str, Any], element: str) -> tuple[str, ...]:
-    """Action or Resource, sorted; what NotAction and NotResource name begins with `not `."""
+    """Action or Resource, sorted; what NotAction and NotResource name is one entry: `not A, B`."""
     listed = sorted(str(value) for value in as_list(statement.get(element)))
-    excepted = sorted(f"not {value}" for value in as_list(statement.get(f"Not{element}")))
-    return tuple(listed + excepted)
+    spared = sorted(str(value) for value in as_list(statement.get(f"Not{element}")))
+    return (*listed, *((EXCEPT + ", ".join(spared),) if spared else ()))
 
 
 def _principals(statement: Mapping[str, Any]) -> list[str]:

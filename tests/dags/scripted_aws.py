@@ -15,7 +15,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
@@ -104,6 +104,8 @@ class ScriptedAws:
     tasks: dict[str, _Task] = field(default_factory=dict)
     logs_missing: bool = False
     lake_is_not_listed: bool = False
+    lake_is_busy: int = 0
+    clock_ahead: float = 0.0
     hook: Callable[[str, str], None] | None = None
     url: str = ""
 
@@ -265,7 +267,9 @@ class ScriptedAws:
             view["lastStatus"] = container["lastStatus"] = status
         if now >= started and started < stopped_at:
             view["startedAt"] = _time(started)
-        return view | {"containers": [container]}
+        ahead = timedelta(seconds=self.clock_ahead)
+        told = {name: time + ahead for name, time in view.items() if isinstance(time, datetime)}
+        return view | told | {"containers": [container]}
 
     def _end(self, task: _Task, view: dict[str, Any], container: dict[str, Any], at: float) -> None:
         script = task.script
@@ -376,7 +380,11 @@ class _Handler(BaseHTTPRequestHandler):
         key = unquote(self.path.lstrip("/").split("?")[0])
         self.aws.calls.append(Call("GetObject", {"key": key}))
         denied = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
-        if key not in self.aws.objects and self.aws.lake_is_not_listed:
+        busy = b"<Error><Code>SlowDown</Code><Message>Reduce your rate</Message></Error>"
+        if self.aws.lake_is_busy:
+            self.aws.lake_is_busy -= 1
+            self._send_bytes(503, busy, "application/xml")
+        elif key not in self.aws.objects and self.aws.lake_is_not_listed:
             self._send_bytes(403, denied, "application/xml")
         elif key in self.aws.objects:
             self._send_bytes(200, self.aws.objects[key], "application/json")

@@ -142,6 +142,37 @@ def test_a_lost_answer_of_run_task_starts_nothing_twice(aws: ScriptedAws, mode: 
     assert (aws.count("RunTask"), len(aws.tasks)) == (2, 1)
 
 
+def test_a_lake_that_is_busy_when_the_receipt_is_read_is_asked_again(aws: ScriptedAws, mode: str) -> None:
+    # Given S3 that refuses more often than one call of boto3 asks
+    aws.lake_is_busy = 6
+    # When a run has landed
+    receipt = run(operator(mode=mode), context(), seconds=60)
+    # Then it is a success, and its container ran once
+    assert (receipt["rows"], len(aws.tasks)) == (3, 1)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("ahead", [-7200, 7200])
+def test_a_clock_of_ecs_that_is_wrong_neither_ends_a_run_nor_holds_it(
+    aws: ScriptedAws, mode: str, ahead: float
+) -> None:
+    # Given ECS and Airflow whose clocks differ by more than the deadlines
+    aws.clock_ahead, aws.script = ahead, Script(pending=0.3, running=0.5)
+    # When a container starts and ends well
+    landed = run(operator(mode=mode, start_deadline_seconds=900, run_deadline_seconds=3600), context())
+    # Then the run is a success
+    assert landed["rows"] == 3
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("ahead", [-7200, 7200])
+def test_deadlines_hold_whatever_the_clock_of_ecs_says(aws: ScriptedAws, mode: str, ahead: float) -> None:
+    aws.clock_ahead, aws.script = ahead, Script(running=60)
+    with pytest.raises(Exception, match="ran longer than its run deadline of 1 s"):
+        run(operator(mode=mode, run_deadline_seconds=1), context())
+    assert aws.running == []
+
+
 def test_a_refusal_is_not_repeated_and_is_put_in_plain_words(aws: ScriptedAws, mode: str) -> None:
     aws.fail("RunTask", Fault(code="AccessDeniedException", message="not authorized to perform: ecs:RunTask"))
     with pytest.raises(Exception, match="Airflow's role may not do this: deploy the airflow stack"):

@@ -15,11 +15,11 @@ from dataclasses import asdict
 import psutil
 import pytest
 import urllib3
+from dag_runs import finish, start
 from lake import receipts
 
 from hybrid.demo.engine import Mode
 from hybrid.demo.house import House
-from hybrid.local.airflow import AirflowClient
 
 pytestmark = pytest.mark.e2e
 
@@ -91,7 +91,7 @@ def test_a_fault_ends_as_a_failed_task_that_says_why_and_a_retry_succeeds(
 ) -> None:
     # Given what is visible in the lake
     client = house.airflow().client()
-    dag, pipeline = "e2e-customers-regional", "customers-regional"
+    dag, pipeline = "hurried-customers-regional", "customers-regional"
     before = receipts(house, pipeline)
 
     # When the pipeline runs with the fault
@@ -116,7 +116,7 @@ def test_a_fault_ends_as_a_failed_task_that_says_why_and_a_retry_succeeds(
 def test_a_killed_container_ends_as_a_failed_task_that_says_so(house: House) -> None:
     # Given a run that is reading
     client = house.airflow().client()
-    dag = "e2e-slow-regional"
+    dag = "hurried-slow-regional"
     run = start(client, dag)
     wait_until(lambda: running_tasks(house) == 1, "the task never ran")
     time.sleep(3)
@@ -138,7 +138,7 @@ def test_a_killed_container_ends_as_a_failed_task_that_says_so(house: House) -> 
 def test_a_host_cut_off_during_a_run_ends_as_a_failed_task_and_a_later_try_lands(house: House) -> None:
     # Given a run that is reading
     client = house.airflow().client()
-    dag = "e2e-slow-regional"
+    dag = "hurried-slow-regional"
     before = receipts(house, "slow-regional")
     run = start(client, dag)
     wait_until(lambda: running_tasks(house) == 1, "the task never ran")
@@ -166,18 +166,6 @@ def put_secret(house: House, login: dict[str, object]) -> None:
     house.hybrid("sources", "secret", "regional", "--file", "-", given=json.dumps(login))
 
 
-def start(client: AirflowClient, dag: str) -> str:
-    client.wait_for_dag(dag)
-    client.unpause(dag)
-    return client.trigger(dag)
-
-
-def finish(client: AirflowClient, dag: str, run: str) -> str:
-    for _ in client.follow(dag, run, timeout=400):
-        pass
-    return client.state(dag, run)
-
-
 def wait_until(holds: Callable[[], bool], otherwise: str, *, timeout: float = 120) -> None:
     deadline = time.monotonic() + timeout
     while not holds():
@@ -193,11 +181,11 @@ def running_tasks(house: House) -> int:
 
 
 def containers(house: House) -> list[str]:
+    """By the label of the house's host: another house on this machine may run the same image."""
+    identity = json.loads((house.directory / "hosts" / "on-premises" / "identity.json").read_text())
+    label = f"label=hybrid.local.host={identity['instance_id']}"
     listed = subprocess.run(
-        ["docker", "ps", "--quiet", "--filter", f"ancestor={house.image}"],
-        capture_output=True,
-        text=True,
-        check=True,
+        ["docker", "ps", "--quiet", "--filter", label], capture_output=True, text=True, check=True
     )
     return listed.stdout.split()
 

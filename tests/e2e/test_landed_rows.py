@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
+from dag_runs import run_dag
 from lake import answer, csv_rows, receipts, table
 
 from hybrid.demo.house import House
-from hybrid.local.airflow import AirflowClient, TaskRun
 
 pytestmark = pytest.mark.e2e
 
@@ -81,10 +81,24 @@ def test_a_rerun_replaces_the_snapshot_and_never_doubles_it(house: House) -> Non
     assert after["attempt"] != before["attempt"]
 
 
-def test_nothing_of_the_stacks_differs_from_what_is_deployed(house: House) -> None:
-    house.deployment.synthesize()
+def test_a_pipeline_in_key_ranges_lands_each_row_once_under_one_receipt(house: House) -> None:
+    # Given a pipeline that two containers read side by side
+    expected = answer(house, "regional", "select id, email from customers order by id")
 
-    assert house.deployment.diff() == 0
+    # When it runs
+    failed = run_dag(house.airflow().client(), "e2e-parts-regional")
+
+    # Then one receipt shows the files of both, and each row is there once
+    assert failed == {}
+    [receipt] = receipts(house, "parts-regional").values()
+    assert len({file["key"].rpartition("/")[0] for file in receipt["files"]}) == 2
+    assert sorted(tuple(row.values()) for row in table(house, receipt).to_pylist()) == expected
+
+
+def test_nothing_of_the_stacks_differs_from_what_is_deployed(built: House) -> None:
+    built.deployment.synthesize()
+
+    assert built.deployment.diff() == 0
 
 
 def test_the_emulator_holds_no_copy_of_a_row_in_its_logs(house: House) -> None:
@@ -100,18 +114,3 @@ def test_the_emulator_holds_no_copy_of_a_row_in_its_logs(house: House) -> None:
     # Then none of them is in it, and neither is a password
     password = house.database("mariadb").login("regional").password
     assert [mark for mark in [*marks, password] if mark in logged] == []
-
-
-def run_dag(client: AirflowClient, dag: str, *, conf: dict[str, str] | None = None) -> dict[str, str]:
-    """Run a DAG by hand; task → why it failed, empty where all succeeded."""
-    client.wait_for_dag(dag)
-    client.unpause(dag)
-    run = client.trigger(dag, conf=conf)
-    tasks: list[TaskRun] = []
-    for tasks in client.follow(dag, run, timeout=300):  # noqa: B007 - the last states are what counts
-        pass
-    return {
-        task.task: client.failure(dag, run, task.task, attempt=task.tries)
-        for task in tasks
-        if task.state != "success"
-    }

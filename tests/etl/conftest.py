@@ -27,7 +27,7 @@ from hybrid_etl.native.build import compile_library  # noqa: E402
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that asks for a server is marked as such."""
-    fixtures = {"postgresql", "mariadb", "s3", "any_database"}
+    fixtures = {"postgresql", "mariadb", "mysql", "s3", "any_database"}
     for item in items:
         if fixtures & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.servers)
@@ -71,22 +71,33 @@ def mariadb() -> Iterator[Database]:
     if not servers.program("mariadbd"):
         pytest.skip("MariaDB's server programs are not installed (Debian: mariadb-server)")
     with _own_directory() as directory, servers.mariadb(directory) as server:
+        yield _mysql_database(server)
 
-        def say(query: str, values: Any = None) -> list[tuple[Any, ...]]:
-            connection = pymysql.connect(
-                host=server.host,
-                port=server.port,
-                user=server.username,
-                password=server.password,
-                database=server.dbname,
-                charset="utf8mb4",
-                autocommit=True,
-            )
-            with connection, connection.cursor() as cursor:
-                cursor.execute(query, values)
-                return list(cursor.fetchall())
 
-        yield Database(server=server, say=say)
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[Database]:
+    if not servers.mysql_root().exists():
+        pytest.skip("MySQL's server is not there (tests/etl/fetch_mysql.sh .hybrid/mysql fetches it)")
+    with _own_directory() as directory, servers.mysql(directory) as server:
+        yield _mysql_database(server)
+
+
+def _mysql_database(server: servers.Server) -> Database:
+    def say(query: str, values: Any = None) -> list[tuple[Any, ...]]:
+        connection = pymysql.connect(
+            host=server.host,
+            port=server.port,
+            user=server.username,
+            password=server.password,
+            database=server.dbname,
+            charset="utf8mb4",
+            autocommit=True,
+        )
+        with connection, connection.cursor() as cursor:
+            cursor.execute(query, values)
+            return list(cursor.fetchall())
+
+    return Database(server=server, say=say)
 
 
 @pytest.fixture(params=["postgresql", "mariadb"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -17,6 +18,9 @@ import servers
 from botocore.session import get_session
 
 ROOT = Path(__file__).resolve().parents[2]
+#: Another interpreter for the command, with a path of its own: on_aarch64.sh runs it for another processor.
+_INTERPRETER = shlex.split(os.environ.get("HYBRID_TEST_INTERPRETER") or sys.executable)
+_PYTHON_PATH = os.environ.get("HYBRID_TEST_PYTHON_PATH") or str(ROOT / "etl")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,10 +117,10 @@ class Etl:
         self, *arguments: str, secret: dict[str, object], environment: dict[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
         variables = {"PATH": os.environ["PATH"], "HOME": str(self.directory)}
-        variables |= {"PYTHONPATH": str(ROOT / "etl"), "AWS_EC2_METADATA_DISABLED": "true"}
+        variables |= {"PYTHONPATH": _PYTHON_PATH, "AWS_EC2_METADATA_DISABLED": "true"}
         variables |= self.settings(secret) | self.environment | (environment or {})
         return subprocess.Popen(
-            [sys.executable, "-m", "hybrid_etl", *arguments],
+            [*_INTERPRETER, "-m", "hybrid_etl", *arguments],
             env=variables,
             cwd=self.directory,
             stdin=subprocess.DEVNULL,

@@ -56,6 +56,7 @@ class Line:
     upstream: str
     choose: Callable[[Request], Fault | None] = lambda _: None
     seen: list[str] = field(default_factory=list)
+    signed_by: list[str] = field(default_factory=list)
     address: str = ""
 
     def script(self, operation: str, *faults: Fault) -> None:
@@ -74,8 +75,7 @@ class Line:
 def faulty_line(upstream: str) -> Iterator[Line]:
     """A line to `upstream` (an http URL), with no fault until one is chosen."""
     line = Line(upstream)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Handler, line))
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), functools.partial(_Handler, line))
     line.address = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
@@ -83,6 +83,13 @@ def faulty_line(upstream: str) -> Iterator[Line]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A client that was killed has cut its connection: nothing to say."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -101,6 +108,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         request = Request(method=self.command, target=self.path)
         self._line.seen.append(request.operation)
+        signature = self.headers.get("Authorization") or ""
+        self._line.signed_by.append(signature.partition("Credential=")[2].partition("/")[0])
         fault = self._line.choose(request)
         if fault:
             time.sleep(fault.wait)

@@ -9,11 +9,12 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hybrid.environments import EMULATOR
+from hybrid.paths import STATE
 
 _PATH = os.pathsep.join(
     [
@@ -26,7 +27,10 @@ _PATH = os.pathsep.join(
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A database that the tests own: `secret` is what the container gets."""
+    """A database that the tests own: `secret` is what the container gets.
+
+    `running` is its process, the last of them where it was killed and started again.
+    """
 
     engine: str
     host: str
@@ -34,8 +38,30 @@ class Server:
     username: str
     password: str
     dbname: str
-    process: subprocess.Popen[bytes]
+    running: list[subprocess.Popen[bytes]]
     directory: Path
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The one that runs."""
+        return self.running[-1]
+
+    def kill(self) -> None:
+        """End it as a machine without power does."""
+        self.process.kill()
+        self.process.wait()
+
+    def start_again(self) -> None:
+        """Start it as it was, on the port where it was, and wait until it takes connections."""
+        arguments = [str(argument) for argument in self.process.args]  # type: ignore[union-attr]
+        self.running.append(_start(arguments, self.directory))
+        _until(lambda: self._listens_again(arguments), f"the server on port {self.port} again")
+
+    def _listens_again(self, arguments: list[str]) -> bool:
+        # PostgreSQL does not start while a session of the one before still ends.
+        if self.process.poll() is not None:
+            self.running.append(_start(arguments, self.directory))
+        return _listens(self.process, self.port)
 
     @property
     def secret(self) -> dict[str, object]:
@@ -90,8 +116,9 @@ def postgresql(directory: Path, *settings: str) -> Iterator[Server]:
         + [argument for option in options for argument in ("-c", option)],
         directory,
     )
-    with _stopping(process, port):
-        ready = [str(program("pg_isready")), "-q", "-h", "127.0.0.1", "-p", str(port)]
+    ready = [str(program("pg_isready")), "-q", "-h", "127.0.0.1", "-p", str(port)]
+    running = [process]
+    with _stopping(running, port):
         _until(lambda: subprocess.run(ready, check=False).returncode == 0, "PostgreSQL")
         yield Server(
             engine="postgresql",
@@ -100,7 +127,7 @@ def postgresql(directory: Path, *settings: str) -> Iterator[Server]:
             username="etl",
             password="correct-horse",
             dbname="postgres",
-            process=process,
+            running=running,
             directory=directory,
         )
 
@@ -116,13 +143,50 @@ def mariadb(directory: Path, *settings: str) -> Iterator[Server]:
             f"--datadir={data}",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
-            *(["--user=mysql"] if os.getuid() == 0 else []),
+            *_as_mysql(),
         ],
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=directory,
     )
+    with _serving("mariadb", [str(program("mariadbd"))], directory, data, port, settings) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def mysql(directory: Path, *settings: str) -> Iterator[Server]:
+    """MySQL itself, with the libraries that came with it (fetch_mysql.sh)."""
+    data, port, root = directory / "data", free_port(), mysql_root()
+    _own(directory, "mysql")
+    libraries = f"{root}/usr/lib/x86_64-linux-gnu"
+    command = [f"{libraries}/ld-linux-x86-64.so.2", "--library-path", libraries, f"{root}/usr/sbin/mysqld"]
+    own = [
+        f"--basedir={root}/usr",
+        f"--lc-messages-dir={root}/usr/share/mysql",
+        "--mysqlx=OFF",
+        "--secure-file-priv=",
+    ]
+    subprocess.run(
+        [*command, "--no-defaults", *own, "--initialize-insecure", f"--datadir={data}", *_as_mysql()],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=directory,
+    )
+    with _serving("mysql", command, directory, data, port, [*own, *settings]) as server:
+        yield server
+
+
+def mysql_root() -> Path:
+    """Where fetch_mysql.sh has put MySQL, if it has."""
+    return Path(os.environ.get("HYBRID_TEST_MYSQL") or STATE / "mysql") / "root"
+
+
+@contextlib.contextmanager
+def _serving(
+    engine: str, command: list[str], directory: Path, data: Path, port: int, settings: Sequence[str]
+) -> Iterator[Server]:
     first = directory / "first.sql"
     first.write_text(
         "create database shop character set utf8mb4;\n"
@@ -131,33 +195,38 @@ def mariadb(directory: Path, *settings: str) -> Iterator[Server]:
     )
     process = _start(
         [
-            str(program("mariadbd")),
+            *command,
             "--no-defaults",
             f"--datadir={data}",
             f"--port={port}",
             "--bind-address=127.0.0.1",
-            f"--socket={directory}/mariadb.sock",
+            f"--socket={directory}/server.sock",
             f"--init-file={first}",
             "--skip-log-bin",
             "--innodb-flush-log-at-trx-commit=0",
             "--innodb-buffer-pool-size=128M",
             "--skip-name-resolve",
-            *(["--user=mysql"] if os.getuid() == 0 else []),
+            *_as_mysql(),
             *settings,
         ],
         directory,
     )
-    with _stopping(process, port):
+    running = [process]
+    with _stopping(running, port):
         yield Server(
-            engine="mariadb",
+            engine=engine,
             host="127.0.0.1",
             port=port,
             username="etl",
             password="correct-horse",
             dbname="shop",
-            process=process,
+            running=running,
             directory=directory,
         )
+
+
+def _as_mysql() -> list[str]:
+    return ["--user=mysql"] if os.getuid() == 0 else []
 
 
 @contextlib.contextmanager
@@ -179,7 +248,7 @@ def aws(directory: Path) -> Iterator[dict[str, str]]:
         "SFTP_ENABLED": "0",
     }
     process = _start([str(ministack_python()), "-m", "ministack"], directory, environment=environment)
-    with _stopping(process, port):
+    with _stopping([process], port):
         _until(lambda: _healthy(f"http://127.0.0.1:{port}/_ministack/health"), "MiniStack")
         yield {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
@@ -219,17 +288,17 @@ def _start(
 
 
 @contextlib.contextmanager
-def _stopping(process: subprocess.Popen[bytes], port: int) -> Iterator[None]:
+def _stopping(running: list[subprocess.Popen[bytes]], port: int) -> Iterator[None]:
     try:
-        _until(lambda: _listens(process, port), f"the server on port {port}")
+        _until(lambda: _listens(running[-1], port), f"the server on port {port}")
         yield
     finally:
-        process.terminate()
+        running[-1].terminate()
         try:
-            process.wait(5)
+            running[-1].wait(5)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            running[-1].kill()
+            running[-1].wait()
 
 
 def _until(condition: object, what: str, *, seconds: float = 60) -> None:

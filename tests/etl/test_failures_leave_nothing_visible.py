@@ -6,10 +6,13 @@ import json
 import signal
 import subprocess
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from credentials_endpoint import credentials_endpoint
 from etl_process import Database, Etl, Outcome, client
+from faulty_line import Fault, faulty_line
 
 _SLOW = {
     "postgresql": "select n, repeat(md5(n::text), 20) as filler from generate_series(1, 3000000) n",
@@ -121,6 +124,55 @@ def test_sigterm_takes_everything_back_within_ten_seconds(
     assert store.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []
     assert store.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
     _until(lambda: not _sessions(any_database))
+
+
+def test_sigterm_ends_a_run_within_ten_seconds_though_s3_no_longer_answers(
+    etl: Etl, postgresql: Database, s3: dict[str, str], native_decoder: None
+) -> None:
+    # Given a run with several files open, to a store that has stopped answering
+    client("s3", s3).create_bucket(
+        Bucket="silent", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    with faulty_line(s3["AWS_ENDPOINT_URL"]) as line:
+        line.choose = lambda request: Fault(wait=30) if request.operation == "UploadPart" else None
+        query = f"select n % 3 as part, q.* from ({_SLOW['postgresql']}) q"
+        digest = etl.specify(
+            postgresql, query=query, partition_by=["part"], format={"type": "csv", "compression": "none"}
+        )
+        variables = s3 | {"HYBRID_LAKE": "s3://silent", "AWS_ENDPOINT_URL": line.address}
+        process = etl.start("run", digest, secret=postgresql.secret, environment=variables)
+        _until(lambda: "UploadPart" in line.seen)
+        line.choose = lambda _: Fault(wait=30)
+        # When
+        process.send_signal(signal.SIGTERM)
+        outcome = etl.finish(process, timeout=60)
+    # Then
+    assert outcome.seconds < 10
+    assert outcome.code == 1
+    assert "SIGTERM" in outcome.message
+    assert outcome.errors == ""
+
+
+def test_credentials_that_run_out_during_a_run_are_fetched_again(
+    etl: Etl, postgresql: Database, s3: dict[str, str], native_decoder: None
+) -> None:
+    # Given a task's credentials that are about to run out whenever they are fetched
+    client("s3", s3).create_bucket(
+        Bucket="refreshed", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    with faulty_line(s3["AWS_ENDPOINT_URL"]) as line, credentials_endpoint(timedelta(seconds=30)) as given:
+        variables = {
+            "HYBRID_LAKE": "s3://refreshed",
+            "AWS_REGION": "eu-west-1",
+            "AWS_ENDPOINT_URL": line.address,
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": given.address,
+        }
+        # When
+        outcome = etl.run(postgresql, query="select 1 as one", environment=variables)
+    # Then every request is signed with credentials that were still good, each with others than the one before
+    assert outcome.code == 0, outcome.lines
+    assert given.given >= 3
+    assert len(set(line.signed_by)) >= 3
 
 
 def test_a_bucket_that_does_not_exist_is_the_users(

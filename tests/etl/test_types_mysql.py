@@ -2,92 +2,38 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import struct
-from decimal import Decimal
-from typing import Any
-
 import pyarrow.parquet as pq
 import pytest
 from etl_process import Database, Etl
+from type_tables import of_engine
 
-_POINT = struct.pack("<BIdd", 1, 1, 1.0, 2.0)
-#: column type, SQL value, Arrow type, value read back
-EXACT: list[tuple[str, str, str, Any]] = [
-    ("tinyint(1)", "-128", "int8", -128),
-    ("tinyint unsigned", "255", "uint8", 255),
-    ("smallint", "-32768", "int16", -32768),
-    ("smallint unsigned", "65535", "uint16", 65535),
-    ("mediumint", "-8388608", "int32", -8388608),
-    ("mediumint unsigned", "16777215", "uint32", 16777215),
-    ("int", "-2147483648", "int32", -(2**31)),
-    ("int unsigned", "4294967295", "uint32", 2**32 - 1),
-    ("bigint", "-9223372036854775808", "int64", -(2**63)),
-    ("bigint unsigned", "18446744073709551615", "uint64", 2**64 - 1),
-    ("float", "16777216.1e-9", "float", struct.unpack("<f", struct.pack("<f", 16777216.1e-9))[0]),
-    ("double", "0.1", "double", 0.1),
-    ("decimal(10,2)", "-123.45", "decimal128(10, 2)", Decimal("-123.45")),
-    ("decimal(10,2) unsigned", "99999999.99", "decimal128(10, 2)", Decimal("99999999.99")),
-    ("decimal(38,0)", "9" * 38, "decimal128(38, 0)", Decimal("9" * 38)),
-    ("decimal(65,30)", f"-{'9' * 35}.{'9' * 30}", "decimal256(65, 30)", Decimal(f"-{'9' * 35}.{'9' * 30}")),
-    ("decimal(20,18)", "0.000000000000000001", "decimal128(20, 18)", Decimal("1e-18")),
-    ("decimal(5,0)", "0", "decimal128(5, 0)", Decimal(0)),
-    ("date", "'1000-01-01'", "date32[day]", dt.date(1000, 1, 1)),
-    ("date", "'2024-02-29'", "date32[day]", dt.date(2024, 2, 29)),
-    ("time(6)", "'23:59:59.999999'", "time64[us]", dt.time(23, 59, 59, 999999)),
-    ("time", "'00:00:00'", "time64[us]", dt.time(0)),
-    (
-        "datetime(6)",
-        "'1969-12-31 23:59:59.999999'",
-        "timestamp[us]",
-        dt.datetime(1969, 12, 31, 23, 59, 59, 999999),
-    ),
-    ("datetime", "'2026-11-22 00:00:00'", "timestamp[us]", dt.datetime(2026, 11, 22)),
-    (
-        "timestamp(3) null",
-        "from_unixtime(1000000000.123)",
-        "timestamp[us, tz=UTC]",
-        dt.datetime(2001, 9, 9, 1, 46, 40, 123000, dt.UTC),
-    ),
-    ("year", "1901", "int16", 1901),
-    ("bit(1)", "b'1'", "bool", True),
-    ("bit(64)", "b'1000000000000000000000000000000000000000000000000000000000000001'", "uint64", 2**63 + 1),
-    ("char(4)", "'ab'", "string", "ab"),
-    ("varchar(20)", "''", "string", ""),
-    ("varchar(20)", "'日本 😀'", "string", "日本 😀"),
-    ("varchar(20) character set latin1", "'ü'", "string", "ü"),
-    ("varchar(20)", "'a\\0b'", "string", "a\0b"),
-    ("longtext", "repeat('x', 70000)", "string", "x" * 70000),
-    ("json", """'{"b": 1}'""", "string", '{"b": 1}'),
-    ("enum('happy','sad')", "'sad'", "string", "sad"),
-    ("set('a','b','c')", "'a,c'", "string", "a,c"),
-    ("binary(3)", "x'00ff'", "binary", b"\0\xff\0"),
-    ("varbinary(10)", "x'00ff'", "binary", b"\0\xff"),
-    ("longblob", "''", "binary", b""),
-    ("uuid", "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'", "string", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
-    ("inet6", "'::1'", "string", "::1"),
-    ("geometry", "st_geomfromtext('POINT(1 2)')", "binary", _POINT),
-]
+
+@pytest.fixture(scope="module", params=["mariadb", "mysql"])
+def server(request: pytest.FixtureRequest) -> Database:
+    """MariaDB, and MySQL where it is."""
+    found: Database = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture(scope="module")
-def everything(mariadb: Database) -> Database:
+def everything(server: Database) -> Database:
     """A table with a column of each type: a row of values between two of nulls."""
+    exact = of_engine(server.engine)
     columns = ", ".join(
-        f"c{n} {kind if ' null' in kind else kind + ' null'}" for n, (kind, _, _, _) in enumerate(EXACT)
+        f"c{n} {kind if ' null' in kind else kind + ' null'}" for n, (kind, _, _, _) in enumerate(exact)
     )
-    mariadb.say("drop table if exists everything")
-    mariadb.say(f"create table everything (n int, {columns}) character set utf8mb4")
-    mariadb.say("insert into everything (n) values (1), (3)")
-    mariadb.say("set time_zone = '+00:00'; ".rstrip("; "))
-    mariadb.say(f"insert into everything values (2, {', '.join(value for _, value, _, _ in EXACT)})")
-    return mariadb
+    server.say("drop table if exists everything")
+    server.say(f"create table everything (n int, {columns}) character set utf8mb4")
+    server.say("insert into everything (n) values (1), (3)")
+    server.say(f"insert into everything values (2, {', '.join(value for _, value, _, _ in exact)})")
+    return server
 
 
 @pytest.mark.parametrize("decoder", ["native", "python"])
 def test_each_type_of_mysql_arrives_exactly_as_the_table_says(
     etl: Etl, everything: Database, decoder: str, native_decoder: None
 ) -> None:
+    exact = of_engine(everything.engine)
     # When
     outcome = etl.run(
         everything, query="select * from everything order by n", environment={"HYBRID_DECODER": decoder}
@@ -95,9 +41,9 @@ def test_each_type_of_mysql_arrives_exactly_as_the_table_says(
     # Then
     assert outcome.code == 0, outcome.lines
     assert outcome.manifest["decoder"] == decoder
-    assert [field["type"] for field in outcome.manifest["schema"]][1:] == [kind for _, _, kind, _ in EXACT]
+    assert [field["type"] for field in outcome.manifest["schema"]][1:] == [kind for _, _, kind, _ in exact]
     before, row, after = pq.read_table(outcome.files[0]).to_pylist()
-    assert list(row.values())[1:] == [value for _, _, _, value in EXACT]
+    assert list(row.values())[1:] == [value for _, _, _, value in exact]
     assert set(list(before.values())[1:]) == set(list(after.values())[1:]) == {None}
 
 
@@ -113,14 +59,14 @@ REFUSED = [
 
 
 @pytest.fixture(scope="module")
-def zeros(mariadb: Database) -> Database:
+def zeros(server: Database) -> Database:
     columns = ", ".join(f"c{number} {kind}" for number, (kind, _, _, _) in enumerate(REFUSED))
-    mariadb.say("drop table if exists zeros")
-    mariadb.say(f"create table zeros ({columns})")
-    mariadb.say("set global sql_mode = ''")
-    mariadb.say(f"insert into zeros values ({', '.join(value for _, value, _, _ in REFUSED)})")
-    mariadb.say("set global sql_mode = default")
-    return mariadb
+    server.say("drop table if exists zeros")
+    server.say(f"create table zeros ({columns})")
+    server.say("set global sql_mode = ''")
+    server.say(f"insert into zeros values ({', '.join(value for _, value, _, _ in REFUSED)})")
+    server.say("set global sql_mode = default")
+    return server
 
 
 @pytest.mark.parametrize("decoder", ["native", "python"])

@@ -2,79 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from decimal import Decimal
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from etl_process import Database, Etl
-
-#: expression, Arrow type, value read back
-EXACT: list[tuple[str, str, Any]] = [
-    ("true", "bool", True),
-    ("(-32768)::int2", "int16", -32768),
-    ("(-2147483648)::int4", "int32", -2147483648),
-    ("(-9223372036854775808)::int8", "int64", -(2**63)),
-    ("4294967295::oid", "uint32", 4294967295),
-    ("1.1::float4", "float", 1.100000023841858),
-    ("'Infinity'::float8", "double", float("inf")),
-    ("0.1::float8", "double", 0.1),
-    ("123.45::numeric(10,2)", "decimal128(10, 2)", Decimal("123.45")),
-    ("(-0.01)::numeric(10,2)", "decimal128(10, 2)", Decimal("-0.01")),
-    ("0::numeric(10,2)", "decimal128(10, 2)", Decimal("0.00")),
-    (f"{'9' * 38}::numeric(38,0)", "decimal128(38, 0)", Decimal("9" * 38)),
-    (f"(-{'9' * 20}.{'9' * 18})::numeric(38,18)", "decimal128(38, 18)", Decimal(f"-{'9' * 20}.{'9' * 18}")),
-    (f"{'9' * 76}::numeric(76,0)", "decimal256(76, 0)", Decimal("9" * 76)),
-    (f"(-0.{'9' * 76})::numeric(76,76)", "decimal256(76, 76)", Decimal(f"-0.{'9' * 76}")),
-    (f"{'9' * 77}::numeric(77,0)", "string", "9" * 77),
-    ("12300::numeric(3,-2)", "decimal128(5, 0)", Decimal("12300")),
-    ("0.00123::numeric(3,5)", "decimal128(5, 5)", Decimal("0.00123")),
-    ("1.5::numeric", "decimal128(38, 18)", Decimal("1.5")),
-    ("10000::numeric", "decimal128(38, 18)", Decimal("10000")),
-    ("0.000000000000000001::numeric", "decimal128(38, 18)", Decimal("1e-18")),
-    ("'$-1,234.56'::money", "decimal128(21, 2)", Decimal("-1234.56")),
-    ("date '1969-12-31'", "date32[day]", dt.date(1969, 12, 31)),
-    ("date '0001-01-01'", "date32[day]", dt.date(1, 1, 1)),
-    ("time '23:59:59.999999'", "time64[us]", dt.time(23, 59, 59, 999999)),
-    (
-        "timestamp '1969-12-31 23:59:59.999999'",
-        "timestamp[us]",
-        dt.datetime(1969, 12, 31, 23, 59, 59, 999999),
-    ),
-    (
-        "timestamptz '2026-03-29 02:30:00+02'",
-        "timestamp[us, tz=UTC]",
-        dt.datetime(2026, 3, 29, 0, 30, tzinfo=dt.UTC),
-    ),
-    ("timetz '12:00:00+02'", "string", "12:00:00+02"),
-    ("interval '1 year 2 days -3.5 seconds'", "string", "P1Y2DT-3.5S"),
-    ("b'0101'::bit(4)", "string", "0101"),
-    ("b'011'::varbit", "string", "011"),
-    (
-        "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid",
-        "string",
-        "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
-    ),
-    ("""'{"b": 1,  "a":"ü"}'::json""", "string", '{"b": 1,  "a":"ü"}'),
-    ("""'{"b": 1,  "a":"ü"}'::jsonb""", "string", '{"a": "ü", "b": 1}'),
-    (r"'\x00ff10'::bytea", "binary", b"\x00\xff\x10"),
-    ("''::bytea", "binary", b""),
-    ("''::text", "string", ""),
-    ("'日本 😀'::text", "string", "日本 😀"),
-    ("'ab'::char(4)", "string", "ab  "),
-    ("array[1, null, 3]::int4[]", "list<element: int32>", [1, None, 3]),
-    ("array['a', '', null]::text[]", "list<element: string>", ["a", "", None]),
-    ("array[1.25, null]::numeric(5,2)[]", "list<element: decimal128(5, 2)>", [Decimal("1.25"), None]),
-    ("array[]::int4[]", "list<element: int32>", []),
-    ("array[true, false, null]", "list<element: bool>", [True, False, None]),
-    ("inet '10.0.0.1/8'", "string", "10.0.0.1/8"),
-    ("int4range(1, 5)", "string", "[1,5)"),
-    ("point(1, 2)", "string", "(1,2)"),
-    ("row(1, 'a')", "string", "(1,a)"),
-    ("'a b'::tsvector", "string", "'a' 'b'"),
-    ("null::int4", "int32", None),
-]
+from type_tables import POSTGRESQL as EXACT
 
 
 @pytest.mark.parametrize("decoder", ["native", "python"])

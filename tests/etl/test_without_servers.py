@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import hashlib
 import json
 import struct
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,7 +26,9 @@ from hybrid_etl.readers.retry import TRIES, connect_with_retry
 from hybrid_etl.refusals import Refusals
 from hybrid_etl.secret import Secret
 from hybrid_etl.settings import attempt_name, location
-from hybrid_etl.specification import Specification
+from hybrid_etl.sinks.local import LocalSink
+from hybrid_etl.specification import Format, Specification
+from hybrid_etl.writers.rolling import RollingWriter
 
 _NOVEMBER = Interval.parse("2026-11-01T01:00:00+01:00", "2026-11-02T00:00:00Z")
 
@@ -195,3 +200,23 @@ def test_hostile_bytes_of_a_server_are_refused_and_never_read_beyond_their_end(
     elif outcome == -1:
         assert isinstance(decoder.fault(), Failure)
     decoder.close()
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_file_that_was_taken_back_stays_away_when_its_writer_is_collected(tmp_path: Path) -> None:
+    # Given a Parquet file with a row group
+    writer = RollingWriter(
+        LocalSink(str(tmp_path)),
+        directory="run",
+        file_format=Format(),
+        partition_by=(),
+        target_file_bytes=1 << 30,
+        metadata={},
+    )
+    writer.write(pa.record_batch({"n": pa.array(range(5_000_000), pa.int64())}))
+    # When
+    writer.abort()
+    del writer
+    gc.collect()
+    # Then
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

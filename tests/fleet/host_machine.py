@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -13,6 +14,11 @@ from hybrid.host.kit import HostSettings, script
 HERE = Path(__file__).parent / "machine"
 IMAGE = "hybrid-host-test"
 PATHS = "/machine/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: Options of `docker exec`: stand-ins first, downloads from beside them, no pauses.
+ENVIRONMENT = (
+    "-e", f"PATH={PATHS}", "-e", "INSTALLER_URL=https://downloads.example/install.sh",
+    "-e", "KEY_URL=https://downloads.example/key.gpg", "-e", "AGENT_PAUSE=0",
+)  # fmt: skip
 CODE = "planted-code-8c1fXq20"
 ACTIVATION = json.dumps(
     {
@@ -40,10 +46,8 @@ class Machine:
 
     def run(self, command: str, *, given: str = "") -> subprocess.CompletedProcess[str]:
         return docker(
-            "exec", "-i", "-e", f"PATH={PATHS}", "-e", "INSTALLER_URL=https://downloads.example/install.sh",
-            "-e", "KEY_URL=https://downloads.example/key.gpg", "-e", "AGENT_PAUSE=0", self.container,
-            "sh", "-c", command, given=given, check=False,
-        )  # fmt: skip
+            "exec", "-i", *ENVIRONMENT, self.container, "sh", "-c", command, given=given, check=False
+        )
 
     def settle(self, **settings: object) -> None:
         """Put the script of a site on the machine."""
@@ -64,10 +68,22 @@ class Machine:
         """Change how a stand-in behaves."""
         (self.directory / name).write_text(text)
 
+    def stand_in(self, program: str, does: str) -> None:
+        """Put a program of a line in the place of another."""
+        path = self.directory / "bin" / program
+        path.write_text(f"#!/bin/sh\n{does}\n")
+        path.chmod(0o755)
+
     @property
     def log(self) -> str:
         log = self.directory / "log"
         return log.read_text() if log.exists() else ""
+
+
+def build_image() -> None:
+    """The image of the machine, on the base that this machine makes its images from."""
+    base = os.environ.get("HYBRID_BASE_IMAGE", "base:local")
+    docker("build", "-q", "--build-arg", f"BASE={base}", "-t", IMAGE, str(HERE))
 
 
 def signed_downloads(directory: Path) -> str:

@@ -8,8 +8,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from host_machine import ACTIVATION, CODE, HERE, IMAGE, Machine, docker, signed_downloads
+from fleet_estate import estate_text
+from host_machine import (
+    ACTIVATION,
+    CODE,
+    ENVIRONMENT,
+    HERE,
+    IMAGE,
+    Machine,
+    build_image,
+    docker,
+    signed_downloads,
+)
+from typer.testing import CliRunner
 
+from hybrid.cli import main
 from hybrid.host.kit import Format, HostSettings, files
 
 pytestmark = pytest.mark.containers
@@ -17,7 +30,7 @@ pytestmark = pytest.mark.containers
 
 @pytest.fixture(scope="module")
 def downloads(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    docker("build", "-q", "-t", IMAGE, str(HERE))
+    build_image()
     directory = tmp_path_factory.mktemp("downloads") / "www"
     return directory, signed_downloads(directory)
 
@@ -73,6 +86,43 @@ def test_the_code_is_in_no_arguments_no_environment_no_output_and_no_file(machin
     assert CODE not in machine.read("/machine/environments")
 
 
+def test_the_line_that_the_kit_says_to_paste_joins_a_host_and_carries_no_code(
+    machine: Machine, tmp_path: Path
+) -> None:
+    # Given an owner with a kit, and `scp` and `ssh` to the machine; `aws` gives what the secret holds
+    (tmp_path / "estate.yaml").write_text(estate_text("acme", ["depot"]))
+    kit, tools = tmp_path / "the kit", tmp_path / "tools"
+    made = CliRunner().invoke(
+        main.app, ["sites", "host-kit", "depot", "--estate", str(tmp_path / "estate.yaml"), "-o", str(kit)]
+    )
+    (line,) = [said for said in made.stderr.splitlines() if said.startswith("scp ")]
+    machine.settle()  # the same script, with the key of the tests' installer
+    (kit / "hybrid-host.sh").write_text((machine.directory / "hybrid-host.sh").read_text())
+    tools.mkdir()
+    for name, does in {
+        "aws": f"printf '%s\\n' '{ACTIVATION}'",
+        "scp": f'docker cp "$1" {machine.container}:/root/ >/dev/null',
+        "ssh": f'shift; exec docker exec -i -w /root {" ".join(ENVIRONMENT)} {machine.container} sh -c "$*"',
+    }.items():
+        (tools / name).write_text(f'#!/bin/sh\necho "{name} $*" >>{tmp_path}/ran\n{does}\n')
+        (tools / name).chmod(0o755)
+
+    # When the line is pasted
+    done = subprocess.run(
+        ["sh", "-c", line],
+        env={"PATH": f"{tools}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    # Then the machine is a host, and neither the line nor what it ran had the code among its arguments
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "this machine is a host of hybrid-acme-depot" in done.stdout
+    assert "--secret-id hybrid/acme/sites/depot/activation" in (tmp_path / "ran").read_text()
+    assert CODE not in line + (tmp_path / "ran").read_text() + done.stdout + done.stderr
+
+
 def test_a_code_is_not_taken_as_an_argument(machine: Machine) -> None:
     done = machine.host(f"join --activation-code {CODE}")
     assert done.returncode == 2
@@ -123,7 +173,7 @@ def test_without_gpg_nothing_is_installed(machine: Machine) -> None:
     machine.run("mv /usr/bin/gpg /usr/bin/gpg.away")
     done = machine.join()
     assert done.returncode == 2
-    assert "gpg is missing" in done.stdout
+    assert "1 check(s) failed" in done.stderr
     assert "installer proxy" not in machine.log
 
 
@@ -146,7 +196,7 @@ def test_a_join_that_broke_off_half_way_is_finished_by_repeating_it_without_a_co
     assert half.returncode == 1
     assert "Run hybrid-host join again" in half.stderr
     assert CODE not in half.stdout + half.stderr
-    assert machine.run("ls /run/hybrid-host.* 2>/dev/null").stdout == ""
+    assert machine.run("ls -d /run/hybrid-host.* /var/tmp/hybrid-host.* 2>/dev/null").stdout == ""
 
     # When it is mended, and the command repeated
     (machine.directory / "installer-fails").unlink()
@@ -198,35 +248,77 @@ def test_attributes_are_in_the_first_registration(machine: Machine) -> None:
     assert 'ECS_INSTANCE_ATTRIBUTES={"rack":"b2","zone":"it\'s here"}' in machine.read("/etc/ecs/ecs.config")
 
 
-@pytest.mark.parametrize(
-    ("file", "content", "says"),
-    [
-        ("refused", "ecs-a-1.eu-west-1.amazonaws.com\n", "no way out to ecs-a-1.eu-west-1.amazonaws.com:443"),
-        ("refused", "downloads.example\n", "no way out to downloads.example:443"),
-        ("clock-off", "900", "seconds off"),
-        ("ec2-role", "web-server-role", "this is an EC2 instance with the role web-server-role"),
-        ("bin/uname", "#!/bin/sh\necho armv7l\n", "architecture armv7l has no agent"),
-        ("bin/getenforce", "#!/bin/sh\necho Enforcing\n", "SELinux is enforcing"),
-        ("bin/df", "#!/bin/sh\nprintf 'h\\nd 9 9 1048576 9%% /var\\n'\n", "1 GiB free in /var/lib"),
-    ],
-)
-def test_what_would_not_work_is_refused_before_anything_is_changed(
-    machine: Machine, file: str, content: str, says: str
-) -> None:
-    machine.note(file, content)
-    (machine.directory / file).chmod(0o755)
+def test_what_would_not_work_is_refused_before_anything_is_changed(machine: Machine) -> None:
+    # Given a machine on which nearly everything is wrong
+    machine.note("refused", "ecs-a-1.eu-west-1.amazonaws.com\ndownloads.example\n")
+    machine.note("clock-off", "900")
+    machine.note("ec2-role", "web-server-role")
+    machine.stand_in("uname", "echo armv7l")
+    machine.stand_in("getenforce", "echo Enforcing")
+    machine.stand_in("df", "printf 'h\\nd 9 9 1048576 9%% /var\\n'")
+    machine.stand_in("docker", "exit 1")
+    machine.settle(reserved_memory=65536)
+    machine.run("rm -rf /run/systemd/system; mv /usr/bin/gpg /usr/bin/gpg.away")
+
+    # When it is to join
     done = machine.join()
+
+    # Then each thing is named with its remedy, and nothing was changed
     assert done.returncode == 2, done.stdout
-    assert says in done.stdout
-    assert "->" in done.stdout
-    assert machine.run("test ! -e /etc/ecs/ecs.config").returncode == 0
+    lines = done.stdout.splitlines()
+    for says in (
+        "no way out to ecs-a-1.eu-west-1.amazonaws.com:443", "no way out to downloads.example:443",
+        "seconds off", "this is an EC2 instance with the role web-server-role",
+        "architecture armv7l has no agent", "SELinux is enforcing", "1 GiB free in /var/lib",
+        "Docker is installed and does not answer", "MiB of memory", "systemd does not run here",
+        "gpg is missing",
+    ):  # fmt: skip
+        found = next(number for number, line in enumerate(lines) if says in line)
+        assert lines[found].startswith("FAILED")
+        assert lines[found + 1].strip().startswith("-> ")
+    assert "installer proxy" not in machine.log
+    assert machine.run("test ! -e /etc/ecs && test ! -e /usr/local/sbin/hybrid-host").returncode == 0
 
 
-def test_without_systemd_it_is_refused(machine: Machine) -> None:
-    machine.run("rm -rf /run/systemd/system")
+@pytest.mark.parametrize("wrong", ["clock-off", "ec2-role"])
+def test_one_thing_that_is_wrong_is_enough_to_refuse(machine: Machine, wrong: str) -> None:
+    machine.note(wrong, "900")
+    assert machine.join().returncode == 2
+    assert machine.run("test ! -e /etc/ecs").returncode == 0
+
+
+def test_every_endpoint_is_tried_and_named(machine: Machine) -> None:
+    # Given a network with no way out at all, and the account's registry among the endpoints
+    machine.settle(account="123456789012")
+    services = (
+        "ecs", "ecs-a-1", "ecs-t-1", "ssm", "ssmmessages", "ec2messages", "api.ecr", "123456789012.dkr.ecr",
+        "s3", "logs", "secretsmanager",
+    )  # fmt: skip
+    names = [f"{service}.eu-west-1.amazonaws.com" for service in services] + ["downloads.example"]
+    machine.note("refused", "\n".join(names))
     done = machine.join()
     assert done.returncode == 2
-    assert "systemd does not run here" in done.stdout
+    assert [name for name in names if f"FAILED   no way out to {name}:443" not in done.stdout] == []
+
+
+def test_what_may_work_is_warned_of_and_joined(machine: Machine) -> None:
+    # Given an operating system that AWS does not list, little room, and a clock that nothing sets
+    machine.stand_in("df", "printf 'h\\nd 9 9 5242880 9%% /var\\n'")
+    machine.stand_in("timedatectl", "echo no")
+    done = machine.join()
+    assert done.returncode == 0, done.stdout + done.stderr
+    for says in ("AWS does not list debian 12", "5 GiB free", "the clock is not synchronised"):
+        assert f"warning  {says}" in done.stdout
+
+
+@pytest.mark.parametrize(("docker_there", "code"), [(True, 0), (False, 2)])
+def test_red_hat_needs_a_docker_of_its_own(machine: Machine, docker_there: bool, code: int) -> None:
+    machine.run("printf 'ID=rhel\\nVERSION_ID=9.4\\n' >/etc/os-release")
+    if not docker_there:
+        machine.run("rm /machine/bin/docker")
+    done = machine.join()
+    assert done.returncode == code, done.stdout
+    assert ("with Docker" if docker_there else "the installer does not install Docker") in done.stdout
 
 
 def test_the_plan_says_what_would_be_done_and_does_nothing(machine: Machine) -> None:
@@ -270,37 +362,55 @@ def test_the_doctor_finds_a_healthy_host_healthy(machine: Machine) -> None:
     assert "0 failure(s)" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("spoil", "says", "remedy"),
-    [
-        ("sed -i /ecs/d /machine/running", "service ecs does not run", "systemctl restart ecs"),
-        ("rm /machine/rules", "a firewall took away the rules", "hybrid-host task-network"),
-        ("rm /machine/agent", "the ECS agent does not answer", "/var/log/ecs/ecs-agent.log"),
-        (
-            "sed -i s/acme-depot/acme-shop/ /machine/agent",
-            "not a member of hybrid-acme-depot",
-            "hybrid-host leave",
-        ),
-        ("rm -r /var/lib/amazon", "not registered with Systems Manager", "hybrid-host join"),
-        ("echo ECS_CLUSTER=default >>/etc/ecs/ecs.config", "the last ECS_CLUSTER", "hybrid-host join"),
-        ("echo ssm.eu-west-1.amazonaws.com >/machine/refused", "no way out to ssm.eu-west-1", "443"),
-        (
-            "mkdir -p /var/log/amazon/ssm; echo 'Fingerprint do not match' >/var/log/amazon/ssm/errors.log",
-            "hardware fingerprint has changed",
-            "-similarityThreshold 1",
-        ),
-    ],
-)
+ANOTHER_SITE = {
+    "sed -i s/acme-depot/acme-shop/ /machine/agent": (
+        "not a member of hybrid-acme-depot",
+        "hybrid-host leave",
+    ),
+    "rm -r /var/lib/amazon": ("not registered with Systems Manager", "hybrid-host join"),
+    "sed -i s/acme-depot/acme-shop/ /etc/ecs/ecs.config": (
+        "does not name hybrid-acme-depot",
+        "hybrid-host join",
+    ),
+    "rm /machine/route-localnet": ("route_localnet is not 1", "hybrid-host task-network"),
+    "rm /etc/systemd/system/ecs.service.d/*": ("service ecs does not know the proxy", "hybrid-host join"),
+}
+OUT_OF_ORDER = {
+    "sed -i /ecs/d /machine/running": ("service ecs does not run", "systemctl restart ecs"),
+    "rm /machine/rules": ("a firewall took away the rules", "hybrid-host task-network"),
+    "rm /machine/agent": ("the ECS agent does not answer", "/var/log/ecs/ecs-agent.log"),
+    "echo ECS_CLUSTER=default >>/etc/ecs/ecs.config": ("the last ECS_CLUSTER", "hybrid-host join"),
+    "echo ssm.eu-west-1.amazonaws.com >/machine/refused": ("no way out to ssm.eu-west-1", "443"),
+    "mkdir -p /var/log/amazon/ssm; echo 'Fingerprint do not match' >/var/log/amazon/ssm/errors.log": (
+        "hardware fingerprint has changed", "-similarityThreshold 1",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("spoiled", [ANOTHER_SITE, OUT_OF_ORDER])
 def test_the_doctor_finds_what_is_wrong_and_what_to_do(
-    machine: Machine, spoil: str, says: str, remedy: str
+    machine: Machine, spoiled: dict[str, tuple[str, str]]
 ) -> None:
+    machine.settle(proxy="http://proxy.example:3128")
     machine.join()
-    machine.run(spoil)
+    machine.run("\n".join(spoiled))
     done = machine.host("doctor")
     assert done.returncode == 1, done.stdout
-    line = next(i for i, text in enumerate(done.stdout.splitlines()) if says in text)
-    assert done.stdout.splitlines()[line].startswith("FAILED")
-    assert remedy in done.stdout.splitlines()[line + 1]
+    assert f"{len(spoiled)} failure(s)" in done.stdout
+    lines = done.stdout.splitlines()
+    for says, remedy in spoiled.values():
+        (found,) = [number for number, text in enumerate(lines) if says in text]
+        assert lines[found].startswith("FAILED")
+        assert remedy in lines[found + 1]
+
+
+def test_the_doctor_warns_of_an_activation_that_was_left(machine: Machine) -> None:
+    machine.join()
+    machine.run("mkdir -p /etc/hybrid; cat >/etc/hybrid/activation.json", given=ACTIVATION)
+    done = machine.host("doctor")
+    assert done.returncode == 0
+    assert "warning  an activation is left in /etc/hybrid/activation.json" in done.stdout
+    assert CODE not in done.stdout
 
 
 def test_cloud_init_takes_the_user_data(downloads: tuple[Path, str], tmp_path: Path) -> None:

@@ -117,3 +117,22 @@ def test_a_list_longer_than_a_page_is_complete(depot: DeployedEstate) -> None:
         ssm.create_activation(IamRole=role, DefaultInstanceName=depot.names.cluster("depot"))
     done = depot.run("sites", "activations", "depot", "--json")
     assert len(json.loads(done.stdout)) == 61
+
+
+def test_a_small_fleet_is_measured_as_a_large_one_is() -> None:
+    # Given sites with more hosts than a page of container instances (100) and of nodes (50) holds
+    done = subprocess.run(
+        [sys.executable, "bench/fleet/scale.py", "--sites", "2", "--hosts", "101"],
+        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+
+    # Then each site gets one activation, once, and each host is listed
+    assert done.returncode == 0, done.stderr
+    for title, result in (
+        ("sites activate --all", "2 made, 0 failed"),
+        ("sites activate --all, again", "0 made, 0 failed"),
+        ("sites list", "2 sites"),
+        ("hosts list", "202 hosts"),
+    ):
+        assert f"\n{title}: {result} in " in done.stdout
+    assert "live activations: 2, lost: 0" in done.stdout

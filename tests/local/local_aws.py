@@ -101,7 +101,7 @@ class Aws:
         found = self.ecs.describe_tasks(cluster=task["clusterArn"], tasks=[task["taskArn"]], include=["TAGS"])
         return found["tasks"][0]
 
-    def until(self, task: TaskTypeDef, status: str, *, seconds: float = 20) -> TaskTypeDef:
+    def until(self, task: TaskTypeDef, status: str, *, seconds: float = 60) -> TaskTypeDef:
         return eventually(lambda: self.task(task), lambda now: now["lastStatus"] == status, seconds=seconds)
 
 

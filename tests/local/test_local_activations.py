@@ -169,6 +169,7 @@ def test_activations_come_in_pages(aws: Aws) -> None:
     assert {i for size in sizes for i in size} == ids
 
 
+@pytest.mark.slow
 def test_a_host_that_falls_silent_loses_its_connection(aws: Aws, quiet_host: HostMaker, cluster: str) -> None:
     # Given a host that polls
     host = quiet_host(cluster)

@@ -146,6 +146,7 @@ def test_distinct_instances_take_one_task_each(
     assert {f["reason"] for f in answer["failures"]} == {"DistinctInstance placement constraint unsatisfied."}
 
 
+@pytest.mark.slow
 def test_a_silent_host_takes_nothing(aws: Aws, cluster: str, define: Define, quiet_host: HostMaker) -> None:
     # Given a host that fell silent
     host = quiet_host(cluster)

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from hybrid.local.endpoint.errors import ServiceError
 from hybrid.local.endpoint.expressions import parse
 from hybrid.local.endpoint.model import ModelViolation, ServiceModel
-from tests.local.local_aws import Aws, Define, HostMaker
+from tests.local.local_aws import Aws, Define, HostMaker, client
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,13 @@ def test_a_malformed_request_is_refused_by_the_service_model(params: dict[str, A
 def test_an_answer_of_another_shape_never_leaves(answer: dict[str, Any]) -> None:
     with pytest.raises(ModelViolation):
         ServiceModel("ecs", violation="InvalidParameterException").check_answer("RunTask", answer)
+
+
+def test_an_error_that_the_operation_does_not_have_never_leaves() -> None:
+    model = ServiceModel("ssm", violation="ValidationException")
+    model.check_error("DeregisterManagedInstance", ServiceError("InvalidInstanceId", "gone"))
+    with pytest.raises(ModelViolation, match="AddTagsToResource has no InvalidInstanceId"):
+        model.check_error("AddTagsToResource", ServiceError("InvalidInstanceId", "gone"))
 
 
 def test_a_client_that_checks_nothing_itself_is_checked_here(aws: Aws) -> None:
@@ -100,6 +107,38 @@ def test_faults_hit_as_often_as_they_were_asked_for(aws: Aws, cluster: str) -> N
     with pytest.raises(ClientError, match="AccessDeniedException"):
         aws.ecs.describe_tasks(cluster=cluster, tasks=["x"])
     assert aws.ecs.describe_tasks(cluster=cluster, tasks=["x"])["failures"][0]["reason"] == "MISSING"
+
+
+def test_a_service_behind_the_endpoint_fails_in_its_own_words(aws: Aws) -> None:
+    # Given that S3 and Logs, which the emulator answers, fail once, beyond what boto3 repeats by itself
+    s3, logs = client("s3", aws.url), client("logs", aws.url)
+    for operation, code in (("s3:GET", "SlowDown"), ("DescribeLogGroups", "AccessDeniedException")):
+        fault = {"operation": operation, "times": 5, "code": code, "message": "<not now>", "status": 400}
+        urllib3.request("POST", f"{aws.url}/_site/faults", json=fault)
+
+    # When they are called, then boto3 understands the refusal
+    with pytest.raises(ClientError, match=r"\(SlowDown\).*<not now>"):
+        s3.list_buckets()
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        logs.describe_log_groups()
+
+    # And afterwards both answer
+    urllib3.request("DELETE", f"{aws.url}/_site/faults")
+    assert "Buckets" in s3.list_buckets()
+    assert "logGroups" in logs.describe_log_groups()
+
+
+def test_the_clock_of_ecs_can_be_wrong(aws: Aws, cluster: str, define: Define, quiet_host: HostMaker) -> None:
+    # Given a task
+    quiet_host(cluster)
+    task = aws.run(cluster, define())
+    told = aws.task(task)["createdAt"]
+
+    # When the clock of ECS is an hour ahead, then its times are, and only as long as it is
+    urllib3.request("POST", f"{aws.url}/_site/clock", json={"ahead": 3600})
+    assert (aws.task(task)["createdAt"] - told).total_seconds() == pytest.approx(3600)
+    urllib3.request("POST", f"{aws.url}/_site/clock", json={"ahead": 0})
+    assert aws.task(task)["createdAt"] == told
 
 
 def test_more_than_a_page_of_tasks_is_listed_whole(

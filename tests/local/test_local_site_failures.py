@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -117,6 +118,21 @@ def test_a_host_that_is_killed_comes_back_as_itself(
     task = at_site.until(at_site.run(two, define(), ["import time; time.sleep(60)"]), "RUNNING")
     site.stop_host("two")
     assert at_site.until(task, "STOPPED")["containers"][0]["exitCode"] == 143
+
+
+def test_capacity_of_one_name_at_two_sites_is_not_one_host(emulator: Emulator, tmp_path: Path) -> None:
+    # Given two sites on this machine, each with Fargate capacity of the usual name
+    for name in ("one", "two"):
+        with LocalSite(
+            tmp_path / name, emulator_url=emulator.endpoint_url, runner=Processes(PYTHON), port=free_port()
+        ) as site:
+            seen = site.add_fargate()
+            assert seen.name == "fargate"
+    # When their identities are compared, by which a host knows its own containers
+    kept = [tmp_path / name / "hosts" / "fargate" / "identity.json" for name in ("one", "two")]
+    one, two = (json.loads(path.read_text())["instance_id"] for path in kept)
+    # Then they are two
+    assert one != two
 
 
 def test_a_host_with_a_wrong_activation_says_so(site: LocalSite, at_site: Aws, cluster: str) -> None:

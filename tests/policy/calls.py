@@ -1,21 +1,18 @@
 """AWS calls that were really made, as the IAM requests that they are.
 
-`recorder/sitecustomize.py` writes the calls; here each becomes the actions and resources that AWS checks
-(Service Authorization Reference: of Amazon S3, ECS, Secrets Manager, CloudWatch Logs, Systems Manager; S3
-User Guide, "Protecting data with SSE-KMS"; Secrets Manager User Guide, "Secret encryption").
+`recorder/sitecustomize.py` writes the calls and recordings.py reads them; here each becomes the actions and
+resources that AWS checks (Service Authorization Reference: of Amazon S3, ECS, Secrets Manager, CloudWatch
+Logs, Systems Manager; S3 User Guide, "Protecting data with SSE-KMS" and "Enforce conditional writes"; Secrets
+Manager User Guide, "Secret encryption").
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tests.policy.matrix import Estate
-
-RECORDER = Path(__file__).with_name("recorder")
 
 #: Calls that need no permission.
 _FREE = {("sts", "GetCallerIdentity")}
@@ -26,8 +23,8 @@ class Call:
     """A call of the AWS API.
 
     Attributes:
-        who: role name of the caller.
-        service: as botocore names it.
+        who: role name of the caller, or a command, as in `hybrid sites activate`.
+        service: as requests to it are signed, which is as IAM names it.
         operation: as the API names it.
         names: the parameters that name things.
         tagged: whether it tags what it makes.
@@ -55,19 +52,6 @@ class Asked:
     context: Mapping[str, str]
 
 
-def read_calls(path: Path, *, renamed: Mapping[str, str]) -> list[Call]:
-    """The calls of a recording, without repetitions.
-
-    Args:
-        path: what the recorder wrote.
-        renamed: name of a deployed thing → what the resolver calls it.
-    """
-    text = path.read_text()
-    for deployed, name in renamed.items():
-        text = text.replace(deployed, name)
-    return [Call(**json.loads(line)) for line in dict.fromkeys(text.splitlines())]
-
-
 def asked_for(call: Call, place: Estate) -> list[Asked]:
     """What IAM is asked for a call.
 
@@ -83,22 +67,32 @@ def _via(place: Estate, service: str) -> dict[str, str]:
     return {"kms:ViaService": f"{service}.{place.stack.region}.{place.stack.url_suffix}"}
 
 
-def _object(action: str, *key_actions: str) -> Callable[[Call, Estate], Iterator[Asked]]:
+def _object(
+    action: str, *key_actions: str, creates: bool | None = None
+) -> Callable[[Call, Estate], Iterator[Asked]]:
+    """Asks for an action on an object or a bucket, and for the key; `creates` says of s3:PutObject which."""
+
     def ask(call: Call, place: Estate) -> Iterator[Asked]:
         arn = f"arn:{place.stack.partition}:s3:::{call.names['Bucket']}"
-        yield Asked(action, f"{arn}/{call.names['Key']}" if "Key" in call.names else arn, {})
+        context = {} if creates is None else {"s3:ObjectCreationOperation": str(creates).lower()}
+        if "IfNoneMatch" in call.names:
+            context["s3:if-none-match"] = call.names["IfNoneMatch"]
+        yield Asked(action, f"{arn}/{call.names['Key']}" if "Key" in call.names else arn, context)
         for key_action in key_actions:
             yield Asked(key_action, "{key}", _via(place, "s3"))
 
     return ask
 
 
-def _secret(call: Call, place: Estate) -> Iterator[Asked]:
-    arn = f"{{secrets}}:{call.names['SecretId']}-a1B2c3"
-    yield Asked("secretsmanager:GetSecretValue", arn, {})
-    yield Asked(
-        "kms:Decrypt", "{key}", {**_via(place, "secretsmanager"), "kms:EncryptionContext:SecretARN": arn}
-    )
+def _secret(action: str, *key_actions: str) -> Callable[[Call, Estate], Iterator[Asked]]:
+    def ask(call: Call, place: Estate) -> Iterator[Asked]:
+        arn = f"{{secrets}}:{call.names['SecretId']}-a1B2c3"
+        yield Asked(action, arn, {})
+        for key_action in key_actions:
+            context = {**_via(place, "secretsmanager"), "kms:EncryptionContext:SecretARN": arn}
+            yield Asked(key_action, "{key}", context)
+
+    return ask
 
 
 def _cluster(call: Call) -> dict[str, str]:
@@ -129,9 +123,20 @@ def _in_cluster(action: str, kind: str, parameter: str) -> Callable[[Call, Estat
     return ask
 
 
-def _log(call: Call, _: Estate) -> Iterator[Asked]:
-    stream = f"{{logs}}:{call.names['logGroupName']}:log-stream:{call.names['logStreamName']}"
-    yield Asked("logs:GetLogEvents", stream, {})
+def _log(action: str) -> Callable[[Call, Estate], Iterator[Asked]]:
+    def ask(call: Call, _: Estate) -> Iterator[Asked]:
+        stream = f"{{logs}}:{call.names['logGroupName']}:log-stream:{call.names['logStreamName']}"
+        yield Asked(action, stream, {})
+
+    return ask
+
+
+def _join(call: Call, _: Estate) -> Iterator[Asked]:
+    cluster = _cluster(call)["ecs:cluster"]
+    yield Asked("ecs:RegisterContainerInstance", cluster, {})
+    if call.tagged:
+        instance = f"{{ecs}}:container-instance/{_last(call.names['cluster'])}/0a1b2c"
+        yield Asked("ecs:TagResource", instance, {"ecs:CreateAction": "RegisterContainerInstance"})
 
 
 def _anything(action: str) -> Callable[[Call, Estate], Iterator[Asked]]:
@@ -148,13 +153,15 @@ def _hosts(call: Call, _: Estate) -> Iterator[Asked]:
 _TABLE: dict[str, Callable[[Call, Estate], Iterator[Asked]]] = {
     "s3:GetObject": _object("s3:GetObject", "kms:Decrypt"),
     "s3:HeadObject": _object("s3:GetObject", "kms:Decrypt"),
-    "s3:PutObject": _object("s3:PutObject", "kms:GenerateDataKey"),
-    "s3:CreateMultipartUpload": _object("s3:PutObject", "kms:GenerateDataKey", "kms:Decrypt"),
-    "s3:UploadPart": _object("s3:PutObject", "kms:GenerateDataKey", "kms:Decrypt"),
-    "s3:CompleteMultipartUpload": _object("s3:PutObject", "kms:GenerateDataKey", "kms:Decrypt"),
+    "s3:PutObject": _object("s3:PutObject", "kms:GenerateDataKey", creates=True),
+    "s3:CreateMultipartUpload": _object("s3:PutObject", "kms:GenerateDataKey", "kms:Decrypt", creates=False),
+    "s3:UploadPart": _object("s3:PutObject", "kms:GenerateDataKey", "kms:Decrypt", creates=False),
+    "s3:CompleteMultipartUpload": _object("s3:PutObject", "kms:GenerateDataKey", "kms:Decrypt", creates=True),
     "s3:AbortMultipartUpload": _object("s3:AbortMultipartUpload"),
+    "s3:HeadBucket": _object("s3:ListBucket"),
+    "s3:ListObjects": _object("s3:ListBucket"),
     "s3:ListObjectsV2": _object("s3:ListBucket"),
-    "secretsmanager:GetSecretValue": _secret,
+    "secretsmanager:GetSecretValue": _secret("secretsmanager:GetSecretValue", "kms:Decrypt"),
     "ecs:RunTask": _run_task,
     "ecs:StopTask": _in_cluster("ecs:StopTask", "task", "task"),
     "ecs:DescribeTasks": _in_cluster("ecs:DescribeTasks", "task", "tasks"),
@@ -163,6 +170,9 @@ _TABLE: dict[str, Callable[[Call, Estate], Iterator[Asked]]] = {
     "ecs:DescribeContainerInstances": _in_cluster(
         "ecs:DescribeContainerInstances", "container-instance", "containerInstances"
     ),
-    "cloudwatchlogs:GetLogEvents": _log,
+    "ecs:RegisterContainerInstance": _join,
+    "logs:CreateLogStream": _log("logs:CreateLogStream"),
+    "logs:PutLogEvents": _log("logs:PutLogEvents"),
+    "logs:GetLogEvents": _log("logs:GetLogEvents"),
     "ssm:DescribeInstanceInformation": _anything("ssm:DescribeInstanceInformation"),
 }

@@ -25,11 +25,14 @@ from hybrid.local.assembly import localize_assembly
 from hybrid.local.databases import Login
 from hybrid.local.emulator import Emulator
 from hybrid.paths import ROOT
+from tests.policy.recordings import RECORDER
 from tests.policy.synthesis import ESTATES, assembly_of
 
 ESTATE = ESTATES / "enforced.yaml"
 SOURCE, OTHER_SOURCE = "regional", "regional-archive"
 PIPELINE, OTHER_PIPELINE = "customers-regional", "customers-archive"
+#: Of the same source, read in two key ranges.
+PARTS_PIPELINE = "orders-regional"
 TASK_ROLE = f"arn:aws:iam::000000000000:role/hybrid/acme/task/hybrid-acme-{SOURCE}-task"
 _STACKS = ("hybrid-acme-storage", "hybrid-acme-site-on-premises")
 
@@ -41,6 +44,11 @@ class TlsEmulator(Emulator):
     def endpoint_url(self) -> str:
         """Address of every service."""
         return f"https://localhost:{self.port}"
+
+    @property
+    def calls(self) -> Path:
+        """File of the recorded calls."""
+        return self.state_dir / "calls.jsonl"
 
     @property
     def certificate(self) -> Path:
@@ -58,9 +66,14 @@ class TlsEmulator(Emulator):
             return False
         return answer.status == 200
 
+    def command(self) -> list[str]:
+        """Command of the server, which knows the conditions of conditional writes."""
+        return [str(self.python), str(Path(__file__).with_name("ministack_with_conditional_writes.py"))]
+
     def server_environment(self) -> dict[str, str]:
-        """The environment of the server."""
-        return {**super().server_environment(), "USE_SSL": "1"}
+        """The environment of the server, which records what is signed with a role's session."""
+        recorder = {"PYTHONPATH": str(RECORDER), "HYBRID_RECORD_CALLS": str(self.calls)}
+        return {**super().server_environment(), "USE_SSL": "1", **recorder}
 
     def __enter__(self) -> Self:
         self.start()
@@ -124,7 +137,7 @@ class EnforcedEstate:
             secrets.put_secret_value(
                 SecretId=f"hybrid/acme/sources/{source}", SecretString=json.dumps(vars(login))
             )
-        for pipeline in (PIPELINE, OTHER_PIPELINE):
+        for pipeline in (PIPELINE, PARTS_PIPELINE, OTHER_PIPELINE):
             one = self.specification(pipeline)
             s3.put_object(Bucket=deployed.dags, Key=f"pipelines/{one.key}", Body=one.content.encode())
         s3.put_object(

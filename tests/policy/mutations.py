@@ -112,11 +112,12 @@ def _of_actions(statement: Statement) -> Iterator[tuple[str, Statement]]:
 
 
 def _of_resources(statement: Statement) -> Iterator[tuple[str, Statement]]:
-    resources = as_list(statement.get("Resource"))
-    for resource in resources:
-        rest = [other for other in resources if other != resource]
-        for change, wider in _wider(resource):
-            yield f"{change} in {resource}", {**statement, "Resource": [*rest, wider]}
+    for element in ("Resource", "NotResource"):
+        resources = as_list(statement.get(element))
+        for resource in resources:
+            rest = [other for other in resources if other != resource]
+            for change, wider in _wider(resource):
+                yield f"{change} in {resource}", {**statement, element: [*rest, wider]}
 
 
 def _wider(resource: str) -> Iterator[tuple[str, str]]:

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
+from bench.policy import count_actions
 from hybrid.paths import ROOT
 from hybrid.review.permissions import Permission, permissions_of_role
 from tests.policy.matrix import estate
+from tests.policy.unused import UNUSED
 
 DOCUMENT = ROOT / "docs" / "reference" / "roles.md"
 
@@ -22,13 +25,28 @@ _ROLES = {
 
 
 def updated(text: str) -> str:
-    """The document with the table of every role as it is now."""
-    for kind in _ROLES:
-        begin, end = f"<!-- {kind}: generated -->\n", f"<!-- {kind}: end -->"
+    """The document with its tables as they are now."""
+    tables = {kind: _table(kind) for kind in _ROLES} | {"actions": _actions(), "unused": _unused()}
+    for name, table in tables.items():
+        begin, end = f"<!-- {name}: generated -->\n", f"<!-- {name}: end -->"
         head, _, rest = text.partition(begin)
         _, _, tail = rest.partition(end)
-        text = f"{head}{begin}{_table(kind)}{end}{tail}"
+        text = f"{head}{begin}{table}{end}{tail}"
     return text
+
+
+def _actions() -> str:
+    header, *lines = count_actions.rows()
+    rows = [header, ["---"] * len(header), *lines]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _unused() -> str:
+    rows = ["| role | action | who uses it |", "|---|---|---|"]
+    for kind, reasons in UNUSED.items():
+        for reason, patterns in itertools.groupby(reasons, key=reasons.__getitem__):
+            rows.append(f"| {kind} | {', '.join(f'`{pattern}`' for pattern in patterns)} | {reason} |")
+    return "\n".join(rows) + "\n"
 
 
 def _table(kind: str) -> str:

@@ -1,133 +1,117 @@
-"""From the other side: what is really called is allowed, and what is allowed is called or has a reason."""
+"""From the other side: what is really called is allowed, and what is allowed is called or has a reason.
+
+The calls are those of the end-to-end run (recordings/, kept true by tests/e2e/test_recorded_calls.py).
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.policy.actions import allowed_actions
-from tests.policy.calls import RECORDER, Call, asked_for, read_calls
-from tests.policy.matrix import estate
+from hybrid.paths import ROOT
+from tests.policy.actions import allowed_actions, expand
+from tests.policy.calls import Call, asked_for
+from tests.policy.matrix import Estate, estate
+from tests.policy.recordings import KINDS, RECORDER, kept, kind_of, read_calls
 from tests.policy.simulator import evaluate
+from tests.policy.unused import UNUSED
 
-_AIRFLOW, _TASK = "hybrid-acme-airflow", "hybrid-acme-regional-task"
-_CLUSTER = "hybrid-acme-on-premises"
-_LAKE_KEY = "regional/customers-regional/interval=full/a1/part-00000.parquet"
+_ROLES = tuple(kind for kind in KINDS if kind != "command-line")
 
-#: What the code of the container and of the DAG layer calls, by role; a recording of both is held to it.
-_CALLS = [
-    Call(_TASK, "s3", "GetObject", {"Bucket": "DAGS", "Key": "pipelines/regional/0a1b.json"}, tagged=False),
-    Call(
-        _TASK, "secretsmanager", "GetSecretValue", {"SecretId": "hybrid/acme/sources/regional"}, tagged=False
-    ),
-    Call(_TASK, "s3", "PutObject", {"Bucket": "LAKE", "Key": _LAKE_KEY}, tagged=False),
-    Call(_TASK, "s3", "CreateMultipartUpload", {"Bucket": "LAKE", "Key": _LAKE_KEY}, tagged=False),
-    Call(_TASK, "s3", "UploadPart", {"Bucket": "LAKE", "Key": _LAKE_KEY}, tagged=False),
-    Call(_TASK, "s3", "CompleteMultipartUpload", {"Bucket": "LAKE", "Key": _LAKE_KEY}, tagged=False),
-    Call(_TASK, "s3", "AbortMultipartUpload", {"Bucket": "LAKE", "Key": _LAKE_KEY}, tagged=False),
-    Call(
-        _AIRFLOW,
-        "ecs",
-        "RunTask",
-        {"cluster": _CLUSTER, "taskDefinition": "hybrid-acme-regional"},
-        tagged=False,
-    ),
-    Call(_AIRFLOW, "ecs", "DescribeTasks", {"cluster": _CLUSTER, "tasks": ["0a1b"]}, tagged=False),
-    Call(_AIRFLOW, "ecs", "StopTask", {"cluster": _CLUSTER, "task": "0a1b"}, tagged=False),
-    Call(_AIRFLOW, "ecs", "ListTasks", {"cluster": _CLUSTER}, tagged=False),
-    Call(_AIRFLOW, "ecs", "ListContainerInstances", {"cluster": _CLUSTER}, tagged=False),
-    Call(
-        _AIRFLOW,
-        "ecs",
-        "DescribeContainerInstances",
-        {"cluster": _CLUSTER, "containerInstances": ["0a1b"]},
-        tagged=False,
-    ),
-    Call(_AIRFLOW, "ssm", "DescribeInstanceInformation", {}, tagged=False),
-    Call(
-        _AIRFLOW,
-        "cloudwatchlogs",
-        "GetLogEvents",
-        {"logGroupName": "/hybrid/acme/on-premises", "logStreamName": "regional/etl/0a1b"},
-        tagged=False,
-    ),
-    Call(
-        _AIRFLOW,
-        "s3",
-        "GetObject",
-        {"Bucket": "LAKE", "Key": "regional/customers-regional/interval=full/_manifest.json"},
-        tagged=False,
-    ),
-]
 
-#: Sids of Airflow's role that the MWAA service uses by itself, as its User Guide lists them.
-_OF_THE_SERVICE = {
-    "CheckPublicAccess",
-    "FindLogGroups",
-    "ListNoOtherBuckets",
-    "PublishMetrics",
-    "PutMetrics",
-    "ReadDagBucket",
-    "UseCeleryQueue",
-    "UseKey",
-    "WriteAndReadAirflowLogs",
+@pytest.fixture(scope="module")
+def place() -> Estate:
+    return estate("e2e")
+
+
+@pytest.mark.parametrize("kind", _ROLES)
+def test_what_is_called_is_allowed(kind: str, place: Estate) -> None:
+    # Given the calls of the roles of a kind, as IAM is asked about them
+    asked = [(call, one) for call in kept(kind) for one in asked_for(call, place)]
+    assert {kind_of(call, place) for call, _ in asked} == {kind}
+
+    # When the synthesized policies decide
+    requests = [
+        place.request(call.who, one.action, one.resource, context=one.context, allowed=True)
+        for call, one in asked
+    ]
+    verdicts = evaluate(place.documents, requests)
+
+    # Then each is allowed, and none makes no sense to IAM
+    assert [
+        f"{request.principal} {request.action} {request.resource}: {verdict.fault or 'denied'}"
+        for request, verdict in zip(requests, verdicts, strict=True)
+        if not verdict.allowed
+    ] == []
+
+
+@pytest.mark.parametrize("kind", _ROLES)
+def test_what_is_allowed_is_called_or_has_a_reason(kind: str, place: Estate) -> None:
+    called = {one.action for call in kept(kind) for one in asked_for(call, place)}
+    roles = [role for role in place.policies.roles if role.path.endswith(f"/{kind}/")]
+
+    unused = allowed_actions(document for role in roles for document in role.policies.values()) - called
+
+    explained = {pattern: expand(pattern) & unused for pattern in UNUSED[kind]}
+    assert unused - frozenset().union(*explained.values()) == frozenset()
+    # A reason for what is called by now, or no longer allowed, is out of date.
+    assert [pattern for pattern, actions in explained.items() if not actions] == []
+
+
+def test_an_unknown_call_is_an_error_and_not_overlooked(place: Estate) -> None:
+    with pytest.raises(KeyError, match="s3:DeleteObject"):
+        asked_for(Call("hybrid-e2e-regional-task", "s3", "DeleteObject", {}, tagged=False), place)
+
+
+#: What a call takes beside its own action (Service Authorization Reference, dependent actions).
+_BESIDE = {
+    "ssm:CreateActivation": {"iam:PassRole", "ssm:AddTagsToResource"},
+    "secretsmanager:PutSecretValue": {"kms:Decrypt", "kms:GenerateDataKey"},
 }
 
 
-def _named(call: Call) -> Call:
-    place = estate("acme").placeholders
-    names = {"LAKE": place["lake"].rpartition(":")[2], "DAGS": place["dags"].rpartition(":")[2]}
-    renamed = {key: names.get(str(value), value) for key, value in call.names.items()}
-    return Call(call.who, call.service, call.operation, renamed, call.tagged)
+def test_what_the_command_line_calls_is_in_the_table_of_its_permissions() -> None:
+    documented = _documented()
+
+    called = [(call.who, f"{call.service}:{call.operation}") for call in kept("command-line")]
+    missing = {
+        f"{command} needs {one}"
+        for command, action in called
+        for one in ({action} | _BESIDE.get(action, set())) - documented[command.removeprefix("hybrid ")]
+    }
+
+    assert called
+    assert missing == set()
 
 
-@pytest.mark.parametrize("call", _CALLS, ids=lambda call: f"{call.who} {call.service}:{call.operation}")
-def test_what_is_called_is_allowed(call: Call) -> None:
-    place = estate("acme")
-    asked = asked_for(_named(call), place)
-    assert asked
-
-    requests = [
-        place.request(call.who, one.action, one.resource, context=one.context, allowed=True) for one in asked
-    ]
-
-    for request, verdict in zip(requests, evaluate(place.documents, requests), strict=True):
-        assert (request.action, request.resource, verdict.fault, verdict.allowed) == (
-            request.action,
-            request.resource,
-            None,
-            True,
-        )
+def _documented() -> dict[str, set[str]]:
+    """Command → actions, by the table of docs/reference/fleet.md."""
+    text = (ROOT / "docs" / "reference" / "fleet.md").read_text().partition("## Permissions")[2]
+    found: dict[str, set[str]] = {}
+    first: dict[str, set[str]] = {}
+    for cells in re.findall(r"^\| (`.*?) \| (.*?) \|$", text.partition("\n## ")[0], re.MULTILINE):
+        group, *names = re.findall(r"[a-z]+", cells[0])
+        actions = set(re.findall(r"`([a-z0-9]+:[A-Za-z]+)`", cells[1]))
+        # "and …": what the first command of the group takes, and this.
+        actions |= first[group] if cells[1].startswith("and ") else set()
+        first.setdefault(group, actions)
+        found |= {f"{group} {name}": actions for name in names}
+    return found
 
 
-@pytest.mark.parametrize("who", [_TASK, _AIRFLOW])
-def test_what_is_allowed_is_called_or_the_service_s_own(who: str) -> None:
-    place = estate("acme")
-    called = {one.action for call in _CALLS if call.who == who for one in asked_for(_named(call), place)}
-    document = place.policies.role(who).policies["permissions"]
-    own = {"Statement": [one for one in document["Statement"] if one["Sid"] not in _OF_THE_SERVICE]}
-
-    assert allowed_actions([own]) - called == set()
-
-
-def test_an_unknown_call_is_an_error_and_not_overlooked() -> None:
-    with pytest.raises(KeyError, match="s3:DeleteObject"):
-        asked_for(Call(_TASK, "s3", "DeleteObject", {}, tagged=False), estate("acme"))
-
-
-def test_the_recorder_writes_names_and_never_a_value(tmp_path: Path) -> None:
-    # Given a process with the recorder on its path, and an address where nobody answers
+def test_the_recorder_writes_names_and_never_a_value(tmp_path: Path, place: Estate) -> None:
+    # Given a command with the recorder on its path, and an address where nobody answers
     record = tmp_path / "calls.jsonl"
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(RECORDER),
         "HYBRID_RECORD_CALLS": str(record),
-        "HYBRID_RECORD_AS": _TASK,
         "AWS_ACCESS_KEY_ID": "x",
         "AWS_SECRET_ACCESS_KEY": "x",
         "AWS_DEFAULT_REGION": "eu-west-1",
@@ -142,16 +126,44 @@ def test_the_recorder_writes_names_and_never_a_value(tmp_path: Path) -> None:
         "with contextlib.suppress(Exception):\n"
         "    s.create_client('secretsmanager').put_secret_value(SecretId='s', SecretString='hunter2')\n"
     )
+    script = tmp_path / "airflow"
+    script.write_text(program)
 
     # When it calls AWS
-    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=60)
+    subprocess.run([sys.executable, str(script)], env=environment, check=True, timeout=60)
 
-    # Then both calls are on record, by name alone
+    # Then both calls are on record, by name alone, with the caller
     assert "hunter2" not in record.read_text()
     assert "row" not in record.read_text()
-    put, _ = read_calls(record, renamed={"bucket": "lake"})
-    assert put == Call(_TASK, "s3", "PutObject", {"Bucket": "lake", "Key": "a/b"}, tagged=False)
+    put, secret = read_calls(record.read_text(), place=place, buckets={"bucket": "lake"})
+    lake = place.placeholders["lake"].rpartition(":")[2]
+    assert put == Call("hybrid-e2e-airflow", "s3", "PutObject", {"Bucket": lake, "Key": "a/b"}, tagged=False)
+    assert secret.names == {"SecretId": "s"}
     assert [json.loads(line)["operation"] for line in record.read_text().splitlines()] == [
         "PutObject",
         "PutSecretValue",
     ]
+
+
+def test_a_call_is_its_role_s_by_the_key_that_signed_it(place: Estate) -> None:
+    role = {"key": "ASIA1", "role": "hybrid-e2e-regional-task"}
+    call = {
+        "program": ["-m", "ministack"],
+        "service": "s3",
+        "operation": "GetObject",
+        "names": {},
+        "tagged": False,
+    }
+    lines = [
+        {**call, "key": "ASIA1"},
+        role,
+        {**call, "key": "test", "program": ["-m", "hybrid", "sites", "list"]},
+        {**call, "key": "test", "program": ["-m", "hybrid.local.endpoint", "--port", "1"]},
+        {**call, "key": "ASIA2", "role_is": "nobody's"},
+    ]
+
+    found = read_calls("\n".join(json.dumps(line) for line in lines), place=place, buckets={})
+
+    assert sorted(one.who for one in found) == ["hybrid sites list", "hybrid-e2e-regional-task", "ministack"]
+    with pytest.raises(KeyError, match="no role ministack"):
+        [kind_of(one, place) for one in found]

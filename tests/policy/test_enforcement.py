@@ -1,8 +1,8 @@
 """IAM for real: a container that holds its task role's session does its work, and nothing else.
 
 The embedded AWS enforces what it evaluates well (S3, Secrets Manager, KMS, STS, Systems Manager; bucket
-policies and TLS). What it does not (`iam:PassRole`, SSE-KMS without a grant on the key, conditions on S3's
-write operations) is the matrix's alone.
+policies and TLS), and conditional writes, whose condition keys ministack_with_conditional_writes.py adds.
+What it does not (`iam:PassRole`, SSE-KMS without a grant on the key) is the matrix's alone.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from botocore.exceptions import ClientError
 from hybrid.environments import DATABASES, EMULATOR, ETL_PROCESS
 from hybrid.local.databases import PostgresServer
 from hybrid.local.services import Services
-from tests.policy.calls import RECORDER, asked_for, read_calls
+from tests.policy.calls import asked_for
 from tests.policy.enforced import (
     OTHER_PIPELINE,
     OTHER_SOURCE,
+    PARTS_PIPELINE,
     PIPELINE,
     SOURCE,
     Deployed,
@@ -33,6 +34,7 @@ from tests.policy.enforced import (
     run_container,
 )
 from tests.policy.matrix import estate as matrix_estate
+from tests.policy.recordings import read_calls
 from tests.policy.simulator import evaluate
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
@@ -52,7 +54,7 @@ class House:
     environment: dict[str, str]
     exit_code: int
     output: str
-    calls: Path
+    calls: str
 
 
 def _free_port() -> int:
@@ -91,14 +93,8 @@ def _enforced(database: PostgresServer, directory: Path) -> Iterator[House]:
     with TlsEmulator(state, port=port, python=EMULATOR.python, auth=True) as enforcing:
         estate = EnforcedEstate(enforcing, directory)
         environment = estate.container_environment(deployed)
-        calls = directory / "calls.jsonl"
-        recorded = {
-            **environment,
-            "PYTHONPATH": f"{RECORDER}:{environment['PYTHONPATH']}",
-            "HYBRID_RECORD_CALLS": str(calls),
-            "HYBRID_RECORD_AS": f"hybrid-acme-{SOURCE}-task",
-        }
-        done = run_container(recorded, "run", estate.specification(PIPELINE).sha256, "--attempt", "first")
+        done = run_container(environment, "run", estate.specification(PIPELINE).sha256, "--attempt", "first")
+        calls = enforcing.calls.read_text()
         yield House(estate, deployed, environment, done.returncode, done.stdout + done.stderr, calls)
 
 
@@ -127,13 +123,19 @@ def test_a_run_of_another_source_is_refused_in_one_sentence(house: House) -> Non
 def test_every_call_that_the_container_made_is_allowed_by_its_role(house: House) -> None:
     # Given the calls of the run, in the words of the estate of the matrix
     place = matrix_estate("enforced")
-    named = {name: place.placeholders[name].rpartition(":")[2] for name in ("lake", "dags")}
-    calls = read_calls(
-        house.calls, renamed={house.deployed.lake: named["lake"], house.deployed.dags: named["dags"]}
-    )
+    buckets = {house.deployed.lake: "lake", house.deployed.dags: "dags"}
+    calls = read_calls(house.calls, place=place, buckets=buckets)
 
     # Then there are the kinds that the container's work takes, and the simulator allows each
-    assert {call.operation for call in calls} == {"GetObject", "GetSecretValue", "PutObject"}
+    assert {call.who for call in calls} == {f"hybrid-acme-{SOURCE}-task"}
+    assert {call.operation for call in calls} == {
+        "GetObject",
+        "GetSecretValue",
+        "CreateMultipartUpload",
+        "UploadPart",
+        "CompleteMultipartUpload",
+        "PutObject",
+    }
     requests = [
         place.request(call.who, one.action, one.resource, context=one.context, allowed=True)
         for call in calls
@@ -189,6 +191,26 @@ ATTACKS: dict[str, _Attack] = {
         "s3",
         "get_object",
         {"Bucket": "LAKE", "Key": f"{_OWN}/_manifest.json"},
+    ),
+    "overwrite a data file of a finished run": (
+        "s3",
+        "put_object",
+        {"Bucket": "LAKE", "Key": "FILE", "Body": "forged"},
+    ),
+    "overwrite a data file that is what it was": (
+        "s3",
+        "put_object",
+        {"Bucket": "LAKE", "Key": "FILE", "Body": "forged", "IfMatch": "ETAG"},
+    ),
+    "complete an upload over a data file of a finished run": (
+        "s3",
+        "complete_multipart_upload",
+        {"Bucket": "LAKE", "Key": "FILE", "UploadId": "0a1b", "MultipartUpload": {"Parts": []}},
+    ),
+    "copy something over a data file of a finished run": (
+        "s3",
+        "copy_object",
+        {"Bucket": "LAKE", "Key": "FILE", "CopySource": f"LAKE/{_OWN}/_manifest.json"},
     ),
     "delete a finished run": (
         "s3",
@@ -250,16 +272,27 @@ ATTACKS: dict[str, _Attack] = {
 }
 
 
-def _aimed(name: str, deployed: Deployed) -> _Attack:
+def _aimed(name: str, house: House) -> _Attack:
     service, operation, parameters = ATTACKS[name]
-    buckets = {"LAKE": deployed.lake, "DAGS": deployed.dags}
-    return service, operation, {key: buckets.get(str(value), value) for key, value in parameters.items()}
+    places = {"LAKE": house.deployed.lake, "DAGS": house.deployed.dags, **_finished_file(house)}
+    aimed = {key: places.get(str(value), value) for key, value in parameters.items()}
+    if "CopySource" in aimed:
+        aimed["CopySource"] = str(aimed["CopySource"]).replace("LAKE", house.deployed.lake)
+    return service, operation, aimed
+
+
+def _finished_file(house: House) -> dict[str, str]:
+    """Key and ETag of the first data file of the run."""
+    s3, lake = house.estate.client("s3"), house.deployed.lake
+    manifest = json.load(s3.get_object(Bucket=lake, Key=f"{_OWN}/_manifest.json")["Body"])
+    key = manifest["files"][0]["key"]
+    return {"FILE": key, "ETAG": s3.head_object(Bucket=lake, Key=key)["ETag"]}
 
 
 @pytest.fixture(scope="module")
 def answers(house: House) -> dict[str, str]:
     """Attack → what AWS answered, all tried by one process with the container's environment."""
-    tried = [_aimed(name, house.deployed) for name in ATTACKS]
+    tried = [_aimed(name, house) for name in ATTACKS]
     return dict(zip(ATTACKS, attack(house.environment, tried), strict=True))
 
 
@@ -268,10 +301,54 @@ def test_the_container_may_not(answers: dict[str, str], name: str) -> None:
     assert answers[name] in _REFUSED
 
 
+def test_a_finished_file_is_not_replaced_by_one_that_asks_for_an_empty_place_either(house: House) -> None:
+    """What the role lets through, S3 itself refuses: the place is taken."""
+    file = _finished_file(house)
+    overwrite = {"Bucket": house.deployed.lake, "Key": file["FILE"], "Body": "forged", "IfNoneMatch": "*"}
+
+    assert attack(house.environment, [("s3", "put_object", overwrite)]) == ["PreconditionFailed"]
+    assert _finished_file(house) == file
+
+
+def test_a_rerun_lands_beside_the_finished_files_and_replaces_the_receipt(house: House) -> None:
+    before = _finished_file(house)
+
+    done = run_container(
+        house.environment, "run", house.estate.specification(PIPELINE).sha256, "--attempt", "second"
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = _finished_file(house)
+    assert "/second/" in after["FILE"]
+    s3 = house.estate.client("s3")
+    assert s3.head_object(Bucket=house.deployed.lake, Key=before["FILE"])["ETag"] == before["ETAG"]
+
+
+def test_a_run_in_parts_is_committed_with_the_task_role_alone(house: House) -> None:
+    # Given two key ranges that two containers read
+    sha256 = house.estate.specification(PARTS_PIPELINE).sha256
+    for part in ("0", "1"):
+        done = run_container(house.environment, "run", sha256, "--part", part, "--attempt", f"part-{part}")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    # When a third one commits them
+    done = run_container(
+        house.environment, "commit", sha256, "--parts", "part-0,part-1", "--attempt", "together"
+    )
+
+    # Then one receipt has the files of both
+    assert done.returncode == 0, done.stdout + done.stderr
+    receipt = house.estate.client("s3").get_object(
+        Bucket=house.deployed.lake, Key="shared/orders/interval=full/_manifest.json"
+    )
+    files = [file["key"] for file in json.load(receipt["Body"])["files"]]
+    assert {key.split("/")[3] for key in files} == {"part-0", "part-1"}
+
+
 def test_the_same_attacks_are_no_nonsense(house: House, answers: dict[str, str]) -> None:
     """What the container is refused, an administrator is not: so it was the role that refused."""
     harmless = ["list the lake", "list the specifications", "list the secrets", "read a parameter"]
-    tried = [_aimed(name, house.deployed) for name in harmless]
+    tried = [_aimed(name, house) for name in harmless]
     administrator = {
         **{k: v for k, v in house.environment.items() if k != "AWS_SESSION_TOKEN"},
         "AWS_ACCESS_KEY_ID": "test",

@@ -55,6 +55,9 @@ EXPLAINED: dict[str, str] = {
     r"hybrid-acme-airflow/permissions: ListNoOtherBuckets: shorten s3:ListAllMyBuckets to s3:ListAllMy\*": (
         "Denies every action of that name, of which there is one."
     ),
+    r"hybrid-acme-regional-task/permissions: NeverOverwriteFiles: (take all of s3|shorten .* to s3:Put\*)": (
+        "No other action has the key s3:ObjectCreationOperation, so none other is denied by it."
+    ),
     r"hybrid-acme-on-premises-anywhere/permissions: ReportToSystemsManager: star the name in .*": (
         "The action takes managed instances of Systems Manager and nothing else that begins with arn:aws:ssm."
     ),

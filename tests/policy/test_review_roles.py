@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +62,8 @@ def test_the_table_says_who_may_what_on_which_under_which_condition_and_why(asse
         "",
         "The container reads the password of its own database.",
     ] in lines
+    denied = next(line for line in lines if line[1] == "not s3:PutObject")
+    assert re.fullmatch(r"all but s3 \S+/\*/_manifest\.json, s3 \S+/\*/_part\.json", denied[2])
     trust = next(line for line in lines if line[0] == "ecs-tasks.amazonaws.com")
     assert trust[1:3] == ["sts:AssumeRole", f"iam role/hybrid/acme/task/{_TASK}"]
     assert "aws:SourceAccount StringEquals 111122223333" in trust[3]
@@ -200,6 +203,52 @@ def test_wider_is_added_narrower_is_taken_and_the_same_is_nothing(
     changes = [one.kind for one in compare([_one()], [change()])]
 
     assert changes == ([] if kind is None else [kind])
+
+
+_SPARING = "not arn:aws:s3:::b/*/a, arn:aws:s3:::b/*/b"
+
+
+@pytest.mark.parametrize(
+    ("resource", "widens"),
+    [
+        ("not arn:aws:s3:::b/*/b, arn:aws:s3:::b/*/a", []),
+        ("not arn:aws:s3:::b/*/a", [False]),
+        ("not arn:aws:s3:::b/*/a, arn:aws:s3:::b/*/b, arn:aws:s3:::b/*/c", [True]),
+        ("not arn:aws:s3:::b/*", [True]),
+        ("arn:aws:s3:::b/*", [False, True]),
+        ("*", [False]),
+    ],
+)
+def test_a_denial_that_spares_more_widens_and_one_that_spares_less_does_not(
+    resource: str, widens: list[bool]
+) -> None:
+    before = _one(effect="Deny", resources=(_SPARING,))
+
+    changes = compare([before], [_one(effect="Deny", resources=(resource,))])
+
+    assert sorted(change.widens for change in changes) == widens
+
+
+def test_a_condition_that_excludes_less_is_wider() -> None:
+    before = _one(conditions={"StringNotEquals": {"k": ("a", "b")}})
+
+    changes = compare([before], [_one(conditions={"StringNotEquals": {"k": ("a",)}})])
+
+    assert [change.kind for change in changes] == ["added"]
+
+
+def test_what_a_statement_spares_is_one_entry() -> None:
+    role = estate("acme").policies.role(_TASK)
+    (spared,) = [
+        one
+        for one in permissions_of(estate("acme").policies)
+        if one.sid == "NeverOverwriteFiles" and one.who == role.name
+    ]
+
+    assert spared.effect == "Deny"
+    (resource,) = spared.resources
+    lake = estate("acme").placeholders["lake"]
+    assert resource == f"not {lake}/*/_manifest.json, {lake}/*/_part.json"
 
 
 def test_a_new_denial_takes_and_a_denial_that_is_gone_widens() -> None:

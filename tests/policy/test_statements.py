@@ -15,14 +15,28 @@ from tests.policy.matrix import estate
 from tests.policy.rules import faults
 
 
-def _own_roles() -> list[Role]:
-    return [role for role in estate("acme").policies.roles if role.path.startswith("/hybrid/")]
+def _own_roles(name: str = "acme") -> list[Role]:
+    return [role for role in estate(name).policies.roles if role.path.startswith("/hybrid/")]
 
 
-def test_no_role_of_the_estate_breaks_a_rule() -> None:
-    assert {role.name: faults(role, estate("acme").stack) for role in _own_roles()} == {
-        role.name: [] for role in _own_roles()
+@pytest.mark.parametrize("name", ["acme", "china", "government"])
+def test_no_role_of_the_estate_breaks_a_rule_in_any_partition(name: str) -> None:
+    assert {role.name: faults(role, estate(name).stack) for role in _own_roles(name)} == {
+        role.name: [] for role in _own_roles(name)
     }
+    assert len(_own_roles(name)) == 10
+
+
+def test_in_a_wide_estate_only_the_clusters_and_families_of_airflow_are_reached_by_prefix() -> None:
+    found = {role.name: faults(role, estate("wide").stack) for role in _own_roles("wide")}
+
+    by_prefix = found.pop("hybrid-acme-airflow")
+    assert [fault for faults_of_role in found.values() for fault in faults_of_role] == []
+    assert by_prefix
+    assert all(
+        re.fullmatch(r"\w+: arn:aws:ecs:\S+/hybrid-acme-\*\S* has a wildcard that would .*", fault)
+        for fault in by_prefix
+    )
 
 
 def _broken(change: Callable[[dict[str, Any]], None]) -> Role:
@@ -52,7 +66,7 @@ def _broken(change: Callable[[dict[str, Any]], None]) -> Role:
             "ReadSpecifications: does more in IAM than to pass a role to a task of Airflow's",
         ),
         (
-            lambda p: p["policy"]["Statement"][2].pop("Condition"),
+            lambda p: p["policy"]["Statement"][4].pop("Condition"),
             "UseKeyForObjects: uses the key without a service between",
         ),
         (
@@ -104,16 +118,18 @@ def test_roles_of_a_kind_are_alike_but_for_names(kind: str, parts: str) -> None:
     assert len({str(shape) for shape in shapes.values()}) == 1, shapes
 
 
-def _shape(role: Role, parts: str) -> list[Any]:
+def _shape(role: Role, names: str) -> list[Any]:
     statements = copy.deepcopy([role.trust["Statement"], role.policies["permissions"]["Statement"]])
-    # Only a source with a pipeline in parts has it; the matrix has rows of its own for it.
-    statements[1] = [one for one in statements[1] if one["Sid"] != "ReadOwnParts"]
+    parts = [one for one in statements[1] if one["Sid"] == "ReadOwnParts"]
+    # As many as the source has pipelines in parts, which may be none.
+    assert all(arn.endswith("/*/_part.json") for one in parts for arn in _listed(one["Resource"]))
+    statements[1] = [one for one in statements[1] if one not in parts]
     for statement in statements[1]:
         if statement["Sid"] == "WriteToLake":
             # As many as the source has pipelines, wherever those write.
             assert all(arn.endswith("/*") for arn in _listed(statement["Resource"]))
             statement["Resource"] = "PREFIXES"
-    return [re.sub(parts, "NAME", str(statement)) for statement in statements]
+    return [re.sub(names, "NAME", str(statement)) for statement in statements]
 
 
 def _listed(value: str | list[str]) -> list[str]:

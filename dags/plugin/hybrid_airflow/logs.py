@@ -69,6 +69,8 @@ class LogReader:
         self.token = token
         self.tail: deque[Line] = deque(maxlen=TAIL)
         self.trouble: str | None = None
+        self._silent = 0
+        self._rest = 0
 
     def read(self) -> list[Line]:
         """The lines since the last call; none when the log cannot be read just now (`trouble` says why)."""
@@ -86,13 +88,27 @@ class LogReader:
         self.tail.extend(lines)
         return lines
 
+    def follow(self) -> list[Line]:
+        """The lines since the last call, for whoever calls at every look at the container.
+
+        A log that stays silent is asked at every second, fourth, then eighth call: GetLogEvents allows an
+        account 10 calls a second (25 in some Regions), however many runs wait.
+        """
+        if self._rest > 0:
+            self._rest -= 1
+            return []
+        lines = self.read()
+        self._silent = 0 if lines else min(self._silent + 1, 3)
+        self._rest = 2**self._silent - 1
+        return lines
+
     def drain(self, ended_at: datetime) -> list[Line]:
         """The last lines of a container that ended then; waits for as long as its log driver may hold them.
 
-        An error among them is its last word.
+        An error among them is its last word. An end that the clock of ECS puts into the future is now.
         """
         lines = self.read()
-        until = ended_at + timedelta(seconds=FLUSH)
+        until = min(ended_at, datetime.now(UTC)) + timedelta(seconds=FLUSH)
         while datetime.now(UTC) < until and self.trouble != "AccessDeniedException" and not self._has_error():
             time.sleep(0.5)
             lines += self.read()

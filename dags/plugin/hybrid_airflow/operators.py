@@ -289,7 +289,7 @@ class RunPipelineOperator(BaseOperator):
             if isinstance(decision, Stop):
                 self.log.warning("Stopping task %s: %s.", task.task_id, decision.reason)
                 self._stop(task, decision.reason)
-            self._carry(reader.read())
+            self._carry(reader.follow())
             time.sleep(self.poll_seconds)
 
     def _stop(self, task: TaskSnapshot, reason: str) -> None:

@@ -8,15 +8,18 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from hybrid_airflow import interval as intervals
 from hybrid_airflow.interval import Interval
+from hybrid_airflow.retrying import patiently, plain
 
 #: Name of the object that makes a run visible.
 RECEIPT = "_manifest.json"
 #: Name of the receipt of a part, which no reader follows.
 PART = "_part.json"
+#: Seconds that S3 is asked again while its errors pass: what has landed should not be read twice for them.
+PATIENCE = 120.0
 
 
 class ReceiptError(Exception):
@@ -135,7 +138,7 @@ def refreshed_until(s3: Any, *, bucket: str, prefix: str) -> datetime | None:
 
 def _read(s3: Any, *, bucket: str, key: str) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        found: dict[str, Any] = json.loads(patiently(lambda: _body(s3, bucket, key), seconds=PATIENCE))
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code in {"NoSuchKey", "404"}:
@@ -146,6 +149,13 @@ def _read(s3: Any, *, bucket: str, key: str) -> dict[str, Any]:
                 f"s3://{bucket}/{key} is not there, or Airflow's role may not read it"
             ) from None
         raise ReceiptError(f"s3://{bucket}/{key} cannot be read ({code})") from error
+    except BotoCoreError as error:
+        raise ReceiptError(f"s3://{bucket}/{key} cannot be read ({plain(error)})") from error
     except json.JSONDecodeError:
         raise ReceiptError(f"s3://{bucket}/{key} is not JSON") from None
     return found
+
+
+def _body(s3: Any, bucket: str, key: str) -> bytes:
+    body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    return body

@@ -135,7 +135,7 @@ class ContainerTrigger(BaseTrigger):
             elif isinstance(decision, Ended):
                 return decision
             await asyncio.sleep(random.uniform(0, 0.5) * self.poll_seconds)  # noqa: S311  spreads the calls
-            for line in await in_thread(reader.read):
+            for line in await in_thread(reader.follow):
                 self.log.log(line.level, "%s", line.text)
             await asyncio.sleep(self._until_next_look())
 

@@ -58,12 +58,19 @@ class Ended:
 
 
 class Watch:
-    """Decides about one container, look by look. Made anew at any time, it decides the same again."""
+    """Decides about one container, look by look. Made anew at any time, it decides the same again.
+
+    ECS tells times by its own clock, and deadlines are kept by this one: a time that ECS tells is taken to
+    lie between the begin of the try and the look that first showed it, so that no difference between the
+    clocks ends a container early, or leaves it running for ever.
+    """
 
     def __init__(self, deadlines: Deadlines, *, since: datetime) -> None:
         self._deadlines = deadlines
         self._since = since
         self._last: TaskSnapshot | None = None
+        self._first_seen: datetime | None = None
+        self._first_started: datetime | None = None
         self._stopping: tuple[str, datetime] | None = None
         self._misses = 0
         self._refusals = 0
@@ -77,6 +84,9 @@ class Watch:
             return Ended(task=self._last, because=gone) if self._misses >= _MISSES else self._late(now)
         self._misses = 0
         self._last = task
+        self._first_seen = self._first_seen or now
+        if task.started:
+            self._first_started = self._first_started or now
         if task.stopped:
             return Ended(task=task)
         return self._late(now)
@@ -107,22 +117,24 @@ class Watch:
         task, limits = self._last, self._deadlines
         if limits.end_by is not None and now >= limits.end_by:
             return "the task's execution_timeout is over"
-        begun = task.started_at if task else None
-        if begun is None and task is not None and task.started:
-            begun = task.created_at
-        if begun is not None:
+        if task is not None and self._first_started is not None:
+            begun = self._here(task.started_at or task.created_at, seen=self._first_started)
             over = now - begun >= timedelta(seconds=limits.run_seconds)
             return (
                 f"the container ran longer than its run deadline of {span(limits.run_seconds)}"
                 if over
                 else None
             )
-        created = (task.created_at if task else None) or self._since
+        created = self._here(task.created_at if task else None, seen=self._first_seen or now)
         if now - created >= timedelta(seconds=limits.start_seconds):
             status = task.last_status if task else "not visible"
             limit = span(limits.start_seconds)
             return f"the container did not start within its start deadline of {limit} ({status})"
         return None
+
+    def _here(self, told: datetime | None, *, seen: datetime) -> datetime:
+        """A time of ECS by this clock; the begin of the try where ECS tells none."""
+        return min(max(told or self._since, self._since), seen)
 
     def _seen(self) -> str:
         return self._last.last_status if self._last else "never"

@@ -22,6 +22,7 @@ int column_open(struct column *column, int32_t kind, int32_t precision, int32_t 
     column->scale = scale;
     column->wire = wire;
     column->width = WIDTHS[kind];
+    column->wire_width = mysql_fixed_width(wire);
     return TAKEN;
 }
 
@@ -118,7 +119,7 @@ int column_bool(struct column *column, bool value) {
 }
 
 /* Well-formed UTF-8 of the Unicode standard, table 3-7. */
-static bool is_utf8(const uint8_t *text, int64_t length) {
+bool is_utf8(const uint8_t *text, int64_t length) {
     int64_t at = 0;
     while (at < length) {
         uint64_t eight;
@@ -143,10 +144,6 @@ static bool is_utf8(const uint8_t *text, int64_t length) {
     return true;
 }
 
-int column_text(struct column *column, const uint8_t *value, int64_t length) {
-    if (!is_utf8(value, length)) return NOT_UTF8;
-    return column_bytes(column, value, length);
-}
 
 bool decoder_refuse(struct decoder *decoder, int32_t index, int reason) {
     struct column *column = &decoder->columns[index];

@@ -32,6 +32,7 @@ enum reason {
 struct column {
     int32_t kind, precision, scale, wire;
     int32_t width;         /* bytes of a fixed-width value; 0: variable; -1: bits */
+    int32_t wire_width;    /* MySQL: bytes of a fixed-width value on the wire; 0: a length comes first */
     int64_t rows, capacity, nulls;
     uint8_t *validity;     /* absent while nothing is null */
     uint8_t *data;
@@ -54,12 +55,13 @@ struct decoder {
 /* What a read came to: hybrid_etl/native/library.py has the same numbers. */
 enum outcome { MORE = 0, FULL = 1, END = 2, SERVER_ERROR = 3, FAULT = -1 };
 
+int32_t mysql_fixed_width(int32_t wire);
 int column_open(struct column *column, int32_t kind, int32_t precision, int32_t scale, int32_t wire);
 void column_close(struct column *column);
 int column_grow(struct column *column, int64_t data_bytes);
 int column_null(struct column *column);
 int column_bool(struct column *column, bool value);
-int column_text(struct column *column, const uint8_t *value, int64_t length);
+bool is_utf8(const uint8_t *text, int64_t length);
 
 /* Room for one more row, and for `data_bytes` where values vary in length. */
 static inline int column_reserve(struct column *column, int64_t data_bytes) {
@@ -93,6 +95,36 @@ static inline int column_bytes(struct column *column, const uint8_t *value, int6
     if (UNLIKELY(column_reserve(column, length))) return OUT_OF_MEMORY;
     column_present(column);
     if (LIKELY(length)) memcpy(column->data + column->bytes, value, (size_t)length);
+    column->bytes += length;
+    column->rows++;
+    column->offsets[column->rows] = (int32_t)column->bytes;
+    return TAKEN;
+}
+
+/* Copy a text, eight bytes at a time with an overlapping end, and say whether it has a byte beyond ASCII. */
+static inline bool copy_text(uint8_t *target, const uint8_t *text, int64_t length) {
+    uint64_t eight, seen = 0;
+    if (length >= 8) {
+        for (int64_t at = 0; at + 8 < length; at += 8) {
+            memcpy(&eight, text + at, 8);
+            memcpy(target + at, &eight, 8);
+            seen |= eight;
+        }
+        memcpy(&eight, text + length - 8, 8);
+        memcpy(target + length - 8, &eight, 8);
+        return ((seen | eight) & 0x8080808080808080ull) != 0;
+    }
+    for (int64_t at = 0; at < length; at++) {
+        target[at] = text[at];
+        seen |= text[at];
+    }
+    return (seen & 0x80) != 0;
+}
+
+static inline int column_text(struct column *column, const uint8_t *value, int64_t length) {
+    if (UNLIKELY(column_reserve(column, length))) return OUT_OF_MEMORY;
+    if (UNLIKELY(copy_text(column->data + column->bytes, value, length)) && !is_utf8(value, length)) return NOT_UTF8;
+    column_present(column);
     column->bytes += length;
     column->rows++;
     column->offsets[column->rows] = (int32_t)column->bytes;

@@ -18,13 +18,6 @@ void magnitude_shift_in(struct magnitude *magnitude, uint64_t factor, uint64_t d
     }
 }
 
-/* The common case: a magnitude below 2**64. */
-int column_small_decimal(struct column *column, uint64_t magnitude, bool negative) {
-    uint64_t low = negative ? -magnitude : magnitude, high = negative && magnitude ? UINT64_MAX : 0;
-    if (column->kind == KIND_DECIMAL128) return column_16(column, (struct sixteen){{low, high}});
-    return column_32(column, (struct thirty_two){{low, high, high, high}});
-}
-
 int column_decimal(struct column *column, struct magnitude *magnitude, bool negative) {
     if (negative) {
         unsigned __int128 carry = 1;

@@ -10,7 +10,7 @@
 #define HEADER 4
 
 /* Width of a fixed-width value of a type code, 0 where a length comes first. */
-static int32_t fixed_width(int32_t wire) {
+int32_t mysql_fixed_width(int32_t wire) {
     switch (wire) {
     case 1: return 1;
     case 2: case 13: return 2;
@@ -20,7 +20,27 @@ static int32_t fixed_width(int32_t wire) {
     }
 }
 
+/* A decimal as the server writes it: all places of its scale, up to 18 digits. Gives false for any other. */
+static bool plain_decimal(const struct column *column, const uint8_t *data, int64_t length, uint64_t *magnitude) {
+    int64_t point = column->scale ? length - column->scale - 1 : length;
+    if (point < 1 || length > 18 || column->precision > 18 || (column->scale && data[point] != '.')) return false;
+    uint64_t found = 0;
+    uint32_t wrong = 0;
+    for (int64_t at = 0; at < length; at++) {
+        if (at == point) continue;
+        uint32_t digit = (uint32_t)data[at] - '0';
+        wrong |= digit > 9;
+        found = found * 10 + digit;
+    }
+    *magnitude = found;
+    return !wrong && found < POWERS_OF_TEN[column->precision];
+}
+
 static int decimal(struct column *column, const uint8_t *data, int64_t length) {
+    bool minus = length && data[0] == '-';
+    uint64_t plain;
+    if (LIKELY(plain_decimal(column, data + minus, length - minus, &plain)))
+        return column_small_decimal(column, plain, minus);
     struct magnitude magnitude = {{0, 0, 0, 0}};
     bool negative = length && data[0] == '-', fraction = false;
     int32_t places = 0, digits = 0;
@@ -152,7 +172,7 @@ static int row(struct decoder *decoder, const uint8_t *payload, int64_t size) {
         if (nulls[(n + 2) / 8] >> ((n + 2) % 8) & 1) {
             reason = column_null(column);
         } else {
-            int64_t length = fixed_width(column->wire);
+            int64_t length = column->wire_width;
             if (!length && !length_of(&at, end, &length)) return malformed(decoder, n);
             if (length > end - at) return malformed(decoder, n);
             reason = value(column, at, length);

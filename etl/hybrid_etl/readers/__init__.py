@@ -14,7 +14,14 @@ from hybrid_etl.refusals import Refusals
 from hybrid_etl.secret import Secret
 from hybrid_etl.specification import Specification
 
-BATCH_BYTES = 4 * 1024 * 1024
+LEAST_BATCH_BYTES, MOST_BATCH_BYTES = 1024 * 1024, 4 * 1024 * 1024
+COLUMN_BYTES = 4096
+"""A batch is 1 MiB, which stays in a processor's cache; of a wide table up to 4 MiB, as its arrays cost."""
+
+
+def batch_bytes(columns: int) -> int:
+    """Bytes from the server that make a batch of so many columns."""
+    return min(max(COLUMN_BYTES * columns, LEAST_BATCH_BYTES), MOST_BATCH_BYTES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +43,7 @@ class Reader(Protocol):
     decoder: str
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Rows as Arrow batches of about BATCH_BYTES each, whatever a row's width."""
+        """Rows as Arrow batches of about `batch_bytes` each, however long a row is."""
 
     def close(self) -> None:
         """Give the connection back; a statement that still runs is cancelled."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from hybrid_etl.errors import EtlError, UserError
 from hybrid_etl.interval import Interval
 from hybrid_etl.native.library import load
 from hybrid_etl.query import BoundQuery, bind, limit_rows
-from hybrid_etl.readers import BATCH_BYTES, Database, mysql_native, mysql_rows
+from hybrid_etl.readers import Database, batch_bytes, mysql_native, mysql_rows
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.mysql_errors import explain
 from hybrid_etl.readers.mysql_protocol import Field, Statement, execute, prepare
@@ -28,6 +29,8 @@ from hybrid_etl.secret import Secret
 from hybrid_etl.specification import Limits, Specification
 
 _STALL_SECONDS = 3600
+_KEEPALIVES = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 6}
+"""A cut line is noticed after 90 s, as with PostgreSQL; the system's own values would take two hours."""
 
 
 class MysqlReader:
@@ -63,7 +66,11 @@ class MysqlReader:
             fields = execute(self._connection, self._statement, values)
             decode = mysql_native if self.decoder == "native" else mysql_rows
             yield from decode.row_batches(
-                self._connection, fields, self.columns, self.refusals, batch_bytes=BATCH_BYTES
+                self._connection,
+                fields,
+                self.columns,
+                self.refusals,
+                batch_bytes=batch_bytes(len(self.columns)),
             )
             self._streaming = False
             self._connection.query("commit")
@@ -80,7 +87,7 @@ class MysqlReader:
 
     def _connect(self) -> Connection:
         secret = self._secret
-        return Connection(
+        connection = Connection(
             ssl=_tls(secret),
             ssl_disabled=secret.sslmode == "disable",
             host=secret.host,
@@ -95,6 +102,9 @@ class MysqlReader:
             autocommit=True,
             program_name="hybrid-etl",
         )
+        for option, value in _KEEPALIVES.items():
+            connection._sock.setsockopt(socket.IPPROTO_TCP, option, value)
+        return connection
 
     def _begin(self, limits: Limits) -> Database:
         connection = self._connection

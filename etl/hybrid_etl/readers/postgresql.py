@@ -16,7 +16,7 @@ from hybrid_etl.columns import Column
 from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.interval import Interval
 from hybrid_etl.query import BoundQuery, Value, bind, limit_rows
-from hybrid_etl.readers import BATCH_BYTES, Database, postgresql_copy, postgresql_native
+from hybrid_etl.readers import Database, batch_bytes, postgresql_copy, postgresql_native
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.postgresql_copy import CopyRefused
 from hybrid_etl.readers.postgresql_errors import explain, explain_connection, from_result
@@ -66,7 +66,11 @@ class PostgresqlReader:
         with self._explained():
             decode = postgresql_native if self.decoder == "native" else postgresql_copy
             yield from decode.copy_batches(
-                self._connection.pgconn, self._copy, self.columns, self.refusals, batch_bytes=BATCH_BYTES
+                self._connection.pgconn,
+                self._copy,
+                self.columns,
+                self.refusals,
+                batch_bytes=batch_bytes(len(self.columns)),
             )
             self._connection.execute("commit")
 

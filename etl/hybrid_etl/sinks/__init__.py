@@ -25,7 +25,10 @@ class OutputFile(Protocol):
         """Bytes written so far."""
 
     def write(self, data: bytes) -> int:
-        """Take bytes; may wait for the sink. Raises Failure when the sink has refused for good."""
+        """Take bytes; may wait for the sink. Raises Failure when the sink has refused for good.
+
+        After `abort` they are forgotten: Arrow's Parquet writer still writes a footer when it is collected.
+        """
 
     def finish(self) -> StoredFile:
         """Make the file visible, whole."""

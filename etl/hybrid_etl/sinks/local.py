@@ -50,6 +50,8 @@ class LocalFile:
 
     def write(self, data: bytes) -> int:
         """Write to the unfinished file."""
+        if self._file.closed:
+            return len(data)
         self._throttle.take(len(data))
         view = memoryview(data)
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +20,9 @@ from hybrid_etl import aws
 from hybrid_etl.sinks import StoredFile
 from hybrid_etl.sinks.throttle import Throttle
 
-PART_BYTES = 8 * 1024 * 1024
+PART_BYTES = 5 * 1024 * 1024
+"""The least that S3 takes for a part that is not the last (Amazon S3 User Guide, "multipart upload
+limits")."""
 MOST_PARTS = 10_000
 _TYPES = {"json": "application/json", "parquet": "application/vnd.apache.parquet"}
 
@@ -57,17 +60,23 @@ class S3Sink:
             raise aws.explain(error, doing=f"Writing s3://{self._bucket}/{name}") from error
 
     def probe(self, key: str) -> None:
-        """Begin a multipart upload and abort it: the rights of a run are asked for, and nothing is left."""
+        """Begin an upload, send a part, abort it: a run's rights to the key are asked for."""
         address = {"Bucket": self._bucket, "Key": self._prefix + key}
         try:
-            answer = self._client.create_multipart_upload(**address)
-            self._client.abort_multipart_upload(**address, UploadId=answer["UploadId"])
+            upload = self._client.create_multipart_upload(**address)["UploadId"]
+            try:
+                self._client.upload_part(**address, UploadId=upload, PartNumber=1, Body=b"check")
+            finally:
+                self._client.abort_multipart_upload(**address, UploadId=upload)
         except (BotoCoreError, ClientError) as error:
             raise aws.explain(error, doing=f"Writing s3://{self._bucket}/{address['Key']}") from error
 
 
 class S3File:
-    """An object being uploaded: one part fills while at most one other is on the line."""
+    """An object being uploaded: one part fills while at most one other is on the line.
+
+    A part is whatever is there when it is full enough, so that no byte is copied into it.
+    """
 
     def __init__(
         self, client: Any, *, bucket: str, object_key: str, key: str, throttle: Throttle, part_bytes: int
@@ -75,7 +84,7 @@ class S3File:
         self._client, self._throttle = client, throttle
         self._address = {"Bucket": bucket, "Key": object_key}
         self._key, self._part_bytes = key, part_bytes
-        self._buffer = bytearray()
+        self._buffer = io.BytesIO()
         self._digest = hashlib.sha256()
         self._upload: str | None = None
         self._parts: list[dict[str, Any]] = []
@@ -86,16 +95,18 @@ class S3File:
 
     def write(self, data: bytes) -> int:
         """Take bytes; a full part goes out in the background."""
+        if self._over:
+            return len(data)
         self._digest.update(data)
-        self._buffer += data
+        self._buffer.write(data)
         self.size += len(data)
-        while len(self._buffer) >= self._part_size():
+        if self._buffer.tell() >= self._part_size():
             self._send()
         return len(data)
 
     def finish(self) -> StoredFile:
         """Send what is left and complete; raises Failure when S3 refuses, UserError when the key is taken."""
-        if self._buffer or self._upload is None:
+        if self._buffer.tell() or self._upload is None:
             self._send()
         self._join()
         self._complete()
@@ -112,7 +123,7 @@ class S3File:
         if self._sender and self._sender.is_alive():
             self._sender.join(timeout=3)
             self._abort_once()
-        self._buffer.clear()
+        self._buffer = io.BytesIO()
 
     def _part_size(self) -> int:
         """Parts double every thousand, so that an object of any size ends before the 10,000th."""
@@ -128,16 +139,16 @@ class S3File:
             except (BotoCoreError, ClientError) as error:
                 raise self._explained(error) from error
             self._upload = answer["UploadId"]
-        size = min(len(self._buffer), self._part_size())
-        body = bytes(memoryview(self._buffer)[:size])
-        del self._buffer[:size]
+        body, self._buffer = self._buffer, io.BytesIO()
+        size = body.tell()
+        body.seek(0)
         part: dict[str, Any] = {"PartNumber": len(self._parts) + 1}
         self._parts.append(part)
         self._throttle.take(size)
         self._sender = threading.Thread(target=self._send_part, args=(part, body), daemon=True)
         self._sender.start()
 
-    def _send_part(self, part: dict[str, Any], body: bytes) -> None:
+    def _send_part(self, part: dict[str, Any], body: io.BytesIO) -> None:
         try:
             answer = self._client.upload_part(
                 **self._address,

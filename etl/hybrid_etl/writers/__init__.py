@@ -49,4 +49,4 @@ def open_writer(
         return CsvWriter(schema, output, compression=file_format.compression, statistics=statistics)
     from hybrid_etl.writers.jsonl import JsonLinesWriter
 
-    return JsonLinesWriter(schema, output, compression=file_format.compression, statistics=statistics)
+    return JsonLinesWriter(output, compression=file_format.compression, statistics=statistics)

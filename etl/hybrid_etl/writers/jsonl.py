@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 
 import pyarrow as pa
 
@@ -18,29 +19,29 @@ BLOCK_ROWS = 4096
 class JsonLinesWriter:
     """One file of JSON lines (UTF-8, one object and a line feed a row)."""
 
-    def __init__(
-        self, schema: pa.Schema, output: OutputFile, *, compression: str, statistics: Statistics
-    ) -> None:
+    def __init__(self, output: OutputFile, *, compression: str, statistics: Statistics) -> None:
         self._statistics = statistics
         self._stream = open_stream(output, compression)
-        self._lists = [field.name for field in schema if pa.types.is_list(field.type)]
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write the rows of a batch, block by block so that memory stays small."""
         self._statistics.take_batch(batch)
         for start in range(0, batch.num_rows, BLOCK_ROWS):
-            rows = as_json_values(batch.slice(start, BLOCK_ROWS)).to_pylist()
-            lines = []
-            for row in rows:
-                for name in self._lists:
-                    if row[name] is not None:
-                        row[name] = json.loads(row[name])
-                lines.append(json.dumps(_plain(row), ensure_ascii=False, default=str) + "\n")
-            self._stream.write("".join(lines).encode())
+            self._stream.write("".join(json_lines(batch.slice(start, BLOCK_ROWS))).encode())
 
     def finish(self) -> None:
         """End the compressed stream."""
         self._stream.close()
+
+
+def json_lines(batch: pa.RecordBatch) -> Iterator[str]:
+    """A line for each row of a batch."""
+    lists = [field.name for field in batch.schema if pa.types.is_list(field.type)]
+    for row in as_json_values(batch).to_pylist():
+        for name in lists:
+            if row[name] is not None:
+                row[name] = json.loads(row[name])
+        yield json.dumps(_plain(row), ensure_ascii=False, default=str) + "\n"
 
 
 def _plain(row: dict[str, object]) -> dict[str, object]:

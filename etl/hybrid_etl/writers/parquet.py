@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+from pyarrow import _parquet
 
 from hybrid_etl.sinks import OutputFile
 from hybrid_etl.writers.encodings import choose_encodings
 from hybrid_etl.writers.statistics import Statistics
 from hybrid_etl.writers.stream import open_stream
 
-ROW_GROUP_BYTES = 32 * 1024 * 1024
+LEAST_GROUP_BYTES, MOST_GROUP_BYTES = 10 * 1024 * 1024, 20 * 1024 * 1024
+COLUMN_BYTES = 16 * 1024
+"""A row group is 10 MiB of Arrow data; of a wide table up to 20 MiB, so that its columns' pages pay."""
 
 
 class ParquetWriter:
-    """One Parquet file. Up to ROW_GROUP_BYTES of Arrow data wait for their row group."""
+    """One Parquet file. Up to a row group of Arrow data waits for its turn.
+
+    pyarrow's own writer class is used, not its wrapper in pyarrow.parquet, which brings Arrow's file systems
+    along (10 MiB).
+    """
 
     def __init__(
         self,
@@ -26,20 +32,20 @@ class ParquetWriter:
         statistics: Statistics,
     ) -> None:
         self._statistics = statistics
-        self._footers: list[pq.FileMetaData] = []
         self._schema = schema.with_metadata(metadata)
         self._stream = open_stream(output, "none")
         self._compression = compression
-        self._writer: pq.ParquetWriter | None = None
+        self._writer: _parquet.ParquetWriter | None = None
         self._waiting: list[pa.RecordBatch] = []
         self._bytes = 0
+        self._group_bytes = min(max(COLUMN_BYTES * len(schema), LEAST_GROUP_BYTES), MOST_GROUP_BYTES)
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Keep a batch until a row group is full."""
         self._statistics.count_nulls(batch)
         self._waiting.append(batch)
         self._bytes += batch.nbytes
-        if self._bytes >= ROW_GROUP_BYTES:
+        if self._bytes >= self._group_bytes:
             self._flush()
 
     def finish(self) -> None:
@@ -47,8 +53,7 @@ class ParquetWriter:
         self._flush()
         assert self._writer is not None
         self._writer.close()
-        for footer in self._footers:
-            self._statistics.take_footer(footer)
+        self._statistics.take_footer(self._writer.metadata)
         self._stream.close()
 
     def _flush(self) -> None:
@@ -58,22 +63,24 @@ class ParquetWriter:
         table = table.replace_schema_metadata(self._schema.metadata)
         if self._writer is None:
             self._writer = self._open(table)
-        if table.num_rows:
-            self._writer.write_table(table, row_group_size=table.num_rows)
         self._waiting.clear()
         self._bytes = 0
+        if table.num_rows:
+            self._writer.write_table(table, row_group_size=table.num_rows)
 
-    def _open(self, table: pa.Table) -> pq.ParquetWriter:
+    def _open(self, table: pa.Table) -> _parquet.ParquetWriter:
         dictionaries, encodings = choose_encodings(table)
-        return pq.ParquetWriter(
+        return _parquet.ParquetWriter(
             self._stream,
             self._schema,
             version="2.6",
-            compression="none" if self._compression == "none" else self._compression,
+            compression=self._compression,
             use_dictionary=dictionaries,
             column_encoding=encodings or None,
             write_statistics=True,
             write_page_index=True,
             store_decimal_as_integer=True,
-            metadata_collector=self._footers,
+            use_compliant_nested_type=True,
+            writer_engine_version="V2",
+            data_page_version="1.0",
         )

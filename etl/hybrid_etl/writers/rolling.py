@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import dataclass
 from urllib.parse import quote
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from hybrid_etl.errors import UserError
 from hybrid_etl.sinks import OutputFile, Sink, StoredFile
@@ -16,6 +17,8 @@ from hybrid_etl.writers.statistics import Statistics
 
 MOST_OPEN = 8
 """Open partitions at once; the one longest without rows is finished to make room."""
+ABORT_SECONDS = 8.0
+"""A run ends within 10 s of SIGTERM; what S3 has not taken back by then, the lifecycle rule does."""
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -78,9 +81,16 @@ class RollingWriter:
         return sorted(self._files, key=lambda file: file.key)
 
     def abort(self) -> None:
-        """Take back every open file; finished ones stay as garbage that no manifest names."""
-        for current in self._open.values():
-            current.output.abort()
+        """Take back every open file, all at once, within ABORT_SECONDS even where the sink does not answer.
+
+        Finished files stay as garbage that no manifest names.
+        """
+        end = time.monotonic() + ABORT_SECONDS
+        aborts = [threading.Thread(target=file.output.abort, daemon=True) for file in self._open.values()]
+        for abort in aborts:
+            abort.start()
+        for abort in aborts:
+            abort.join(max(0.0, end - time.monotonic()))
         self._open.clear()
 
     def _begin(self, partition: str, schema: pa.Schema) -> _Open:
@@ -112,7 +122,7 @@ class RollingWriter:
                 raise UserError(
                     f"partition_by names {name}, which the query does not return; correct either."
                 )
-        keys = [pc.cast(batch.column(name), pa.string()) for name in self._partition_by]
+        keys = [batch.column(name).cast(pa.string()) for name in self._partition_by]
         rest = batch.select([name for name in batch.schema.names if name not in self._partition_by])
         groups: dict[tuple[str | None, ...], list[int]] = {}
         for row, values in enumerate(zip(*(key.to_pylist() for key in keys), strict=True)):

@@ -11,8 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from pyarrow import _parquet
 
 
 @dataclass
@@ -49,6 +48,8 @@ class Statistics:
 
     def take_batch(self, batch: pa.RecordBatch) -> None:
         """Count nulls and take the ranges of a batch, for formats whose files keep none."""
+        import pyarrow.compute as pc
+
         self.count_nulls(batch)
         for field, array in zip(batch.schema, batch.columns, strict=True):
             column = self._of(field)
@@ -59,7 +60,7 @@ class Statistics:
                 except (OverflowError, ValueError):
                     column.give_up()
 
-    def take_footer(self, metadata: pq.FileMetaData) -> None:
+    def take_footer(self, metadata: _parquet.FileMetaData) -> None:
         """Take the ranges of a Parquet file, which its writer has worked out already."""
         for group in range(metadata.num_row_groups):
             for index in range(metadata.num_columns):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -12,8 +13,11 @@ import pyarrow.compute as pc
 
 
 def as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """A batch whose binary columns are base64 (RFC 4648) and whose lists are JSON, each a string column."""
-    return _replace(batch, _nested)
+    """A batch whose binary columns are base64 (RFC 4648) and whose lists are JSON, each a string column.
+
+    So are decimals that Arrow might write with an exponent.
+    """
+    return _replace(batch, lambda array: _nested(_plain(array) if _may_have_exponent(array.type) else array))
 
 
 def as_json_values(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -26,9 +30,24 @@ def _replace(batch: pa.RecordBatch, convert: Callable[[pa.Array], pa.Array]) -> 
 
 
 def _exact(array: pa.Array) -> pa.Array:
-    if pa.types.is_temporal(array.type) or pa.types.is_decimal(array.type):
-        return pc.cast(array, pa.string())
-    return array
+    if pa.types.is_decimal(array.type):
+        return _plain(array)
+    return pc.cast(array, pa.string()) if pa.types.is_temporal(array.type) else array
+
+
+def _may_have_exponent(kind: pa.DataType) -> bool:
+    """Arrow writes an exponent from the seventh place after the point (as java.math.BigDecimal.toString)."""
+    return bool(pa.types.is_decimal(kind) and kind.scale > 6)
+
+
+def _plain(array: pa.Array) -> pa.Array:
+    """Decimals as digits and a point."""
+    texts = pc.cast(array, pa.string())
+    small = pc.fill_null(pc.match_substring(texts, "E"), False)
+    if not pc.any(small).as_py():
+        return texts
+    plain = [f"{Decimal(text):f}" for text in texts.filter(small).to_pylist()]
+    return pc.replace_with_mask(texts, small, pa.array(plain, pa.string()))
 
 
 def _nested(array: pa.Array) -> pa.Array:
@@ -44,4 +63,6 @@ def _each(array: pa.Array, convert: Callable[[Any], str]) -> pa.Array:
 
 
 def _scalar(value: object) -> str:
-    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)

@@ -43,8 +43,13 @@ check_selinux() {
     fi
 }
 
+# Those of the installer included: it verifies certificates with openssl, and adds Docker's key with sudo.
 check_tools() {
-    for tool in bash curl gpg iptables sysctl; do
+    tools="bash curl gpg iptables openssl sysctl tar"
+    if has apt-get && ! has docker; then
+        case "$DOCKER_SOURCE" in all | docker) tools="$tools sudo" ;; esac
+    fi
+    for tool in $tools; do
         if has "$tool"; then
             ok "$tool is installed"
         elif [ "$tool" = gpg ]; then

@@ -1,6 +1,7 @@
 activation_file=
 installed=
 work=
+room=
 
 registered() { [ -s "$REGISTRATION" ]; }
 
@@ -67,7 +68,9 @@ fetch_installer() {
 # The code goes to the installer through a file and the shell's own positional parameters: it is in no
 # program's arguments but those of `amazon-ssm-agent -register`, for the moment that it runs.
 run_installer() {
-    set -- --region "$REGION" --cluster "$CLUSTER" --docker-install-source "$DOCKER_SOURCE"
+    # On RHEL the installer takes no other word, though it would leave a Docker that is there alone.
+    if has docker; then docker_source=none; else docker_source=$DOCKER_SOURCE; fi
+    set -- --region "$REGION" --cluster "$CLUSTER" --docker-install-source "$docker_source"
     if registered; then
         set -- "$@" --skip-registration
         : >"$work/secret"
@@ -75,8 +78,9 @@ run_installer() {
         (umask 077 && printf '%s\n%s\n' "$(value_of activation_id "$work/activation.json")" \
             "$(value_of activation_code "$work/activation.json")" >"$work/secret")
     fi
+    # It unpacks some hundred megabytes where it stands; /run is in memory.
     # shellcheck disable=SC2016 # expanded by the inner shell
-    (cd "$work" && through_proxy bash -c '
+    (cd "$room" && through_proxy bash -c '
         installer=$1 secret=$2; shift 2
         if [ -s "$secret" ]; then
             { IFS= read -r id; IFS= read -r code; } <"$secret"
@@ -105,7 +109,8 @@ join() {
     preflight
     [ "$failures" -eq 0 ] || stop 2 "$failures check(s) failed: nothing was changed"
     work=$(mktemp -d /run/hybrid-host.XXXXXX)
-    trap 'destroy "$work/activation.json"; destroy "$work/secret"; rm -rf "$work"' EXIT
+    room=$(mktemp -d /var/tmp/hybrid-host.XXXXXX)
+    trap 'destroy "$work/activation.json"; destroy "$work/secret"; rm -rf "$work" "$room"' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
     if registered; then

@@ -168,7 +168,7 @@ class Activations:
     def add_tags(self, params: Json) -> Json:
         """AddTagsToResource of a managed instance."""
         with self._store.change() as state:
-            host = _node(state, params["ResourceId"])
+            host = _tagged(state, params["ResourceId"])
             merged = {tag["Key"]: tag for tag in [*host.tags, *params["Tags"]]}
             host.tags = list(merged.values())
         return {}
@@ -176,14 +176,14 @@ class Activations:
     def remove_tags(self, params: Json) -> Json:
         """RemoveTagsFromResource of a managed instance."""
         with self._store.change() as state:
-            host = _node(state, params["ResourceId"])
+            host = _tagged(state, params["ResourceId"])
             host.tags = [tag for tag in host.tags if tag["Key"] not in params["TagKeys"]]
         return {}
 
     def list_tags(self, params: Json) -> Json:
         """ListTagsForResource of a managed instance."""
         with self._store.read() as state:
-            return {"TagList": _node(state, params["ResourceId"]).tags}
+            return {"TagList": _tagged(state, params["ResourceId"]).tags}
 
     def _matches(self, host: HostRecord, key: str, values: set[str]) -> bool:
         if key.startswith("tag:"):
@@ -206,10 +206,12 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _node(state: State, instance_id: str) -> HostRecord:
+def _node(state: State, instance_id: str, *, error: str = "InvalidInstanceId") -> HostRecord:
     host = state.hosts.get(instance_id)
     if host is None or host.node is None:
-        raise ServiceError(
-            "InvalidInstanceId", f"Instance {instance_id} is not a managed node of this account."
-        )
+        raise ServiceError(error, f"Instance {instance_id} is not a managed node of this account.")
     return host
+
+
+def _tagged(state: State, resource_id: str) -> HostRecord:
+    return _node(state, resource_id, error="InvalidResourceId")

@@ -9,6 +9,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from xml.sax.saxutils import escape
 
 from hybrid.local.endpoint.access import Access
 from hybrid.local.endpoint.activations import Activations
@@ -26,6 +27,11 @@ logger = logging.getLogger(__name__)
 
 _CONTENT_TYPE = "application/x-amz-json-1.1"
 _ACCESS_KEY = re.compile(r"Credential=([^/]+)/")
+#: Scope of a signature. Source: AWS General Reference, "Create a signed AWS API request".
+_OF_S3 = re.compile(r"Credential=[^,]+/s3/aws4_request")
+
+#: What the name of a fault of S3 begins with; its method follows.
+_S3 = "s3:"
 
 #: ECS operations that the emulator would answer, wrongly, without containers behind them.
 _REFUSED = frozenset({
@@ -92,7 +98,7 @@ class Api:
                 raise _injected(fault)
         except ServiceError as error:
             logger.info("%s %s", operation or request.path, error.code)
-            return error_answer(error)
+            return _xml_error(error) if operation.startswith(_S3) else error_answer(error)
         except ModelViolation as violation:
             logger.exception("an answer breaks the service model")
             return error_answer(ServiceError("ServerException", str(violation), status=500))
@@ -100,6 +106,8 @@ class Api:
 
     def _addressed(self, request: Request) -> tuple[str, str]:
         prefix, _, operation = request.header("x-amz-target").rpartition(".")
+        if not operation and _OF_S3.search(request.header("authorization")):
+            return "", f"{_S3}{request.method}"
         service = next((name for name, model in self._models.items() if model.target_prefix == prefix), "")
         return service, operation
 
@@ -116,7 +124,13 @@ class Api:
             raise ServiceError("MissingAuthenticationTokenException", "Missing Authentication Token")
         model = self._models[service]
         model.check_request(operation, params)
-        result = handler(params, request)
+        try:
+            result = handler(params, request)
+        except ServiceError as error:
+            model.check_error(operation, error)
+            raise
+        if service == "ecs":
+            result = self._faults.told(result)
         model.check_answer(operation, result)
         logger.info("%s", operation)
         return json_answer(result)
@@ -178,6 +192,13 @@ def error_answer(error: ServiceError) -> Answer:
     """An error as the AWS JSON protocol writes it."""
     body = {"__type": error.code, "message": error.message}
     return json_answer(body, status=error.status, extra=(("x-amzn-ErrorType", error.code),))
+
+
+def _xml_error(error: ServiceError) -> Answer:
+    """An error as S3 writes it. Source: Amazon S3 API Reference, "Error responses"."""
+    body = f"<Error><Code>{error.code}</Code><Message>{escape(error.message)}</Message></Error>"
+    headers = (("Content-Type", "application/xml"), ("x-amz-request-id", str(uuid.uuid4())))
+    return Answer(error.status, headers, body.encode())
 
 
 def _ssm_handlers(activations: Activations) -> dict[str, Handler]:

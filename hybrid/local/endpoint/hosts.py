@@ -56,12 +56,16 @@ class Hosts:
         return HostIdentity(instance_id=node, token=token)
 
     def fargate(self, name: str) -> HostIdentity:
-        """Capacity of the provider announces itself."""
-        token = secrets.token_urlsafe(32)
+        """Capacity of the provider announces itself.
+
+        Its id is its own, not its name: by the id a host knows its containers, and another site on this
+        machine may have capacity of the same name.
+        """
+        token, identity = secrets.token_urlsafe(32), f"{name}-{secrets.token_hex(8)}"
         with self._store.change() as state:
-            host = HostRecord(host=name, token_sha256=digest(token), last_ping=time.time())
-            state.hosts[name] = host
-        return HostIdentity(instance_id=name, token=token)
+            host = HostRecord(host=identity, name=name, token_sha256=digest(token), last_ping=time.time())
+            state.hosts[identity] = host
+        return HostIdentity(instance_id=identity, token=token)
 
     def authenticate(self, host: str, token: str) -> HostRecord:
         """The host that a request comes from.
@@ -125,7 +129,7 @@ class Hosts:
                 "hosts": [
                     {
                         "host": record.host,
-                        "name": record.node.computer_name if record.node else record.host,
+                        "name": record.node.computer_name if record.node else record.name,
                         "kind": "fargate" if record.fargate else "external",
                         "connected": (record.fargate or record.host in joined)
                         and self._store.connected(record),
@@ -138,4 +142,4 @@ class Hosts:
 
 
 def _names(record: HostRecord) -> tuple[str | None, ...]:
-    return (record.host, record.node.computer_name if record.node else None)
+    return (record.host, record.node.computer_name if record.node else record.name)

@@ -18,6 +18,10 @@ from hybrid.local.endpoint.errors import ServiceError
 Json = dict[str, Any]
 
 
+#: Errors that any operation answers. Source: "Common Error Types" of the API references of ECS and SSM.
+_COMMON_ERRORS = {"AccessDeniedException", "ValidationException", "ThrottlingException"}
+
+
 class ModelViolation(Exception):
     """An answer of this endpoint is not of the shape that the service model gives: a fault of ours."""
 
@@ -77,9 +81,15 @@ class ServiceModel:
         if problem:
             raise ModelViolation(f"{operation}: {problem}")
 
-    def check_error(self, operation: str, error: ServiceError) -> bool:
-        """Whether the model lists the error for the operation."""
-        return error.code in {shape.name for shape in self._model.operation_model(operation).error_shapes}
+    def check_error(self, operation: str, error: ServiceError) -> None:
+        """Hold an error to the model.
+
+        Raises:
+            ModelViolation: the operation has no such error, and it is none that every operation has.
+        """
+        listed = {shape.name for shape in self._model.operation_model(operation).error_shapes}
+        if error.code not in listed | _COMMON_ERRORS:
+            raise ModelViolation(f"{operation} has no {error.code}, only {', '.join(sorted(listed))}")
 
 
 @cache

@@ -20,7 +20,7 @@ from hybrid.local.endpoint.hosts import Hosts
 from hybrid.local.endpoint.model import Json
 from hybrid.local.endpoint.store import Store
 from hybrid.local.endpoint.upstream import Answer, Upstream
-from hybrid.local.wire import HOST_TOKEN_HEADER, FargateHello, Fault, Poll, Report, TaskServices
+from hybrid.local.wire import HOST_TOKEN_HEADER, Clock, FargateHello, Fault, Poll, Report, TaskServices
 
 logger = logging.getLogger(__name__)
 
@@ -115,6 +115,9 @@ class Endpoint:
                 answer = self._hosts.set_cut(host, cut=switch == "cut")
             case ("POST" | "DELETE") as method, ["faults"]:
                 answer = self._set_faults(Fault.model_validate(body) if method == "POST" else None)
+            case "POST", ["clock"]:
+                self._faults.clock = Clock.model_validate(body)
+                answer = {}
             case "POST", ["task-services"]:
                 answer = self._open_task_services().model_dump()
             case "POST", ["agent", *rest]:

@@ -238,6 +238,7 @@ class HostRecord(BaseModel):
 
     host: str
     token_sha256: str
+    name: str | None = None
     role_arn: str | None = None
     node: ManagedInstance | None = None
     tags: list[Json] = []

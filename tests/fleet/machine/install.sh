@@ -1,14 +1,14 @@
 #!/bin/bash
 # In the installer's place: the same options, the same marks on the machine, and a look at who could see the code.
 set -e
-REGION= CLUSTER= CODE= ID= SKIP=false
+REGION= CLUSTER= CODE= ID= SOURCE= SKIP=false
 while :; do
     case "$1" in
     --region) REGION=$2; shift 2 ;;
     --cluster) CLUSTER=$2; shift 2 ;;
     --activation-code) CODE=$2; shift 2 ;;
     --activation-id) ID=$2; shift 2 ;;
-    --docker-install-source) shift 2 ;;
+    --docker-install-source) SOURCE=$2; shift 2 ;;
     --skip-registration) SKIP=true; shift ;;
     *) [ -z "$1" ] && break; echo "invalid option: [$1]"; exit 1 ;;
     esac
@@ -19,6 +19,8 @@ for process in /proc/[0-9]*; do
 done
 printf 'installer proxy=%s region=%s\n' "${https_proxy:-none}" "$REGION" >>/machine/log
 grep -qx "ECS_CLUSTER=$CLUSTER" /etc/ecs/ecs.config || { echo "ecs.config was not there first"; exit 1; }
+case "$PWD" in /run/*) echo "no room for the SSM agent's binaries"; exit 1 ;; esac
+if grep -q ID=rhel /etc/os-release && [ "$SOURCE" != none ]; then echo "Docker install is not supported on RHEL"; exit 1; fi
 $SKIP || amazon-ssm-agent -register -code "$CODE" -id "$ID" -region "$REGION"
 [ ! -f /machine/installer-fails ] || { echo "Installation Failed"; exit 1; }
 touch /usr/libexec/amazon-ecs-init

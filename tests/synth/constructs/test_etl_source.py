@@ -71,6 +71,16 @@ def test_a_container_reads_its_own_specifications_and_secret_and_writes_its_own_
             "Resource": ["arn:aws:s3:::lake/erp/items/*", "arn:aws:s3:::lake/erp/orders/*"],
         },
         {
+            "Sid": "NeverOverwriteFiles",
+            "Effect": "Deny",
+            "Action": "s3:PutObject",
+            "NotResource": ["arn:aws:s3:::lake/*/_manifest.json", "arn:aws:s3:::lake/*/_part.json"],
+            "Condition": {
+                "Bool": {"s3:ObjectCreationOperation": "true"},
+                "Null": {"s3:if-none-match": "true"},
+            },
+        },
+        {
             "Sid": "UseKeyForObjects",
             "Effect": "Allow",
             "Action": ["kms:Decrypt", "kms:GenerateDataKey"],

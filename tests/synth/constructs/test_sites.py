@@ -19,9 +19,7 @@ HOST_STATEMENTS = [
         "Sid": "JoinCluster",
         "Effect": "Allow",
         "Action": [
-            "ecs:DeregisterContainerInstance",
             "ecs:RegisterContainerInstance",
-            "ecs:SubmitAttachmentStateChanges",
             "ecs:SubmitContainerStateChange",
             "ecs:SubmitTaskStateChange",
         ],
@@ -30,22 +28,9 @@ HOST_STATEMENTS = [
     {
         "Sid": "TakeWork",
         "Effect": "Allow",
-        "Action": ["ecs:Poll", "ecs:StartTelemetrySession", "ecs:UpdateContainerInstancesState"],
+        "Action": ["ecs:Poll", "ecs:StartTelemetrySession"],
         "Resource": INSTANCES,
         "Condition": {"ArnEquals": {"ecs:cluster": CLUSTER}},
-    },
-    {
-        "Sid": "TagWhileRegistering",
-        "Effect": "Allow",
-        "Action": "ecs:TagResource",
-        "Resource": INSTANCES,
-        "Condition": {"StringEquals": {"ecs:CreateAction": "RegisterContainerInstance"}},
-    },
-    {
-        "Sid": "ReadTags",
-        "Effect": "Allow",
-        "Action": "ecs:ListTagsForResource",
-        "Resource": [INSTANCES, f"{ECS}:task/hybrid-acme-on-premises/*"],
     },
     {
         "Sid": "ReportToSystemsManager",
@@ -61,19 +46,6 @@ HOST_STATEMENTS = [
             "ssmmessages:CreateDataChannel",
             "ssmmessages:OpenControlChannel",
             "ssmmessages:OpenDataChannel",
-        ],
-        "Resource": "*",
-    },
-    {
-        "Sid": "ReceiveMessages",
-        "Effect": "Allow",
-        "Action": [
-            "ec2messages:AcknowledgeMessage",
-            "ec2messages:DeleteMessage",
-            "ec2messages:FailMessage",
-            "ec2messages:GetEndpoint",
-            "ec2messages:GetMessages",
-            "ec2messages:SendReply",
         ],
         "Resource": "*",
     },

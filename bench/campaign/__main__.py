@@ -1,0 +1,123 @@
+"""Fault campaign on a real Airflow: processes, containers and hosts are killed, and calls fail.
+
+    .venv/bin/python -m bench.campaign --runs 200 --seed 4
+
+Brings up the house of tests/e2e/estate.yaml (Airflow with PostgreSQL, the local ECS, real containers where a
+Docker engine answers), starts the runs, strikes by the schedule of the seed until all have ended, and
+compares what landed with the databases. Exit code 0: nothing lost, doubled, falsely green, left running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+from bench.campaign.campaign import Outcome, campaign
+from bench.campaign.schedule import Kind
+from hybrid.demo import engine, run
+from hybrid.demo.engine import Mode
+from hybrid.demo.house import House
+from hybrid.demo.ports import ports
+from hybrid.demo.steps import Steps
+from hybrid.environments import AIRFLOW
+from hybrid.paths import ROOT, STATE
+
+_ESTATE = ROOT / "tests" / "e2e" / "estate.yaml"
+_DOCUMENT = ROOT / "docs" / "reference" / "fault-campaign.md"
+
+
+def main() -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=200, help="DAG runs (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=4, help="repeats the faults (default: %(default)s)")
+    parser.add_argument("--timeout", type=float, default=5400, help="seconds (default: %(default)s)")
+    parser.add_argument("--mode", type=Mode, choices=[*Mode], help="how tasks run (default: what can)")
+    parser.add_argument("--directory", type=Path, default=STATE / "campaign", help="where the house is")
+    parser.add_argument("--document", action="store_true", help=f"write {_DOCUMENT.relative_to(ROOT)}")
+    given = parser.parse_args()
+    ports(given.directory / "ports.json", usual=False)
+    house = House(given.directory, estate=_ESTATE, mode=engine.choose(given.mode).mode)
+    with _up(house):
+        outcome = campaign(house, runs=given.runs, seed=given.seed, timeout=given.timeout)
+        said = report(outcome, house)
+    print(said)
+    if given.document:
+        _DOCUMENT.write_text(said)
+    return 0 if outcome.verdict.is_good else 1
+
+
+@contextlib.contextmanager
+def _up(house: House) -> Iterator[None]:
+    """The house, up; stopped and deleted afterwards."""
+    with run.nothing_left_behind(house.services, keep=False):
+        run.prepare(house, Steps(), insist=True)
+        yield
+    house.purge()
+
+
+def report(outcome: Outcome, house: House) -> str:
+    """The figures, as the document shows them."""
+    verdict, lines = outcome.verdict, []
+    command = f"python -m bench.campaign --runs {outcome.runs} --seed {outcome.seed} --document"
+    lines += ["# Fault campaign", "", f"Written by `.venv/bin/{command}`.", ""]
+    lines += [
+        f"Real Airflow {_airflow_version()} with PostgreSQL as its database, the local ECS with its hosts, "
+        f"tasks in {'containers' if house.mode is Mode.CONTAINER else 'processes'}, PostgreSQL and MariaDB "
+        "as sources. Half of the runs wait in the worker, half in the triggerer. The seed repeats the "
+        "schedule of faults (kind, aim, gap); what a strike meets depends on what runs at that moment.",
+        "",
+        f"{_machine()}, {datetime.now(UTC):%Y-%m-%d}.",
+        "",
+    ]
+    figures = {
+        "Seed": outcome.seed,
+        "Runs": outcome.runs,
+        "Duration": f"{outcome.seconds:.0f} s",
+        "Tries of Airflow": f"{verdict.tries} (at most {verdict.most_tries} for one run)",
+        "Containers that ECS started": verdict.containers,
+        "Faults": outcome.hits.total(),
+        "**Lost runs**": len(verdict.lost),
+        "**Tries with more than one container**": len(verdict.doubled),
+        "**False greens** (no receipt of this try, or other rows than the database's)": len(
+            verdict.false_green
+        ),
+        "**Containers left after the last run**": len(verdict.orphans),
+    }
+    lines += ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in figures.items()), ""]
+    lines += ["| Fault | times | found nothing to hit |", "|---|---|---|"]
+    lines += [f"| {kind} | {outcome.hits[kind]} | {outcome.misses[kind]} |" for kind in Kind]
+    for name, found in asdict(verdict).items():
+        if isinstance(found, list) and found:
+            lines += ["", f"{name.replace('_', ' ')}:", "", *(f"- {one}" for one in found)]
+    return "\n".join(lines) + "\n"
+
+
+def _airflow_version() -> str:
+    code = "from importlib.metadata import version; print(version('apache-airflow'))"
+    asked = subprocess.run([str(AIRFLOW.python), "-c", code], capture_output=True, text=True, check=True)
+    return asked.stdout.strip()
+
+
+def _machine() -> str:
+    memory = psutil.virtual_memory().total / 2**30
+    return (
+        f"{psutil.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}, "
+        f"boto3 {version('boto3')}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""The campaign: runs side by side, faults in between, and the verdict when all has come to rest."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from bench.campaign import runs as campaign_runs
+from bench.campaign.ground import Ground, wait_until_quiet
+from bench.campaign.runs import Run
+from bench.campaign.schedule import Kind, strikes
+from bench.campaign.striking import Striking
+from bench.campaign.verdict import Verdict, judge
+from bench.campaign.witness import Witness
+from hybrid.demo.house import House
+from hybrid.local.airflow import AirflowClient, AirflowError
+
+_ENDED = ("success", "failed")
+#: Seconds between two looks at the states of the runs.
+_LOOK = 4.0
+#: Seconds that a container may take to end after the last run: the stop timeout of ECS (30 s), and a host
+#: that has to come back first.
+_REST = 60.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a campaign came to.
+
+    Attributes:
+        seed: of its schedule.
+        runs: how many.
+        seconds: from the first run's start to the last one's end.
+        hits: faults by kind.
+        misses: strikes that found nothing to hit, by kind.
+        verdict: what went wrong.
+    """
+
+    seed: int
+    runs: int
+    seconds: float
+    hits: Counter[Kind]
+    misses: Counter[Kind]
+    verdict: Verdict
+
+
+def campaign(
+    house: House, *, runs: int, seed: int, timeout: float, say: Callable[[str], None] = print
+) -> Outcome:
+    """Run a campaign in a house that is up, and leave the house as it was.
+
+    Args:
+        house: the house of tests/e2e/estate.yaml.
+        runs: how many.
+        seed: repeats the schedule of faults.
+        timeout: seconds after which runs that have not ended count as lost.
+        say: takes a line of progress.
+    """
+    ground, client = Ground(house), house.airflow().client()
+    say(f"seed {seed}")
+    with Witness(house.directory / "site.json", mode=house.mode) as witness:
+        try:
+            ground.take()
+            begin = time.monotonic()
+            made = campaign_runs.start(house, client, count=runs)
+            striking = Striking(ground, strikes(seed))
+            states = _until_ended(client, made, striking, witness, deadline=begin + timeout, say=say)
+            seconds = time.monotonic() - begin
+            striking.mend_all()
+            running = wait_until_quiet(ground, seconds=_REST)
+            verdict = judge(
+                house,
+                made,
+                states=states,
+                tries=_tries(client, made),
+                results={run: client.result(run.dag, run.run, run.pipeline)
+                         for run in made if states[run] == "success"},
+                seen=witness.seen(),
+                running=running,
+            )  # fmt: skip
+        finally:
+            ground.give_back()
+    return Outcome(seed, runs, seconds, striking.hits, striking.misses, verdict)
+
+
+def _until_ended(
+    client: AirflowClient,
+    runs: Sequence[Run],
+    striking: Striking,
+    witness: Witness,
+    *,
+    deadline: float,
+    say: Callable[[str], None],
+) -> Mapping[Run, str]:
+    """Strike until every run has ended; the runs' states."""
+    states: dict[Run, str] = dict.fromkeys(runs, "queued")
+    looked, said = 0.0, -1
+    while time.monotonic() < deadline:
+        striking.turn()
+        if time.monotonic() - looked > _LOOK:
+            with suppress(AirflowError):
+                states = _states(client, runs)
+            witness.look()
+            looked = time.monotonic()
+            ended = sum(state in _ENDED for state in states.values())
+            if ended * 20 // len(runs) != said:
+                said = ended * 20 // len(runs)
+                say(f"{ended} of {len(runs)} runs have ended, {striking.hits.total()} faults")
+            if ended == len(runs):
+                break
+        time.sleep(0.5)
+    return states
+
+
+def _states(client: AirflowClient, runs: Sequence[Run]) -> dict[Run, str]:
+    by_dag = {dag: client.states(dag) for dag in {run.dag for run in runs}}
+    return {run: by_dag[run.dag].get(run.run, "not there") for run in runs}
+
+
+def _tries(client: AirflowClient, runs: Sequence[Run]) -> dict[Run, int]:
+    by_dag = {dag: client.task_runs(dag) for dag in {run.dag for run in runs}}
+    return {run: sum(task.tries for task in by_dag[run.dag].get(run.run, [])) for run in runs}
