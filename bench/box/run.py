@@ -28,12 +28,13 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(path) for path in (ROOT, ROOT / "tests" / "etl", ROOT / "bench" / "extract", HERE)]
 
-import lineitem  # noqa: E402
+
 import psycopg  # noqa: E402
 import pyarrow as pa  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
 import pymysql  # noqa: E402
 import servers  # noqa: E402
+import tables  # noqa: E402
 from disk_store import disk_store  # noqa: E402
 
 REPEATS = 10
@@ -115,7 +116,7 @@ def _filled(engine: str, rows: int) -> Iterator[servers.Server]:
     ):
         login: dict[str, Any] = {"host": server.host, "port": server.port, "user": server.username}
         login["password"] = server.password
-        statements = lineitem.create_statements(engine, rows)
+        statements = [*tables.create_lineitem(engine), *tables.add_lineitem(engine, 1, rows)]
         if engine == "postgresql":
             with psycopg.connect(**login, dbname=server.dbname, autocommit=True) as connection:
                 for statement in statements:

@@ -27,7 +27,7 @@ from hybrid_etl.native.build import compile_library  # noqa: E402
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that asks for a server is marked as such."""
-    fixtures = {"postgresql", "mariadb", "mysql", "s3", "any_database"}
+    fixtures = {"postgresql", "mariadb", "mysql", "s3", "any_database", "each_database"}
     for item in items:
         if fixtures & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.servers)
@@ -102,6 +102,13 @@ def _mysql_database(server: servers.Server) -> Database:
 
 @pytest.fixture(params=["postgresql", "mariadb"])
 def any_database(request: pytest.FixtureRequest) -> Database:
+    found: Database = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(params=["postgresql", "mariadb", "mysql"])
+def each_database(request: pytest.FixtureRequest) -> Database:
+    """As `any_database`, and MySQL itself where it is: for what the two may do differently."""
     found: Database = request.getfixturevalue(request.param)
     return found
 

@@ -204,6 +204,7 @@ def _serving(
             f"--init-file={first}",
             "--skip-log-bin",
             "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-flush-method=nosync",
             "--innodb-buffer-pool-size=128M",
             "--skip-name-resolve",
             *_as_mysql(),

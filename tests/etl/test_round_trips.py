@@ -42,10 +42,11 @@ _ROW = st.tuples(
     st.none() | _TIMES,
     st.none() | st.times(),
 )
-_BYTES = {"postgresql": "bytea", "mariadb": "varbinary(100)"}
+_BYTES = {"postgresql": "bytea", "mariadb": "varbinary(100)", "mysql": "varbinary(100)"}
 _REAL = {
     "postgresql": ("real", "double precision", "timestamp", "time"),
     "mariadb": ("float", "double", "datetime(6)", "time(6)"),
+    "mysql": ("float", "double", "datetime(6)", "time(6)"),
 }
 
 
@@ -60,20 +61,21 @@ _REAL = {
 )
 @given(rows=st.lists(_ROW, min_size=1, max_size=30))
 def test_random_rows_come_back_as_they_were(
-    etl: Etl, any_database: Database, native_decoder: None, rows: list[tuple[Any, ...]]
+    etl: Etl, each_database: Database, native_decoder: None, rows: list[tuple[Any, ...]]
 ) -> None:
     # Given
-    real, double, moment, time = _REAL[any_database.engine]
+    real, double, moment, time = _REAL[each_database.engine]
     columns = f"a bigint, b decimal(12,3), c decimal(38,10), d decimal(60,30), e {real}, f {double}, g text"
-    any_database.say("drop table if exists trip")
-    any_database.say(
-        f"create table trip (n int, {columns}, h {_BYTES[any_database.engine]}, i date, j {moment}, k {time})"
+    each_database.say("drop table if exists trip")
+    each_database.say(
+        f"create table trip (n int, {columns}, h {_BYTES[each_database.engine]}, i date, "
+        f"j {moment}, k {time})"
     )
-    _insert(any_database, rows)
+    _insert(each_database, rows)
     # When
     outcomes = {
         decoder: etl.run(
-            any_database,
+            each_database,
             query="select * from trip order by n",
             prefix=decoder,
             environment={"HYBRID_DECODER": decoder, "HYBRID_LAKE": f"file://{etl.directory}/{decoder}"},

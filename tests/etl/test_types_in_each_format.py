@@ -25,10 +25,10 @@ _CSV = (
 _NDJSON = "read_ndjson('{file}', hive_partitioning=false)"
 
 
-@pytest.fixture(params=["postgresql", "mariadb", "mysql"])
-def table(request: pytest.FixtureRequest) -> tuple[Database, str, Cases]:
+@pytest.fixture
+def table(each_database: Database) -> tuple[Database, str, Cases]:
     """A server, a query of one row of every type between two of nulls, and each column's type and value."""
-    database: Database = request.getfixturevalue(request.param)
+    database = each_database
     if database.engine == "postgresql":
         values = ", ".join(f"{expression} as c{n}" for n, (expression, _, _) in enumerate(POSTGRESQL))
         joined = f"left join (select 2 as n, {values}) t on t.n = g.n order by g.n"
