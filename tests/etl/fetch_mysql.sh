@@ -3,7 +3,7 @@
 # Debian's releases carry MariaDB in its place, and unstable's packages cannot be installed beside them: so nothing is
 # installed, and tests/etl/servers.py starts the server with the libraries of this directory.
 set -eu
-mkdir -p "$1/apt/lists/partial" "$1/apt/archives/partial" "$1/root"
+mkdir -p "$1/apt/lists/partial" "$1/apt/archives/partial" "$1/unpacked"
 directory=$(cd "$1" && pwd)
 touch "$directory/apt/status"
 echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian sid main" \
@@ -15,5 +15,6 @@ apt() {
 }
 apt update
 apt -y --download-only --no-install-recommends install mysql-server-core
-for package in "$directory"/apt/archives/*.deb; do dpkg-deb -x "$package" "$directory/root"; done
+for package in "$directory"/apt/archives/*.deb; do dpkg-deb -x "$package" "$directory/unpacked"; done
+mv "$directory/unpacked" "$directory/root"
 rm -rf "$directory/apt"
