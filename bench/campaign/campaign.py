@@ -67,7 +67,7 @@ def campaign(
             begin = time.monotonic()
             made = campaign_runs.start(house, client, count=runs)
             striking = Striking(ground, strikes(seed))
-            states = _until_ended(client, made, striking, witness, deadline=begin + timeout, say=say)
+            states = _until_ended(client, made, striking, witness, ground, deadline=begin + timeout, say=say)
             seconds = time.monotonic() - begin
             striking.mend_all()
             running = wait_until_quiet(ground, seconds=_REST)
@@ -91,6 +91,7 @@ def _until_ended(
     runs: Sequence[Run],
     striking: Striking,
     witness: Witness,
+    ground: Ground,
     *,
     deadline: float,
     say: Callable[[str], None],
@@ -104,6 +105,8 @@ def _until_ended(
             with suppress(AirflowError):
                 states = _states(client, runs)
             witness.look()
+            for part in ground.revive():
+                say(f"the {part} lived without a heartbeat, and was started anew")
             looked = time.monotonic()
             ended = sum(state in _ENDED for state in states.values())
             if ended * 20 // len(runs) != said:

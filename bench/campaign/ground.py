@@ -28,6 +28,10 @@ _SETTINGS = {
 }
 
 
+#: Seconds that a part may take until its first heartbeat, on a busy machine.
+_START = 90.0
+
+
 class Ground:
     """A house that is up, with scheduler, triggerer and hosts under the campaign's hands.
 
@@ -93,6 +97,26 @@ class Ground:
         _kill(process, with_children=with_children)
         process.wait(10)
         return True
+
+    def revive(self) -> list[str]:
+        """Start a scheduler or triggerer anew that lives and shows no heartbeat, as a liveness probe would.
+
+        A worker of LocalExecutor that is killed while it hands in a result leaves half of it in the queue,
+        and the scheduler waits for the rest for ever; with workers of their own machines there is no such
+        queue. Returns which were started anew.
+        """
+        url = f"{self.house.airflow().url}/api/v2/monitor/health"
+        revived = []
+        with suppress(urllib3.exceptions.HTTPError, ValueError, KeyError):
+            health = urllib3.request("GET", url, timeout=10, retries=False).json()
+            for part in (_SCHEDULER, _TRIGGERER):
+                process = self.house.services.process(f"airflow-{part}")
+                is_new = process is None or time.time() - process.create_time() < _START
+                if health[part]["status"] != "healthy" and not is_new:
+                    self.kill(part, with_children=True)
+                    self.start(part)
+                    revived.append(part)
+        return revived
 
     def workers(self) -> list[psutil.Process]:
         """The processes that supervise a task now. An idle one holds the lock of the queue that all share,
