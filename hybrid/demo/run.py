@@ -170,9 +170,6 @@ def _start_airflow(house: House, steps: Steps, environment: Future[environments.
             house.unpack_plugins()
         house.start_dag_folder()
         airflow.start()
-        client = airflow.client()
-        for name, site in house.estate.sites.items():
-            client.ensure_pool(house.names.pool(name), slots=site.slots)
 
 
 def _run_dag(client: AirflowClient, dag: str, steps: Steps) -> list[TaskRun]:

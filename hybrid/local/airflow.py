@@ -117,6 +117,7 @@ class AirflowServer:
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -181,14 +182,9 @@ class AirflowClient:
         """Let a DAG run."""
         self._send("PATCH", f"/dags/{dag}", {"is_paused": False})
 
-    def ensure_pool(self, name: str, *, slots: int) -> None:
-        """Create a pool, or set its slots."""
-        pools = {pool["name"] for pool in self._get("/pools?limit=1000")["pools"]}
-        body = {"name": name, "slots": slots, "include_deferred": True}
-        if name in pools:
-            self._send("PATCH", f"/pools/{name}", {"pool": name, "slots": slots, "include_deferred": True})
-        else:
-            self._send("POST", "/pools", body)
+    def pools(self) -> dict[str, int]:
+        """Slots of each pool, by its name."""
+        return {str(pool["name"]): int(pool["slots"]) for pool in self._get("/pools?limit=1000")["pools"]}
 
     def trigger(self, dag: str, *, conf: Mapping[str, Any] | None = None) -> str:
         """Start a run by hand and return its id."""

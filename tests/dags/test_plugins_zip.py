@@ -47,6 +47,8 @@ def test_airflow_imports_it_from_the_plugins_directory_and_takes_no_module_for_a
         "settings.initialize();"
         "plugins_manager.ensure_plugins_loaded();"
         "assert not {'factory', 'operators', 'manifest'} & set(sys.modules), 'a module ran as a plugin';"
+        "from airflow.listeners.listener import get_listener_manager;"
+        "assert get_listener_manager().has_listeners, 'nothing makes the pools';"
         "import hybrid_airflow.factory;"
         "print(hybrid_airflow.factory.__file__)"
     )
@@ -64,7 +66,7 @@ def test_airflow_imports_it_from_the_plugins_directory_and_takes_no_module_for_a
         timeout=120,
         check=False,
     )
-    # Then the package is there, and none of its modules ran as a plugin of its own
+    # Then the package is there with its listener, and none of its modules ran as a plugin of its own
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.splitlines()[-1] == str(plugins / "hybrid_airflow" / "factory.py")
     assert "Failed to import plugin" not in answer.stdout + answer.stderr

@@ -95,6 +95,12 @@ def test_a_pipeline_in_key_ranges_lands_each_row_once_under_one_receipt(house: H
     assert sorted(tuple(row.values()) for row in table(house, receipt).to_pylist()) == expected
 
 
+def test_the_scheduler_has_made_the_pool_of_each_site(house: House) -> None:
+    slots = {house.names.pool(name): site.slots for name, site in house.estate.sites.items()}
+
+    assert slots.items() <= house.airflow().client().pools().items()
+
+
 def test_nothing_of_the_stacks_differs_from_what_is_deployed(built: House) -> None:
     built.deployment.synthesize()
 

@@ -31,12 +31,13 @@ class _Part(BaseModel):
 
 
 class Site(_Part):
-    """A place that runs containers, as ECS knows it."""
+    """A place that runs containers, as ECS knows it; `slots` of its pool are how many at once."""
 
     launch_type: Literal["EXTERNAL", "FARGATE"]
     cluster: str
     log_group: str
     pool: str
+    slots: int = Field(default=8, ge=1)
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
 
