@@ -99,7 +99,7 @@ def _checks(*, fast: bool) -> list[Check]:
         _pytest("project", Path(python), [f"tests/{path.name}" for path in own], fast=fast),
         Check("mypy", [python, "-m", "mypy", "app.py", "hybrid", "stacks", "constructs/hybrid_constructs"]),
         _mypy("etl", "hybrid_etl", ROOT / "etl", environments.ETL_PROCESS.python),
-        _mypy("dags", "hybrid_airflow", PLUGIN, environments.AIRFLOW.python),
+        _mypy("dags", ".", PLUGIN, environments.AIRFLOW.python),
         _pytest("dags", environments.AIRFLOW.python, ["tests/dags"], fast=fast, environment=airflow_home),
         _pytest("etl", environments.ETL_PROCESS.python, ["tests/etl"], fast=fast),
         *([] if fast else [_on_airflow(name, made) for name, made in environments.AIRFLOW_MATRIX.items()]),
