@@ -56,7 +56,7 @@ class PythonEnvironment:
         self.directory.parent.mkdir(parents=True, exist_ok=True)
         _uv("venv", "--quiet", "--python", sys.executable, str(self.directory))
         files = [argument for path in self.requirements for argument in ("-r", str(path))]
-        # Compiled at once: where PYTHONDONTWRITEBYTECODE is set, each process would compile all that it imports.
+        # Where PYTHONDONTWRITEBYTECODE is set, each process would compile all that it imports.
         _uv("pip", "install", "--quiet", "--compile-bytecode", "--python", str(self.python), *files)
         (self.directory / ".made-from").write_text(self._wanted())
         return self
