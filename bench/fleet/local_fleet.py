@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -41,13 +41,12 @@ RATES: dict[frozenset[str], tuple[int, float]] = {
 }
 
 
-@dataclass
 class Rates(Faults):
     """Token buckets, one for each group of operations; what exceeds them is a ThrottlingException."""
 
-    throttled: Counter[str] = field(default_factory=Counter)
-
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.throttled: Counter[str] = Counter()
         self._guard = threading.Lock()
         self._left = {group: float(burst) for group, (burst, _) in RATES.items()}
         self._at = dict.fromkeys(RATES, time.monotonic())
