@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         options.action(options)
-    except EtlError as error:
+    except (EtlError, Terminated) as error:
         emit("error", str(error))
         return error.exit_code
     except MemoryError:

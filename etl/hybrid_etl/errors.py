@@ -21,7 +21,10 @@ class Failure(EtlError):
     exit_code = 1
 
 
-class Terminated(EtlError):
-    """SIGTERM or SIGINT arrived; everything unfinished has been taken back."""
+class Terminated(BaseException):
+    """SIGTERM or SIGINT arrived; everything unfinished has been taken back.
+
+    No Exception: botocore takes one that is raised within a request for a fault of the line, and tries again.
+    """
 
     exit_code = 1
