@@ -43,6 +43,10 @@ def open_writer(
             metadata=metadata,
             statistics=statistics,
         )
+    if file_format.passthrough:
+        from hybrid_etl.writers.passthrough import PassthroughWriter
+
+        return PassthroughWriter(schema, output, compression=file_format.compression)
     if file_format.type == "csv":
         from hybrid_etl.writers.csv import CsvWriter
 
