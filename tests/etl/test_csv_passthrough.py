@@ -86,7 +86,7 @@ def test_texts_do_not_follow_the_servers_or_the_roles_own_settings(etl: Etl, pos
     # When
     query = (
         "select true, date '2026-11-02' as day, timestamptz '2026-11-02 03:04:05.5+01' as at, "
-        "interval '1 day 2 seconds' as took, '\\x00ff'::bytea as raw, 0.1::float8 as part, "
+        "interval '1 day 2 seconds' as took, '\\x00ff'::bytea as raw, 0.1::float8 + 0.2 as part, "
         "array['a', null, ''] as list, '' as empty, null as missing, '$1.50'::money as price"
     )
     outcome = etl.run(postgresql, query=query, format=_PLAIN)
@@ -94,7 +94,7 @@ def test_texts_do_not_follow_the_servers_or_the_roles_own_settings(etl: Etl, pos
     # Then
     assert outcome.code == 0, outcome.lines
     assert outcome.files[0].read_text().splitlines()[1] == (
-        't,2026-11-02,2026-11-02 02:04:05.5+00,P1DT2S,\\x00ff,0.1,"{a,NULL,""""}","",,1.50'
+        't,2026-11-02,2026-11-02 02:04:05.5+00,P1DT2S,\\x00ff,0.30000000000000004,"{a,NULL,""""}","",,1.50'
     )
 
 
