@@ -14,6 +14,8 @@ class PassthroughWriter:
     No statistics are taken: nothing is known of a value here.
     """
 
+    full = False
+
     def __init__(self, schema: pa.Schema, output: OutputFile, *, compression: str) -> None:
         (header,) = schema.names
         self._stream = open_stream(output, compression)
