@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 
 from hybrid_etl.errors import UserError
@@ -36,7 +37,7 @@ def describe(settings: Settings, *, sha256: str, interval: Interval | None) -> N
 
 
 def preview(settings: Settings, *, sha256: str, interval: Interval | None, rows: int) -> None:
-    """Print the first rows as JSON lines, masked as the lake would have them.
+    """Print the first rows as JSON lines, masked as the lake would have them; those of a pass-through as CSV.
 
     Raises UserError in an ECS task, whose output is a log, and for a number of rows outside 1 to MOST_ROWS.
     """
@@ -50,18 +51,34 @@ def preview(settings: Settings, *, sha256: str, interval: Interval | None, rows:
     secret = settings.read_secret(specification.engine)
     reader = open_reader(specification, secret, interval)
     try:
-        masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
-        # Not above: it brings pyarrow.compute, which a run to Parquet must not load.
-        from hybrid_etl.writers.far_dates import FarDates
-        from hybrid_etl.writers.jsonl import json_lines
-
-        far_dates = FarDates(masks.columns, reader.refusals)
-        batches = (far_dates.refuse(masks.apply(batch)) for batch in reader.batches())
-        found = (line for batch in batches for line in json_lines(batch.slice(0, rows)))
-        for line in itertools.islice(found, rows):
+        if specification.format.passthrough:
+            found = itertools.islice(_csv_lines(reader), rows + 1)
+        else:
+            found = itertools.islice(_json_lines(reader, specification, secret, rows=rows), rows)
+        for line in found:
             sys.stdout.write(line)
     finally:
         reader.close()
+
+
+def _csv_lines(reader: Reader) -> Iterator[str]:
+    """The header line and a line for each row, which may hold line breaks."""
+    for number, batch in enumerate(reader.batches()):
+        if number == 0:
+            yield f"{batch.schema.names[0]}\n"
+        for line in batch.column(0):
+            yield line.as_py().decode()
+
+
+def _json_lines(reader: Reader, specification: Specification, secret: Secret, *, rows: int) -> Iterator[str]:
+    # Not above: it brings pyarrow.compute, which a run to Parquet must not load.
+    from hybrid_etl.writers.far_dates import FarDates
+    from hybrid_etl.writers.jsonl import json_lines
+
+    masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
+    far_dates = FarDates(masks.columns, reader.refusals)
+    for batch in reader.batches():
+        yield from json_lines(far_dates.refuse(masks.apply(batch)).slice(0, rows))
 
 
 def check(settings: Settings, *, sha256: str, interval: Interval | None) -> None:

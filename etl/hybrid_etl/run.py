@@ -83,7 +83,7 @@ def _extract(
         metadata=_metadata(specification, attempt, interval, reader.database),
     )
     far_dates = None
-    if specification.format.type != "parquet":
+    if specification.format.type != "parquet" and not specification.format.passthrough:
         # Not above: it brings pyarrow.compute, 17 MiB that a run to Parquet has no use for.
         from hybrid_etl.writers.far_dates import FarDates
 

@@ -25,10 +25,14 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """File format and its compression, both as the contract names them."""
+    """File format and its compression, both as the contract names them.
+
+    `passthrough` is CSV as PostgreSQL's own COPY writes it, from no decoded value.
+    """
 
     type: str = "parquet"
     compression: str = "zstd"
+    passthrough: bool = False
 
     @property
     def suffix(self) -> str:
@@ -131,6 +135,11 @@ def _build(cls: type[Specification], document: dict[str, Any], *, digest: str, w
     file_format = {"type": "parquet", "compression": "zstd"} | (document.get("format") or {})
     kind = one_of("format.type", file_format["type"], tuple(COMPRESSIONS))
     compression = one_of("format.compression", file_format["compression"], COMPRESSIONS[kind])
+    passthrough = file_format.get("passthrough", False)
+    if not isinstance(passthrough, bool):
+        raise UserError(f"{where}: format.passthrough is {passthrough!r}; it must be true or false.")
+    if passthrough:
+        _check_passthrough(document, kind=kind, where=where)
     target = document.get("target_file_bytes", cls.target_file_bytes)
     if not isinstance(target, int) or isinstance(target, bool) or target < 1:
         raise UserError(f"{where}: target_file_bytes is {target!r}; it must be a positive number of bytes.")
@@ -145,7 +154,7 @@ def _build(cls: type[Specification], document: dict[str, Any], *, digest: str, w
         prefix=text("prefix").strip("/"),
         parameters=_parameters(document.get("parameters") or {}, where=where),
         incremental_column=document.get("incremental_column"),
-        format=Format(type=kind, compression=compression),
+        format=Format(type=kind, compression=compression, passthrough=passthrough),
         partition_by=tuple(document.get("partition_by") or ()),
         target_file_bytes=target,
         unrepresentable=one_of("unrepresentable", document.get("unrepresentable", "fail"), POLICIES),
@@ -153,6 +162,22 @@ def _build(cls: type[Specification], document: dict[str, Any], *, digest: str, w
         limits=_limits(document.get("limits") or {}, where=where),
         partitions=Partitions.parse(document.get("partitions"), where=where),
     )
+
+
+def _check_passthrough(document: dict[str, Any], *, kind: str, where: str) -> None:
+    """Raise UserError for what needs values, of which a pass-through knows none."""
+    if kind != "csv" or document.get("engine") != "postgresql":
+        raise UserError(f"{where}: format.passthrough is for CSV from postgresql; leave it out.")
+    for key in ("masks", "partition_by"):
+        if document.get(key):
+            raise UserError(
+                f"{where}: format.passthrough sends what the server writes, so {key} cannot be kept; "
+                "leave either out."
+            )
+    if document.get("unrepresentable", "fail") != "fail":
+        raise UserError(
+            f"{where}: format.passthrough refuses no value; leave unrepresentable at its default, fail."
+        )
 
 
 def _parameters(document: object, *, where: str) -> Mapping[str, Value]:

@@ -219,6 +219,17 @@ class Format(Part):
 
     type: Literal["parquet", "csv", "jsonl"] = "parquet"
     compression: Literal["zstd", "snappy", "gzip", "none"] = "zstd"
+    passthrough: bool = Field(
+        default=False,
+        description="CSV as PostgreSQL's own COPY writes it: a fraction of the work, but no masks, no "
+        "`partition_by`, no statistics, and its own texts of dates, booleans and bytes.",
+    )
+
+    @model_validator(mode="after")
+    def _passthrough_is_csv(self) -> Format:
+        if self.passthrough and self.type != "csv":
+            raise ValueError(f"`passthrough` goes with `type: csv`, not {self.type}")
+        return self
 
     @model_validator(mode="after")
     def _compression_fits(self) -> Format:

@@ -48,6 +48,7 @@ def findings(estate: Estate) -> Iterator[Finding]:
     yield from _references(estate)
     yield from _prefixes(estate)
     yield from _queries(estate)
+    yield from _passthroughs(estate)
     yield from _lengths(estate)
     yield from _places(estate)
     yield from _fargate_sizes(estate)
@@ -154,6 +155,32 @@ def _queries(estate: Estate) -> Iterator[Finding]:
             yield ("pipelines", name, "parameters", reserved), f"`:{reserved}` is the interval's; rename it"
         if len(named & {"from", "to"}) == 1:
             yield ("pipelines", name, "query"), "names one of `:from` and `:to`; an interval needs both"
+
+
+def _passthroughs(estate: Estate) -> Iterator[Finding]:
+    """A pass-through knows no values, so what needs them cannot be asked of it."""
+    for name, pipeline in estate.pipelines.items():
+        if not pipeline.format.passthrough:
+            continue
+        source = estate.sources.get(pipeline.source)
+        if source and source.engine != "postgresql":
+            yield (
+                ("pipelines", name, "format", "passthrough"),
+                f"source `{pipeline.source}` is {source.engine}, and only PostgreSQL writes CSV itself; "
+                "take it out",
+            )
+        for key in ("masks", "partition_by"):
+            if getattr(pipeline, key):
+                yield (
+                    ("pipelines", name, key),
+                    f"`format.passthrough` sends what the server writes, without a look at its values; "
+                    f"take out `{key}` or `passthrough`",
+                )
+        if pipeline.unrepresentable != "fail":
+            yield (
+                ("pipelines", name, "unrepresentable"),
+                "`format.passthrough` refuses no value; take out this key",
+            )
 
 
 def _lengths(estate: Estate) -> Iterator[Finding]:

@@ -125,6 +125,12 @@ def test_rows_of_megabytes_do_not_fill_the_memory(
     assert peak < 220
 
 
+def test_many_columns_do_not_fill_the_memory(etl: Etl, postgresql: Database, native_decoder: None) -> None:
+    columns = ", ".join(f"((n * {2 * index + 7919}) % 1000000)::int as c{index}" for index in range(1500))
+    query = f"select {columns} from generate_series(1::bigint, 4000) n"
+    assert _peak(etl, postgresql, query=query, kind="parquet") < 125
+
+
 def _peak(etl: Etl, database: Database, *, query: str, kind: str) -> float:
     digest = etl.specify(database, query=query, format={"type": kind, "compression": "zstd"})
     process = etl.start("run", digest, secret=database.secret, environment={"MALLOC_ARENA_MAX": "2"})

@@ -8,9 +8,14 @@ import sys
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from hybrid_etl.sinks.local import LocalSink
+from hybrid_etl.specification import Format
+from hybrid_etl.writers import parquet
 from hybrid_etl.writers.encodings import choose_encodings, new_share
+from hybrid_etl.writers.rolling import RollingWriter
 
 _ETL = Path(__file__).resolve().parents[2] / "etl"
 
@@ -64,3 +69,41 @@ def test_a_run_to_parquet_loads_neither_the_kernels_nor_the_file_systems_of_arro
         [sys.executable, "-c", program], cwd=_ETL, capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"
+
+
+def _write(directory: Path, batches: list[pa.RecordBatch]) -> list[pq.FileMetaData]:
+    writer = RollingWriter(
+        LocalSink(str(directory)),
+        directory="run",
+        file_format=Format(),
+        partition_by=(),
+        target_file_bytes=1 << 30,
+        metadata={},
+    )
+    for batch in batches:
+        writer.write(batch)
+    return [pq.read_metadata(directory / file.key) for file in writer.finish()]
+
+
+def test_a_file_ends_before_what_is_kept_for_its_footer_fills_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given files of at most eight column chunks, and a row group for each batch of two columns
+    monkeypatch.setattr(parquet, "MOST_CHUNKS", 8)
+    monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 1)
+    # When
+    files = _write(tmp_path, [pa.record_batch({"a": [n], "b": [str(n)]}) for n in range(10)])
+    # Then
+    assert [file.num_row_groups for file in files] == [4, 4, 2]
+
+
+def test_a_page_index_is_left_out_where_each_chunk_is_a_page(tmp_path: Path) -> None:
+    # Given tables of few and of many columns, and one of many with a large text
+    few, many = ({f"c{n}": [n] for n in range(columns)} for columns in (parquet.WIDE, parquet.WIDE + 1))
+    large = many | {"c0": ["x" * 2 * parquet.PAGE_BYTES]}
+    # When
+    tables = {"few": few, "many": many, "large": large}
+    found = {name: _write(tmp_path / name, [pa.record_batch(table)]) for name, table in tables.items()}
+    # Then
+    indexed = {name: file.row_group(0).column(1).has_column_index for name, (file,) in found.items()}
+    assert indexed == {"few": True, "many": False, "large": True}

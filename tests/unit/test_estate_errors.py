@@ -109,6 +109,41 @@ WRONG = [
         11,
         "csv takes zstd",
     ),
+    (
+        "a pass-through of Parquet",
+        "source: crm,",
+        "source: crm, format: {passthrough: true},",
+        11,
+        "`passthrough` goes with `type: csv`, not parquet",
+    ),
+    (
+        "a pass-through of MariaDB",
+        "source: erp,",
+        "source: erp,\n    format: {type: csv, passthrough: true},",
+        13,
+        "source `erp` is mariadb, and only PostgreSQL writes CSV itself",
+    ),
+    (
+        "a pass-through of what is masked",
+        "source: crm,",
+        "source: crm, format: {type: csv, passthrough: true},\n    masks: {email: {kind: hash}},",
+        12,
+        "take out `masks` or `passthrough`",
+    ),
+    (
+        "a pass-through into partitions",
+        "source: crm,",
+        "source: crm, format: {type: csv, passthrough: true},\n    partition_by: [country],",
+        12,
+        "take out `partition_by` or `passthrough`",
+    ),
+    (
+        "a pass-through that would refuse",
+        "source: crm,",
+        "source: crm, format: {type: csv, passthrough: true},\n    unrepresentable: 'null',",
+        12,
+        "refuses no value",
+    ),
 ]
 
 

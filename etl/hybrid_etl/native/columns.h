@@ -38,6 +38,7 @@ struct column {
     uint8_t *data;
     int64_t bytes, data_capacity;
     int32_t *offsets;
+    int64_t last_rows, last_bytes; /* what the batch before held: the next begins with room for as much */
     int64_t refused;
     struct column *element;
 };

@@ -51,6 +51,7 @@ def load() -> ctypes.CDLL:
         ("hetl_fault_row", i64, [pointer]),
         ("hetl_take", i32, [pointer, pointer]),
         ("hetl_postgresql_read", i32, [pointer, pointer, pointer, i64]),
+        ("hetl_postgresql_read_lines", i32, [pointer, pointer, pointer, i64]),
         ("hetl_postgresql_ended", i32, [pointer]),
         ("hetl_mysql_feed", i32, [pointer, pointer, i64, i64, ctypes.POINTER(i64)]),
     ):

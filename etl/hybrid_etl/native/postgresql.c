@@ -1,4 +1,4 @@
-/* COPY BINARY of PostgreSQL, read through libpq, as columns.
+/* COPY BINARY and COPY CSV of PostgreSQL, read through libpq, as columns.
  *
  * Layouts: PostgreSQL manual, COPY, "Binary Format"; send functions in src/backend/utils/adt.
  * libpq is the one that psycopg has loaded and connected with: its functions come as pointers, so that
@@ -194,14 +194,24 @@ static int message(struct decoder *decoder, const uint8_t *data, int32_t length)
     return MORE;
 }
 
+/* One message of a COPY CSV: the line of one row, which stays as it is. */
+static int line(struct decoder *decoder, const uint8_t *data, int32_t length) {
+    int reason = column_bytes(&decoder->columns[0], data, length);
+    if (UNLIKELY(reason) && !decoder_refuse(decoder, 0, reason)) return FAULT;
+    decoder->rows++;
+    decoder->wire_bytes += length;
+    return MORE;
+}
+
 /* Read rows until a batch is full, the copy has ended, or a signal or a second of silence gives Python a turn. */
-EXPORTED int32_t hetl_postgresql_read(struct decoder *decoder, const struct libpq *libpq, void *connection,
-                                      int64_t batch_bytes) {
+static inline int32_t read_messages(struct decoder *decoder, const struct libpq *libpq, void *connection,
+                                    int64_t batch_bytes,
+                                    int (*take)(struct decoder *, const uint8_t *, int32_t)) {
     while (decoder->wire_bytes < batch_bytes) {
         char *buffer = NULL;
         int length = libpq->get_copy_data(connection, &buffer, 1);
         if (length > 0) {
-            int outcome = message(decoder, (const uint8_t *)buffer, length);
+            int outcome = take(decoder, (const uint8_t *)buffer, length);
             libpq->free_memory(buffer);
             if (outcome != MORE) return outcome;
             continue;
@@ -214,6 +224,16 @@ EXPORTED int32_t hetl_postgresql_read(struct decoder *decoder, const struct libp
         if (!libpq->consume_input(connection)) return SERVER_ERROR;
     }
     return FULL;
+}
+
+EXPORTED int32_t hetl_postgresql_read(struct decoder *decoder, const struct libpq *libpq, void *connection,
+                                      int64_t batch_bytes) {
+    return read_messages(decoder, libpq, connection, batch_bytes, message);
+}
+
+EXPORTED int32_t hetl_postgresql_read_lines(struct decoder *decoder, const struct libpq *libpq, void *connection,
+                                            int64_t batch_bytes) {
+    return read_messages(decoder, libpq, connection, batch_bytes, line);
 }
 
 EXPORTED int32_t hetl_postgresql_ended(const struct decoder *decoder) { return decoder->ended; }

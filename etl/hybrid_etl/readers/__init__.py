@@ -40,10 +40,16 @@ class Reader(Protocol):
     columns: list[Column]
     database: Database
     refusals: Refusals
-    decoder: str
+
+    @property
+    def decoder(self) -> str:
+        """What makes values of the server's bytes, as the manifest names it."""
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Rows as Arrow batches of about `batch_bytes` each, however long a row is."""
+        """Rows as Arrow batches of about `batch_bytes` each, however long a row is.
+
+        In a pass-through a batch has one column: its name is the header line, its values are the rows' lines.
+        """
 
     def close(self) -> None:
         """Give the connection back; a statement that still runs is cancelled."""

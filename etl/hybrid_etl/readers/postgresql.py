@@ -1,4 +1,4 @@
-"""PostgreSQL: one read-only snapshot, described by the server, read as COPY BINARY."""
+"""PostgreSQL: one read-only snapshot, described by the server, read as COPY BINARY or COPY CSV."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from hybrid_etl.columns import Column
 from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.interval import Interval
 from hybrid_etl.query import BoundQuery, Value, bind, limit_rows
-from hybrid_etl.readers import Database, batch_bytes, postgresql_copy, postgresql_native
+from hybrid_etl.readers import Database, batch_bytes, postgresql_copy, postgresql_csv, postgresql_native
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.postgresql_copy import CopyRefused
 from hybrid_etl.readers.postgresql_errors import explain, explain_connection, from_result
-from hybrid_etl.readers.postgresql_types import ServerType, column_of
+from hybrid_etl.readers.postgresql_types import ServerType, column_of, passed_column
 from hybrid_etl.readers.retry import connect_with_retry
 from hybrid_etl.readers.turn import source_digest, wait_for_turn
 from hybrid_etl.refusals import Refusals
@@ -53,7 +53,8 @@ class PostgresqlReader:
             lambda: self._connect(specification), explain=lambda error: explain_connection(error, secret)
         )
         try:
-            self.decoder = choose_decoder(postgresql_native.libpq)
+            self._native = choose_decoder(postgresql_native.libpq) == "native"
+            self._passthrough = specification.format.passthrough
             with self._explained():
                 self.database = self._begin(specification)
                 self.columns, self._copy = self._describe(bound, specification)
@@ -61,17 +62,23 @@ class PostgresqlReader:
             self.close()
             raise
 
+    @property
+    def decoder(self) -> str:
+        """What makes values of the server's bytes: `native`, `python`, or nothing, `passthrough`."""
+        return "passthrough" if self._passthrough else "native" if self._native else "python"
+
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Rows as Arrow batches, cut by bytes; raises Failure when the database breaks off."""
+        pgconn, size = self._connection.pgconn, batch_bytes(len(self.columns))
         with self._explained():
-            decode = postgresql_native if self.decoder == "native" else postgresql_copy
-            yield from decode.copy_batches(
-                self._connection.pgconn,
-                self._copy,
-                self.columns,
-                self.refusals,
-                batch_bytes=batch_bytes(len(self.columns)),
-            )
+            if self._passthrough:
+                lines = postgresql_native if self._native else postgresql_csv
+                yield from lines.line_batches(pgconn, self._copy, self.columns, batch_bytes=size)
+            else:
+                decode = postgresql_native if self._native else postgresql_copy
+                yield from decode.copy_batches(
+                    pgconn, self._copy, self.columns, self.refusals, batch_bytes=size
+                )
             self._connection.execute("commit")
 
     def close(self) -> None:
@@ -174,12 +181,15 @@ class PostgresqlReader:
         parameters = [result.param_type(index) for index in range(result.nparams)]
         types = self._types({oid for _, oid, _ in fields} | set(parameters))
         columns = [
-            column_of(name, types[oid], modifier=modifier, policy=specification.unrepresentable)
+            passed_column(name, types[oid])
+            if self._passthrough
+            else column_of(name, types[oid], modifier=modifier, policy=specification.unrepresentable)
             for name, oid, modifier in fields
         ]
         casts = [types[oid].qualified for oid in parameters]
         query = bound.render(lambda number: self._parameter(number, bound.values[number], casts[number]))
-        return columns, f"copy (\n{_select(query, columns)}\n) to stdout (format binary)"
+        kind = "csv" if self._passthrough else "binary"
+        return columns, f"copy (\n{_select(query, columns)}\n) to stdout (format {kind})"
 
     def _parameter(self, number: int, value: Value, cast: str) -> str:
         """A parameter of the COPY, which takes none: a setting of this transaction, set by a bound call.

@@ -49,19 +49,23 @@ def wait(connection: PGconn) -> None:
     connection.consume_input()
 
 
-def finish_copy(connection: PGconn) -> None:
-    """Read the result after the last row; raises CopyRefused unless the server says that all were sent."""
+def finish_copy(connection: PGconn) -> int:
+    """The rows that the server says it sent, after the last of them; raises CopyRefused unless it says so."""
     refused: PGresult | None = None
+    sent = 0
     while True:
         while connection.is_busy():
             wait(connection)
         result = connection.get_result()
         if result is None:
             break
-        if result.status != ExecStatus.COMMAND_OK and refused is None:
+        if result.status == ExecStatus.COMMAND_OK:
+            sent = result.command_tuples or 0
+        elif refused is None:
             refused = result
     if refused is not None:
         raise CopyRefused(refused)
+    return sent
 
 
 def copy_batches(

@@ -1,9 +1,9 @@
-"""COPY BINARY as Arrow batches, decoded by the native library through the libpq that psycopg has loaded."""
+"""COPY BINARY and COPY CSV as Arrow batches, by the native library and the libpq that psycopg has loaded."""
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from hybrid_etl.columns import Column
 from hybrid_etl.errors import Failure
 from hybrid_etl.native.library import END, FAULT, FULL, SERVER_ERROR, NativeDecoder, NotAvailable, load
 from hybrid_etl.readers.postgresql_copy import finish_copy, start_copy
+from hybrid_etl.readers.postgresql_csv import check_count, line_column
 from hybrid_etl.refusals import Refusals
 
 
@@ -51,20 +52,10 @@ def copy_batches(
     connection: PGconn, statement: str, columns: list[Column], refusals: Refusals, *, batch_bytes: int
 ) -> Iterator[pa.RecordBatch]:
     """Run a COPY … TO STDOUT (FORMAT BINARY) and yield its rows; same results as postgresql_copy."""
-    functions = libpq()
-    address = connection.pgconn_ptr  # type: ignore[attr-defined]
     start_copy(connection, statement)
     decoder = NativeDecoder(columns, refusals)
     try:
-        read = decoder.library.hetl_postgresql_read
-        while True:
-            outcome = read(decoder.handle, ctypes.byref(functions), address, batch_bytes)
-            if outcome == FULL:
-                yield decoder.take()
-            elif outcome == FAULT:
-                raise decoder.fault()
-            elif outcome in (END, SERVER_ERROR):
-                break
+        yield from _full_batches(connection, decoder, decoder.library.hetl_postgresql_read, batch_bytes)
         finish_copy(connection)
         if not decoder.library.hetl_postgresql_ended(decoder.handle):
             raise Failure("The database's copy ended without its trailer; run again.")
@@ -72,3 +63,38 @@ def copy_batches(
             yield decoder.take()
     finally:
         decoder.close()
+
+
+def line_batches(
+    connection: PGconn, statement: str, columns: list[Column], *, batch_bytes: int
+) -> Iterator[pa.RecordBatch]:
+    """Run a COPY … TO STDOUT (FORMAT CSV) and yield its lines; same results as postgresql_csv."""
+    start_copy(connection, statement)
+    decoder = NativeDecoder([line_column(columns)], Refusals("fail"))
+    rows = 0
+    try:
+        read = decoder.library.hetl_postgresql_read_lines
+        for batch in _full_batches(connection, decoder, read, batch_bytes):
+            rows += batch.num_rows
+            yield batch
+        check_count(finish_copy(connection), rows + decoder.rows)
+        if decoder.rows:
+            yield decoder.take()
+    finally:
+        decoder.close()
+
+
+def _full_batches(
+    connection: PGconn, decoder: NativeDecoder, read: Callable[..., int], batch_bytes: int
+) -> Iterator[pa.RecordBatch]:
+    """Every full batch; the rows after the last of them wait in the decoder."""
+    functions = libpq()
+    address = connection.pgconn_ptr  # type: ignore[attr-defined]
+    while True:
+        outcome = read(decoder.handle, ctypes.byref(functions), address, batch_bytes)
+        if outcome == FULL:
+            yield decoder.take()
+        elif outcome == FAULT:
+            raise decoder.fault()
+        elif outcome in (END, SERVER_ERROR):
+            break

@@ -90,6 +90,17 @@ def column_of(name: str, server_type: ServerType, *, modifier: int, policy: str)
     )
 
 
+def passed_column(name: str, server_type: ServerType) -> Column:
+    """The column for a field that is passed on as the server writes it.
+
+    Money alone is cast: its text follows the server's lc_monetary.
+    """
+    inner = server_type.element or server_type
+    numeric = "{}::numeric" + ("[]" if server_type.element else "")
+    is_money = inner.builtin and inner.name == "money"
+    return text_column(name, database_type=server_type.display, expression=numeric if is_money else None)
+
+
 def _numeric(name: str, modifier: int, *, display: str) -> Column | None:
     precision, scale = UNCONSTRAINED if modifier < 4 else numeric_modifier(modifier)
     if scale < 0:

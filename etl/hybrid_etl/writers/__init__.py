@@ -14,6 +14,10 @@ from hybrid_etl.writers.statistics import Statistics
 class Writer(Protocol):
     """One file in one format."""
 
+    @property
+    def full(self) -> bool:
+        """Whether the file should end here, whatever its size, because of what is kept until its end."""
+
     def write(self, batch: pa.RecordBatch) -> None:
         """Take a batch; bytes reach the output when a row group or a block is full."""
 
@@ -43,6 +47,10 @@ def open_writer(
             metadata=metadata,
             statistics=statistics,
         )
+    if file_format.passthrough:
+        from hybrid_etl.writers.passthrough import PassthroughWriter
+
+        return PassthroughWriter(schema, output, compression=file_format.compression)
     if file_format.type == "csv":
         from hybrid_etl.writers.csv import CsvWriter
 

@@ -16,6 +16,8 @@ BLOCK_ROWS = 8192
 class CsvWriter:
     """One CSV file with a header line."""
 
+    full = False
+
     def __init__(
         self, schema: pa.Schema, output: OutputFile, *, compression: str, statistics: Statistics
     ) -> None:

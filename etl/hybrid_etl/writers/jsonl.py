@@ -19,6 +19,8 @@ BLOCK_ROWS = 4096
 class JsonLinesWriter:
     """One file of JSON lines (UTF-8, one object and a line feed a row)."""
 
+    full = False
+
     def __init__(self, output: OutputFile, *, compression: str, statistics: Statistics) -> None:
         self._statistics = statistics
         self._stream = open_stream(output, compression)

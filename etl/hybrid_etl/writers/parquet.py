@@ -11,6 +11,11 @@ from hybrid_etl.writers.statistics import Statistics
 from hybrid_etl.writers.stream import open_stream
 
 ROW_GROUP_BYTES = 10 * 1024 * 1024
+MOST_CHUNKS = 12_288
+"""Column chunks of a file: 768 row groups of 16 columns, or 8 of 1,500. Arrow keeps 1 to 1.5 KiB of each until the
+footer is written, 18 MiB at most."""
+WIDE, PAGE_BYTES = 256, 1024 * 1024
+"""Columns from which a row group has hardly more than a page of each, and what Arrow puts into a page."""
 
 
 class ParquetWriter:
@@ -36,6 +41,12 @@ class ParquetWriter:
         self._writer: _parquet.ParquetWriter | None = None
         self._waiting: list[pa.RecordBatch] = []
         self._bytes = 0
+        self._chunks = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether one more row group would be too many for the memory."""
+        return self._chunks + len(self._schema) > MOST_CHUNKS
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Keep a batch until a row group is full."""
@@ -64,6 +75,7 @@ class ParquetWriter:
         self._bytes = 0
         if table.num_rows:
             self._writer.write_table(table, row_group_size=table.num_rows)
+            self._chunks += table.num_columns
 
     def _open(self, table: pa.Table) -> _parquet.ParquetWriter:
         dictionaries, encodings = choose_encodings(table)
@@ -75,9 +87,14 @@ class ParquetWriter:
             use_dictionary=dictionaries,
             column_encoding=encodings or None,
             write_statistics=True,
-            write_page_index=True,
+            write_page_index=_has_pages(table),
             store_decimal_as_integer=True,
             use_compliant_nested_type=True,
             writer_engine_version="V2",
             data_page_version="1.0",
         )
+
+
+def _has_pages(table: pa.Table) -> bool:
+    """Whether a page index can say more than the chunks' own statistics: where chunks have several pages."""
+    return table.num_columns <= WIDE or any(column.nbytes > PAGE_BYTES for column in table.columns)

@@ -71,7 +71,7 @@ class RollingWriter:
             self._open[partition] = current
             current.writer.write(rows)
             current.rows += rows.num_rows
-            if current.output.size >= self._target:
+            if current.output.size >= self._target or current.writer.full:
                 self._finish(partition)
 
     def finish(self) -> list[DataFile]:

@@ -1,0 +1,34 @@
+"""CSV of lines that the reader passes on as its server wrote them."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from hybrid_etl.sinks import OutputFile
+from hybrid_etl.writers.stream import open_stream
+
+
+class PassthroughWriter:
+    """One CSV file. Its batches have one column: its name is the header line, its values are the rows' lines.
+
+    No statistics are taken: nothing is known of a value here.
+    """
+
+    full = False
+
+    def __init__(self, schema: pa.Schema, output: OutputFile, *, compression: str) -> None:
+        (header,) = schema.names
+        self._stream = open_stream(output, compression)
+        self._stream.write(f"{header}\n".encode())
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write the lines of a batch, in one piece: they stand in its buffer one after the other."""
+        lines = batch.column(0)
+        _, offsets, content = lines.buffers()
+        ends = memoryview(offsets).cast("i")
+        first, last = ends[lines.offset], ends[lines.offset + len(lines)]
+        self._stream.write(content.slice(first, last - first))
+
+    def finish(self) -> None:
+        """End the compressed stream."""
+        self._stream.close()
