@@ -72,7 +72,8 @@ def test_the_demo_lands_rows_stays_up_is_quick_again_and_goes_down(tmp_path: Pat
 def test_an_interrupted_demo_leaves_no_process_behind(tmp_path: Path) -> None:
     # Given a demo that has started the emulator and is going on
     running = subprocess.Popen(
-        [HYBRID, "demo", "--mode", "process"],
+        # Where the tests run in the background of a shell, interrupts are ignored from the start.
+        ["env", "--default-signal=INT", HYBRID, "demo", "--mode", "process"],
         env={**os.environ, "HYBRID_DEMO_DIRECTORY": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

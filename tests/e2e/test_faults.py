@@ -117,6 +117,7 @@ def test_a_killed_container_ends_as_a_failed_task_that_says_so(house: House) -> 
     # Given a run that is reading
     client = house.airflow().client()
     dag = "hurried-slow-regional"
+    before = receipts(house, "slow-regional")
     run = start(client, dag)
     wait_until(lambda: running_tasks(house) == 1, "the task never ran")
     time.sleep(3)
@@ -128,11 +129,13 @@ def test_a_killed_container_ends_as_a_failed_task_that_says_so(house: House) -> 
     assert finish(client, dag, run) == "failed"
     said = client.failure(dag, run, "slow-regional", attempt=1)
     assert "137" in said or "SIGKILL" in said, said
-    assert receipts(house, "slow-regional") == {}
+    assert receipts(house, "slow-regional") == before
     # And a second try lands
     client.clear(dag, run)
     assert finish(client, dag, run) == "success"
-    assert [receipt["rows"] for receipt in receipts(house, "slow-regional").values()] == [1500]
+    [after] = receipts(house, "slow-regional").values()
+    assert after["rows"] == 1500
+    assert after not in before.values()
 
 
 def test_a_host_cut_off_during_a_run_ends_as_a_failed_task_and_a_later_try_lands(house: House) -> None:

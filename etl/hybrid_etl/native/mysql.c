@@ -59,9 +59,9 @@ static int decimal(struct column *column, const uint8_t *data, int64_t length) {
         }
     }
     if (digits + column->scale - places > column->precision) return TOO_MANY_DIGITS;
-    if (LIKELY(digits <= 18 && places == column->scale && length <= 19)) {
+    /* All digits are in `part`: none was shifted into the magnitude yet. */
+    if (LIKELY(part_digits + fraction + negative == length && places == column->scale))
         return column_small_decimal(column, part, negative);
-    }
     magnitude_shift_in(&magnitude, POWERS_OF_TEN[part_digits], part);
     for (int32_t rest = column->scale - places; rest > 0; rest -= 18)
         magnitude_shift_in(&magnitude, POWERS_OF_TEN[rest < 18 ? rest : 18], 0);
