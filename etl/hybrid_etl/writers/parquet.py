@@ -12,8 +12,8 @@ from hybrid_etl.writers.stream import open_stream
 
 ROW_GROUP_BYTES = 10 * 1024 * 1024
 MOST_CHUNKS = 12_288
-"""Column chunks of a file: 768 row groups of 16 columns, or 8 of 1,500. Arrow keeps 1 to 1.5 KiB of each until the
-footer is written, 18 MiB at most."""
+"""Column chunks of a file: 768 row groups of 16 columns, or 8 of 1,500. Arrow keeps 1 to 1.5 KiB of each
+until the footer is written, 18 MiB at most."""
 WIDE, PAGE_BYTES = 256, 1024 * 1024
 """Columns from which a row group has hardly more than a page of each, and what Arrow puts into a page."""
 
