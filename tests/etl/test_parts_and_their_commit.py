@@ -144,7 +144,11 @@ def test_a_full_refresh_reads_all_that_there_is_and_lands_as_full(etl: Etl, keys
 def test_parts_in_s3_are_committed_too(etl: Etl, postgresql: Database, s3: dict[str, str]) -> None:
     # Given a bucket as the lake, and a table
     bucket = client("s3", s3)
-    bucket.create_bucket(Bucket="committed", CreateBucketConfiguration={"LocationConstraint": s3["AWS_REGION"]})
+    bucket.create_bucket(
+        Bucket="committed", CreateBucketConfiguration={"LocationConstraint": s3["AWS_REGION"]}
+    )
+        Bucket="committed", CreateBucketConfiguration={"LocationConstraint": s3["AWS_REGION"]}
+    )
     lake = {**s3, "HYBRID_LAKE": "s3://committed"}
     options = {"query": "select g as id from generate_series(1, 100) g", "partitions": PARTITIONS}
     etl.environment = lake
