@@ -147,8 +147,6 @@ def test_parts_in_s3_are_committed_too(etl: Etl, postgresql: Database, s3: dict[
     bucket.create_bucket(
         Bucket="committed", CreateBucketConfiguration={"LocationConstraint": s3["AWS_REGION"]}
     )
-        Bucket="committed", CreateBucketConfiguration={"LocationConstraint": s3["AWS_REGION"]}
-    )
     lake = {**s3, "HYBRID_LAKE": "s3://committed"}
     options = {"query": "select g as id from generate_series(1, 100) g", "partitions": PARTITIONS}
     etl.environment = lake
