@@ -90,6 +90,7 @@ def test_no_tracked_file_names_a_registry_or_a_path_of_a_machine() -> None:
         "files.python" + "hosted.org",
         "registry.npm" + "js.org",
         "pypi" + ".org/simple",
+        "deb.debian" + ".org",
         "/work" + "/main",
     ]
 

@@ -6,12 +6,13 @@ set -eu
 mkdir -p "$1/apt/lists/partial" "$1/apt/archives/partial" "$1/unpacked"
 directory=$(cd "$1" && pwd)
 touch "$directory/apt/status"
-echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian sid main" \
-    >"$directory/apt/sources.list"
+# The mirror that this machine installs its own packages from.
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security | head -n 1)
+echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror sid main" >"$directory/apt/sources.list"
 apt() {
     apt-get -qq -o Dir::Etc::sourcelist="$directory/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null \
         -o Dir::State="$directory/apt" -o Dir::State::status="$directory/apt/status" \
-        -o Dir::Cache="$directory/apt" "$@"
+        -o Dir::Cache="$directory/apt" -o APT::Sandbox::User=root "$@"
 }
 apt update
 apt -y --download-only --no-install-recommends install mysql-server-core

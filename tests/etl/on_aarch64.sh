@@ -12,11 +12,14 @@ shift
 apt() {
     apt-get -qq -o Dir::Etc::sourcelist="$directory/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null \
         -o Dir::State="$directory/apt" -o Dir::State::status="$directory/apt/status" \
-        -o Dir::Cache="$directory/apt" -o APT::Architecture=arm64 -o APT::Architectures=arm64 "$@"
+        -o Dir::Cache="$directory/apt" -o APT::Architecture=arm64 -o APT::Architectures=arm64 \
+        -o APT::Sandbox::User=root "$@"
 }
 
 if [ ! -e "$directory/root/usr/bin/python3.11" ]; then
-    echo "deb http://deb.debian.org/debian bookworm main" >"$directory/apt/sources.list"
+    # The mirror that this machine installs its own packages from.
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security | head -n 1)
+    echo "deb $mirror bookworm main" >"$directory/apt/sources.list"
     touch "$directory/apt/status"
     apt update
     apt -y --download-only --no-install-recommends install python3 libstdc++6
