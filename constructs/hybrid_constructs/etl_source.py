@@ -159,31 +159,7 @@ class EtlSource(Construct):
             resources=[buckets.dags.arn_for_objects(f"pipelines/{self.name}/*")],
             wildcard="A specification's key is the hash of its content, new with every change.",
         )
-        if prefixes:
-            role.allow(
-                "WriteToLake",
-                actions=["s3:AbortMultipartUpload", "s3:PutObject"],
-                resources=[buckets.lake.arn_for_objects(f"{prefix}/*") for prefix in sorted(prefixes)],
-                wildcard="Below the prefix the keys name the interval and the attempt, new at every run.",
-            )
-            # S3 says of each s3:PutObject whether it creates an object (a part of an upload does not) and
-            # whether the writer asks to find nothing there (S3 User Guide, "Enforce conditional writes").
-            role.deny(
-                "NeverOverwriteFiles",
-                actions=["s3:PutObject"],
-                but_on=[buckets.lake.arn_for_objects(f"*/{receipt}") for receipt in RECEIPTS],
-                conditions={
-                    "Bool": {"s3:ObjectCreationOperation": "true"},
-                    "Null": {"s3:if-none-match": "true"},
-                },
-            )
-        if partitioned:
-            role.allow(
-                "ReadOwnParts",
-                actions=["s3:GetObject"],
-                resources=[buckets.lake.arn_for_objects(f"{prefix}/*/_part.json") for prefix in partitioned],
-                wildcard="A part's receipt lies below interval and attempt; no rows are in it.",
-            )
+        self._allow_lake(role, prefixes, partitioned)
         role.allow(
             "UseKeyForObjects",
             actions=["kms:Decrypt", "kms:GenerateDataKey"],
@@ -209,6 +185,34 @@ class EtlSource(Construct):
             },
         )
         return role
+
+    def _allow_lake(self, role: ScopedRole, prefixes: Sequence[str], partitioned: Sequence[str]) -> None:
+        lake = self._buckets.lake
+        if prefixes:
+            role.allow(
+                "WriteToLake",
+                actions=["s3:AbortMultipartUpload", "s3:PutObject"],
+                resources=[lake.arn_for_objects(f"{prefix}/*") for prefix in sorted(prefixes)],
+                wildcard="Below the prefix the keys name the interval and the attempt, new at every run.",
+            )
+            # S3 says of each s3:PutObject whether it creates an object (a part of an upload does not) and
+            # whether the writer asks to find nothing there (S3 User Guide, "Enforce conditional writes").
+            role.deny(
+                "NeverOverwriteFiles",
+                actions=["s3:PutObject"],
+                but_on=[lake.arn_for_objects(f"*/{receipt}") for receipt in RECEIPTS],
+                conditions={
+                    "Bool": {"s3:ObjectCreationOperation": "true"},
+                    "Null": {"s3:if-none-match": "true"},
+                },
+            )
+        if partitioned:
+            role.allow(
+                "ReadOwnParts",
+                actions=["s3:GetObject"],
+                resources=[lake.arn_for_objects(f"{prefix}/*/_part.json") for prefix in partitioned],
+                wildcard="A part's receipt lies below interval and attempt; no rows are in it.",
+            )
 
     def _task_definition(self, memory_mib: int, cpu_units: int) -> ecs.TaskDefinition:
         names = self.site.services.names
