@@ -10,6 +10,7 @@ from pathlib import Path
 
 from airflow.sdk import DAG
 
+from hybrid_airflow.deadline import deadline_arguments
 from hybrid_airflow.manifest import read_estate, read_pipeline
 from hybrid_airflow.operators import RunPipelineOperator
 
@@ -18,7 +19,9 @@ ESTATE = read_estate(HERE)
 
 for name in ("customers-regional", "slow-regional"):
     pipeline = read_pipeline(HERE, name, estate=ESTATE)
-    with DAG(dag_id=f"hurried-{name}", schedule=None) as dag:
+    # A run of slow-regional takes fifteen seconds, and so misses its deadline; the other has none.
+    deadline = deadline_arguments(ESTATE, 8 if name == "slow-regional" else None)
+    with DAG(dag_id=f"hurried-{name}", schedule=None, **deadline) as dag:
         RunPipelineOperator(
             task_id=name,
             estate=ESTATE,

@@ -24,7 +24,7 @@ class Call:
 
     Attributes:
         who: role name of the caller, or a command, as in `hybrid sites activate`.
-        service: as requests to it are signed, which is as IAM names it.
+        service: as requests to it are signed.
         operation: as the API names it.
         names: the parameters that name things.
         tagged: whether it tags what it makes.
@@ -150,6 +150,10 @@ def _hosts(call: Call, _: Estate) -> Iterator[Asked]:
     yield Asked("ecs:ListContainerInstances", _cluster(call)["ecs:cluster"], {})
 
 
+def _metric(call: Call, _: Estate) -> Iterator[Asked]:
+    yield Asked("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": call.names["Namespace"]})
+
+
 _TABLE: dict[str, Callable[[Call, Estate], Iterator[Asked]]] = {
     "s3:GetObject": _object("s3:GetObject", "kms:Decrypt"),
     "s3:HeadObject": _object("s3:GetObject", "kms:Decrypt"),
@@ -171,6 +175,7 @@ _TABLE: dict[str, Callable[[Call, Estate], Iterator[Asked]]] = {
         "ecs:DescribeContainerInstances", "container-instance", "containerInstances"
     ),
     "ecs:RegisterContainerInstance": _join,
+    "monitoring:PutMetricData": _metric,
     "logs:CreateLogStream": _log("logs:CreateLogStream"),
     "logs:PutLogEvents": _log("logs:PutLogEvents"),
     "logs:GetLogEvents": _log("logs:GetLogEvents"),

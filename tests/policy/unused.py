@@ -13,7 +13,6 @@ _ECR = "ECS does it, to pull from ECR; the images of the house are built where t
 UNUSED: dict[str, dict[str, str]] = {
     "airflow": {
         "airflow:PublishMetrics": _MWAA,
-        "cloudwatch:PutMetricData": _MWAA,
         "kms:DescribeKey": _MWAA,
         "kms:Encrypt": _MWAA,
         "kms:GenerateDataKey*": _MWAA,

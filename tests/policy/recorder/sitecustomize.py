@@ -30,6 +30,7 @@ _NAMES = {
     "Key",
     "Name",
     "Names",
+    "Namespace",
     "Prefix",
     "ResourceType",
     "RoleArn",

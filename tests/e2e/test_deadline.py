@@ -1,0 +1,54 @@
+"""A run that is late is told of while it goes on: by Airflow's own scheduler and triggerer."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from dag_runs import run_dag
+
+from hybrid.demo.engine import Mode
+from hybrid.demo.house import House
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.mark.timeout(1200)  # with the house, if it is the first that needs one
+@pytest.mark.parametrize("house", [Mode.PROCESS], indirect=True, ids=str)
+def test_a_run_that_misses_its_deadline_is_counted_and_goes_on(house: House) -> None:
+    # Given a DAG whose runs take longer than their deadline
+    before = missed(house)
+
+    # When it runs
+    failed = run_dag(house.airflow().client(), "hurried-slow-regional")
+
+    # Then the run has succeeded all the same, and the metric of the alarm has counted it
+    assert failed == {}
+    patience = time.monotonic() + 60
+    while missed(house) == before and time.monotonic() < patience:
+        time.sleep(1)
+    assert missed(house) == before + 1
+
+
+def missed(house: House) -> float:
+    """Sum of the metric that sets off the alarm `DeadlineMissed`."""
+    cloudwatch = boto3.client(
+        "cloudwatch",
+        endpoint_url=house.emulator.endpoint_url,
+        region_name=house.region,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    now = datetime.now(UTC)
+    points = cloudwatch.get_metric_statistics(
+        Namespace="AmazonMWAA",
+        MetricName="DeadlineMissed",
+        Dimensions=[{"Name": "Environment", "Value": house.names.airflow_environment}],
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(minutes=1),
+        Period=3600,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    return float(sum(point["Sum"] for point in points))
