@@ -21,6 +21,8 @@ from hybrid.local.airflow import AirflowClient, AirflowError
 _ENDED = ("success", "failed")
 #: Seconds between two looks at the states of the runs.
 _LOOK = 4.0
+#: Seconds without a change after which a task counts as lost between scheduler and worker.
+_STALL = 120.0
 #: Seconds that a container may take to end after the last run: the stop timeout of ECS (30 s), and a host
 #: that has to come back first.
 _REST = 60.0
@@ -98,12 +100,22 @@ def _until_ended(
 ) -> Mapping[Run, str]:
     """Strike until every run has ended; the runs' states."""
     states: dict[Run, str] = dict.fromkeys(runs, "queued")
-    looked, said = 0.0, -1
+    looked, said, moved = 0.0, -1, time.monotonic()
     while time.monotonic() < deadline:
         striking.turn()
         if time.monotonic() - looked > _LOOK:
+            before = states
             with suppress(AirflowError):
                 states = _states(client, runs)
+            if states != before:
+                moved = time.monotonic()
+            elif time.monotonic() - moved > _STALL:
+                # A worker of LocalExecutor that is killed before it begins takes its task along, and this
+                # executor has no `revoke_task`; a scheduler that starts anew gives the task out again.
+                ground.kill("scheduler", with_children=True)
+                ground.start("scheduler")
+                moved = time.monotonic()
+                say("a task was lost in the executor's queue, and the scheduler was started anew")
             witness.look()
             for part in ground.revive():
                 say(f"the {part} lived without a heartbeat, and was started anew")

@@ -20,4 +20,4 @@ def test_no_run_is_lost_doubled_or_falsely_green_whatever_is_killed(house: House
 
     # Then each lands its rows, by one container a try, and nothing runs on
     assert outcome.verdict.is_good, outcome.verdict
-    assert outcome.hits.total() >= outcome.runs
+    assert outcome.hits.total() >= 3, "nothing was struck"
