@@ -12,7 +12,7 @@ from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.manifest import Manifest
 from hybrid_etl.masks import Masks
-from hybrid_etl.memory import keep_small
+from hybrid_etl.memory import keep_small, without_collector
 from hybrid_etl.readers import Database, Reader, open_reader
 from hybrid_etl.settings import Image, Settings
 from hybrid_etl.sinks import open_sink
@@ -38,7 +38,8 @@ def run(
     specification = settings.read_specification(sha256).of_part(part)
     secret = settings.read_secret(specification.engine)
     emit("info", "Started.", pipeline=specification.pipeline, attempt=attempt, database=secret.address)
-    reader = open_reader(specification, secret, interval)
+    with without_collector():
+        reader = open_reader(specification, secret, interval)
     clock.lap("connect")
     try:
         masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
@@ -69,11 +70,12 @@ def _extract(
     started: str,
     clock: Clock,
 ) -> Manifest:
-    sink = open_sink(
-        settings.lake,
-        bytes_per_second=specification.limits.bytes_per_second,
-        target_file_bytes=specification.target_file_bytes,
-    )
+    with without_collector():
+        sink = open_sink(
+            settings.lake,
+            bytes_per_second=specification.limits.bytes_per_second,
+            target_file_bytes=specification.target_file_bytes,
+        )
     writer = RollingWriter(
         sink,
         directory=f"{specification.prefix}/{directory_of(interval)}/{attempt}",
