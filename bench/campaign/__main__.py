@@ -43,6 +43,9 @@ def main() -> int:
     )
     parser.add_argument("--runs", type=int, default=200, help="DAG runs (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=4, help="repeats the faults (default: %(default)s)")
+    parser.add_argument(
+        "--pace", type=float, default=1, help="how dense the faults are: 1 for one in 4 to 20 s (default)"
+    )
     parser.add_argument("--timeout", type=float, default=5400, help="seconds (default: %(default)s)")
     parser.add_argument("--mode", type=Mode, choices=[*Mode], help="how tasks run (default: what can)")
     parser.add_argument("--directory", type=Path, default=STATE / "campaign", help="where the house is")
@@ -51,7 +54,7 @@ def main() -> int:
     ports(given.directory / "ports.json", usual=False)
     house = House(given.directory, estate=_ESTATE, mode=engine.choose(given.mode).mode)
     with _up(house):
-        outcome = campaign(house, runs=given.runs, seed=given.seed, timeout=given.timeout)
+        outcome = campaign(house, runs=given.runs, seed=given.seed, timeout=given.timeout, pace=given.pace)
         said = report(outcome, house)
     print(said)
     if given.document:
@@ -71,8 +74,8 @@ def _up(house: House) -> Iterator[None]:
 def report(outcome: Outcome, house: House) -> str:
     """The figures, as the document shows them."""
     verdict, lines = outcome.verdict, []
-    command = f"python -m bench.campaign --runs {outcome.runs} --seed {outcome.seed} --document"
-    lines += ["# Fault campaign", "", f"Written by `.venv/bin/{command}`.", ""]
+    options = f"--runs {outcome.runs} --seed {outcome.seed} --pace {outcome.pace:g} --document"
+    lines += ["# Fault campaign", "", f"Written by `.venv/bin/python -m bench.campaign {options}`.", ""]
     lines += [
         f"Real Airflow {_airflow_version()} with PostgreSQL as its database, the local ECS with its hosts, "
         f"tasks in {'containers' if house.mode is Mode.CONTAINER else 'processes'}, PostgreSQL and MariaDB "

@@ -34,6 +34,7 @@ class Outcome:
 
     Attributes:
         seed: of its schedule.
+        pace: of its schedule.
         runs: how many.
         seconds: from the first run's start to the last one's end.
         hits: faults by kind.
@@ -42,6 +43,7 @@ class Outcome:
     """
 
     seed: int
+    pace: float
     runs: int
     seconds: float
     hits: Counter[Kind]
@@ -50,7 +52,13 @@ class Outcome:
 
 
 def campaign(
-    house: House, *, runs: int, seed: int, timeout: float, say: Callable[[str], None] = print
+    house: House,
+    *,
+    runs: int,
+    seed: int,
+    timeout: float,
+    pace: float = 1.0,
+    say: Callable[[str], None] = print,
 ) -> Outcome:
     """Run a campaign in a house that is up, and leave the house as it was.
 
@@ -59,6 +67,7 @@ def campaign(
         runs: how many.
         seed: repeats the schedule of faults.
         timeout: seconds after which runs that have not ended count as lost.
+        pace: how dense the faults are; at 2, half the time is between them.
         say: takes a line of progress.
     """
     ground, client = Ground(house), house.airflow().client()
@@ -68,7 +77,7 @@ def campaign(
             ground.take()
             begin = time.monotonic()
             made = campaign_runs.start(house, client, count=runs)
-            striking = Striking(ground, strikes(seed))
+            striking = Striking(ground, strikes(seed, pace=pace))
             states = _until_ended(client, made, striking, witness, ground, deadline=begin + timeout, say=say)
             seconds = time.monotonic() - begin
             striking.mend_all()
@@ -85,7 +94,7 @@ def campaign(
             )  # fmt: skip
         finally:
             ground.give_back()
-    return Outcome(seed, runs, seconds, striking.hits, striking.misses, verdict)
+    return Outcome(seed, pace, runs, seconds, striking.hits, striking.misses, verdict)
 
 
 def _until_ended(

@@ -37,7 +37,7 @@ _WEIGHTS = {
     Kind.LOGS_FAILING: 2, Kind.S3_FAILING: 2, Kind.CLOCK: 1,
 }  # fmt: skip
 
-#: Seconds between two strikes, at least and at most.
+#: Seconds between two strikes, at least and at most, at pace 1.
 _GAP = (4.0, 20.0)
 
 
@@ -64,15 +64,18 @@ class Strike:
         return among[int(self.aim * len(among))] if among else None
 
 
-def strikes(seed: int) -> Iterator[Strike]:
-    """The schedule of a seed: each kind once, in random order, and then for ever by their weights."""
+def strikes(seed: int, *, pace: float = 1.0) -> Iterator[Strike]:
+    """The schedule of a seed: each kind once, in random order, and then for ever by their weights.
+
+    At pace 2 there is half the time between two strikes.
+    """
     chance = random.Random(seed)  # noqa: S311 - a schedule that can be repeated, no secret
     first = [*Kind]
     chance.shuffle(first)
     while True:
         kind = first.pop() if first else chance.choices([*_WEIGHTS], [*_WEIGHTS.values()])[0]
         yield Strike(
-            gap=round(chance.uniform(*_GAP), 1),
+            gap=round(chance.uniform(*_GAP) / pace, 1),
             kind=kind,
             aim=chance.random(),
             seconds=round(chance.uniform(1, 25), 1),

@@ -1,11 +1,10 @@
 """How long Airflow takes to read the DAGs of a large estate, beside other factories.
 
-    python bench/dags/parse_time.py [--pipelines 1000] [--json]
+    .venv/bin/python bench/dags/parse_time.py [--pipelines 1000] [--json] [--document]
 
-Each figure is CPU seconds, the best of five, after the imports, in one process of the Airflow environment.
-The start of a task is the same file read with Airflow's parsing context, as a worker reads it before each
-task. dag-factory is measured where it is installed (`pip install dag-factory==1.1.0`), with one YAML file
-of the same DAGs.
+Each factory is measured in a process of its own, in Airflow's environment with dag-factory added. After the
+imports and one round that is not measured, all DAGs are built five times, and five times as a worker builds
+them before each task: with Airflow's parsing context, which names one DAG. Figures are medians.
 """
 
 from __future__ import annotations
@@ -14,20 +13,35 @@ import argparse
 import json
 import os
 import platform
+import resource
+import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = ROOT / "docs" / "reference" / "parse-time.md"
 SAMPLE = ROOT / "tests" / "dags" / "fixtures" / "estate"
 CONTEXT = "_AIRFLOW_PARSING_CONTEXT_DAG_ID"
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-bench-"))
-os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
-sys.path.insert(0, str(ROOT / "dags" / "plugin"))
+PACKAGES = ("apache-airflow", "apache-airflow-providers-amazon", "dag-factory")
+ROUNDS = 5
+sys.path[:0] = [str(ROOT), str(ROOT / "dags" / "plugin")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """Medians of one factory: seconds of CPU and of wall time, and the process's peak memory in MiB."""
+
+    cpu: float
+    wall: float
+    task_start: float
+    peak: float
 
 
 def estate_of(count: int, directory: Path) -> Path:
@@ -43,34 +57,42 @@ def estate_of(count: int, directory: Path) -> Path:
     return directory
 
 
-def naive(directory: Path) -> dict[str, Any]:
+def hybrid_airflow(directory: Path) -> Callable[[], dict[str, Any]]:
+    """Ours, by the file that MWAA reads."""
+    from hybrid_airflow.factory import build_dags
+
+    return lambda: build_dags(directory)
+
+
+def naive(directory: Path) -> Callable[[], dict[str, Any]]:
     """The usual factory: one stock operator a DAG, everything built at each start of a task."""
     from airflow.providers.amazon.aws.operators.ecs import EcsRunTaskOperator
     from airflow.sdk import DAG
 
-    dags = {}
-    for path in sorted((directory / "manifest").glob("*.json")):
-        part = json.loads(path.read_text())
-        with DAG(dag_id=part["pipeline"], schedule=part["schedule"]) as dag:
-            EcsRunTaskOperator(
-                task_id="run",
-                cluster="hybrid-acme-on-premises",
-                task_definition=part["family"],
-                launch_type="EXTERNAL",
-                overrides={
-                    "containerOverrides": [{"name": "etl", "command": ["run", part["specification"]]}]
-                },
-            )
-        dags[dag.dag_id] = dag
-    return dags
+    def build() -> dict[str, Any]:
+        dags = {}
+        for path in sorted((directory / "manifest").glob("*.json")):
+            part = json.loads(path.read_text())
+            with DAG(dag_id=part["pipeline"], schedule=part["schedule"]) as dag:
+                EcsRunTaskOperator(
+                    task_id="run",
+                    cluster="hybrid-acme-on-premises",
+                    task_definition=part["family"],
+                    launch_type="EXTERNAL",
+                    overrides={
+                        "containerOverrides": [{"name": "etl", "command": ["run", part["specification"]]}]
+                    },
+                )
+            dags[dag.dag_id] = dag
+        return dags
+
+    return build
 
 
-def dag_factory(directory: Path) -> Callable[[], dict[str, Any]] | None:
-    """The same DAGs by dag-factory, None where it is not installed."""
-    try:
-        from dagfactory import load_yaml_dags
-    except ImportError:
-        return None
+def dag_factory(directory: Path) -> Callable[[], dict[str, Any]]:
+    """The same DAGs by dag-factory, in one YAML file."""
+    from dagfactory import load_yaml_dags
+
     documents = {}
     for path in sorted((directory / "manifest").glob("*.json")):
         part = json.loads(path.read_text())
@@ -99,44 +121,91 @@ def dag_factory(directory: Path) -> Callable[[], dict[str, Any]] | None:
     return build
 
 
-def best(call: Callable[[], object], times: int = 5) -> float:
-    """CPU seconds of the fastest of so many calls."""
-    measured = []
-    for _ in range(times):
-        begin = time.process_time()
-        call()
-        measured.append(time.process_time() - begin)
-    return min(measured)
+FACTORIES: dict[str, Callable[[Path], Callable[[], dict[str, Any]]]] = {
+    "hybrid_airflow": hybrid_airflow,
+    "naive": naive,
+    "dag-factory": dag_factory,
+}
 
 
-def measure(count: int) -> dict[str, Any]:
-    """Seconds by factory, for all DAGs and for the start of a task."""
-    from hybrid_airflow.factory import build_dags
-
-    directory = estate_of(count, Path(tempfile.mkdtemp()) / "dags")
-    factories: dict[str, Callable[[], dict[str, Any]] | None] = {
-        "hybrid_airflow": lambda: build_dags(directory),
-        "naive": lambda: naive(directory),
-        "dag-factory": dag_factory(directory),
-    }
-    seconds: dict[str, dict[str, float]] = {}
-    for name, build in factories.items():
-        if build is None:
-            continue
-        assert len(build()) == count
-        every = best(build)
-        os.environ[CONTEXT] = f"acme-orders-{count // 2:05d}" if name == "hybrid_airflow" else "orders-00001"
-        start = best(build)
-        del os.environ[CONTEXT]
-        seconds[name] = {"all": every, "task_start": start}
-    return seconds
+def measure(name: str, count: int) -> Figures:
+    """The figures of one factory, in this process."""
+    with tempfile.TemporaryDirectory() as made:
+        build = FACTORIES[name](estate_of(count, Path(made) / "dags"))
+        dags = build()
+        assert len(dags) == count
+        one = sorted(dags)[count // 2]
+        every = [_timed(build) for _ in range(ROUNDS)]
+        os.environ[CONTEXT] = one
+        assert one in build()
+        start = [_timed(build) for _ in range(ROUNDS)]
+    return Figures(
+        cpu=statistics.median(cpu for cpu, _ in every),
+        wall=statistics.median(wall for _, wall in every),
+        task_start=statistics.median(wall for _, wall in start),
+        peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    )
 
 
-def installed(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
+def _timed(call: Callable[[], object]) -> tuple[float, float]:
+    cpu, wall = time.process_time(), time.perf_counter()
+    call()
+    return time.process_time() - cpu, time.perf_counter() - wall
+
+
+def compare(count: int) -> dict[str, Any]:
+    """The figures of all factories, each in a process of its own."""
+    from hybrid.environments import PythonEnvironment
+    from hybrid.paths import DAGS
+
+    locks = (DAGS / "requirements-local.txt", Path(__file__).with_name("requirements-dag-factory.txt"))
+    python = PythonEnvironment("bench-dags", locks).ensure().python
+    report: dict[str, Any] = {"pipelines": count, "factories": {}}
+    for name in FACTORIES:
+        print(f"measuring {name}", file=sys.stderr)
+        command = [str(python), __file__, "--pipelines", str(count), "--measure", name]
+        with tempfile.TemporaryDirectory() as home:
+            variables = os.environ | {"AIRFLOW_HOME": home, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+            said = subprocess.run(
+                command, check=True, stdout=subprocess.PIPE, text=True, env=variables
+            ).stdout
+        found = json.loads(said.splitlines()[-1])
+        report["versions"] = found.pop("versions")
+        report["factories"][name] = found
+    return report
+
+
+def table(report: dict[str, Any]) -> str:
+    """The figures as a table, with ratios to ours."""
+    own = report["factories"]["hybrid_airflow"]
+    lines = [
+        "| factory | all DAGs, CPU s | wall s | ratio | start of a task, ms | ratio | peak MiB |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, found in report["factories"].items():
+        lines.append(
+            f"| {name} | {found['cpu']:.2f} | {found['wall']:.2f} | {found['wall'] / own['wall']:.1f} "
+            f"| {found['task_start'] * 1000:.1f} | {found['task_start'] / own['task_start']:.0f} "
+            f"| {found['peak']:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def document(report: dict[str, Any]) -> str:
+    """The report as Markdown."""
+    versions = ", ".join(f"{name} {found}" for name, found in report["versions"].items())
+    count = report["pipelines"]
+    return f"""# Reading the DAGs of a large estate
+
+Written by `.venv/bin/python bench/dags/parse_time.py --pipelines {count} --document`: {count:,} pipelines, a
+DAG each, built from their files after the imports; the start of a task is the same with Airflow's parsing
+context, as a worker reads the file before each task. Medians of {ROUNDS}, on {os.cpu_count()} cores.
+`naive` makes one stock operator a DAG, `dag-factory` the same from one YAML file.
+
+{versions}.
+
+{table(report)}
+"""
 
 
 def main() -> None:
@@ -145,26 +214,17 @@ def main() -> None:
     )
     parser.add_argument("--pipelines", type=int, default=1000)
     parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    names = ("apache-airflow", "apache-airflow-providers-amazon", "dag-factory")
-    report = {
-        "python": platform.python_version(),
-        "versions": {name: installed(name) for name in names},
-        "pipelines": arguments.pipelines,
-        "seconds": measure(arguments.pipelines),
-    }
-    if arguments.json:
-        print(json.dumps(report, indent=2))
+    parser.add_argument("--document", action="store_true", help=f"write {DOCUMENT.relative_to(ROOT)}")
+    parser.add_argument("--measure", choices=[*FACTORIES], help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.measure:
+        versions = {"Python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+        print(json.dumps(asdict(measure(given.measure, given.pipelines)) | {"versions": versions}))
         return
-    print(f"{arguments.pipelines} pipelines, Python {report['python']}, "
-          + ", ".join(f"{name} {found}" for name, found in report["versions"].items()))  # fmt: skip
-    own = report["seconds"]["hybrid_airflow"]
-    print(f"{'factory':<16}{'all DAGs':>12}{'ratio':>8}{'task start':>14}{'ratio':>8}")
-    for name, taken in report["seconds"].items():
-        print(
-            f"{name:<16}{taken['all']:>10.2f} s{taken['all'] / own['all']:>8.1f}"
-            f"{taken['task_start'] * 1000:>11.1f} ms{taken['task_start'] / own['task_start']:>8.0f}"
-        )
+    report = compare(given.pipelines)
+    if given.document:
+        DOCUMENT.write_text(document(report))
+    print(json.dumps(report, indent=2) if given.json else document(report))
 
 
 if __name__ == "__main__":
