@@ -67,6 +67,9 @@ class RunPipelineOperator(BaseOperator):
     template_fields: Sequence[str] = ("interval_from", "interval_to")
     ui_color = "#d9ead3"
 
+    #: Whether a run leaves one key range, and so another receipt than a whole run.
+    _of_part = False
+
     def __init__(
         self,
         *,
@@ -325,6 +328,7 @@ class RunPipelineOperator(BaseOperator):
             prefix=self.pipeline.prefix,
             interval=plan.interval,
             attempt=plan.identity.attempt,
+            of_part=self._of_part,
         )
 
     def _landed(self, context: Any, receipt: Receipt) -> dict[str, Any]:

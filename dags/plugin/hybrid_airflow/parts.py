@@ -13,7 +13,6 @@ from airflow.sdk import XComArg
 
 from hybrid_airflow.operators import RunPipelineOperator
 from hybrid_airflow.plan import Plan
-from hybrid_airflow.receipt import Receipt, read_receipt
 
 
 class RunPartOperator(RunPipelineOperator):
@@ -23,22 +22,14 @@ class RunPartOperator(RunPipelineOperator):
         part: Number of the range, from 0.
     """
 
+    _of_part = True
+
     def __init__(self, *, part: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.part = part
 
     def _command(self, plan: Plan) -> tuple[str, ...]:
         return (*super()._command(plan), "--part", str(self.part))
-
-    def _receipt(self, plan: Plan) -> Receipt:
-        return read_receipt(
-            self._clients.s3,
-            bucket=self.estate.lake_bucket,
-            prefix=self.pipeline.prefix,
-            interval=plan.interval,
-            attempt=plan.identity.attempt,
-            of_part=True,
-        )
 
 
 class CommitPartsOperator(RunPipelineOperator):
