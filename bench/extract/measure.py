@@ -27,7 +27,7 @@ class Measure:
 
 
 class Failed(Exception):
-    """The process ended with another code than 0; the text is the end of what it wrote."""
+    """The process ended with another code than 0; the text is its last line that names an error."""
 
 
 def measure(
@@ -60,8 +60,9 @@ def measure(
     peak = watch.end()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        said = (output.read_text() + errors.read_text()).strip().splitlines()
-        raise Failed(f"failed with code {process.returncode}: {said[-1][-200:] if said else ''}")
+        said = (output.read_text() + errors.read_text()).strip().splitlines() or [""]
+        reason = next((line for line in reversed(said) if "Error" in line), said[-1])
+        raise Failed(f"failed with code {process.returncode}: {reason[-200:]}")
     time.sleep(0.3)
     found = Measure(
         cpu=usage.ru_utime + usage.ru_stime,

@@ -145,7 +145,8 @@ _EXPLANATION = """\
 them in turn, so that a change of the machine's mood meets them all. Figures are medians of the runs.
 *CPU s/M* is user and system time of the client process for a million rows, from its start to its end,
 with the upload over HTTPS to an S3 endpoint on the loopback (the floor writes to /dev/null); of
-SqlToS3Operator only `execute` counts, not the import of Airflow. *x ours* is its ratio to hybrid-etl's.
+SqlToS3Operator only `execute` counts, not the import of Airflow. DuckDB has one thread and a memory limit of
+256 MB (its default is 80 % of the machine's). *x ours* is the ratio to hybrid-etl's.
 *peak* is the process's own high-water mark of resident memory, *server* the CPU time of the database for
 a million rows. Absolute figures move from machine to machine, and with what else runs on it; ratios of
 one run hold.
