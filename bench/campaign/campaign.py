@@ -19,6 +19,8 @@ from hybrid.demo.house import House
 from hybrid.local.airflow import AirflowClient, AirflowError
 
 _ENDED = ("success", "failed")
+#: Why a part of Airflow is started anew by the campaign itself.
+LOST_TASK, NO_HEARTBEAT = "a task was lost in LocalExecutor's queue", "it lived without a heartbeat"
 #: Seconds between two looks at the states of the runs.
 _LOOK = 4.0
 #: Seconds without a change after which a task counts as lost between scheduler and worker.
@@ -39,6 +41,7 @@ class Outcome:
         seconds: from the first run's start to the last one's end.
         hits: faults by kind.
         misses: strikes that found nothing to hit, by kind.
+        restarts: of a part of Airflow by the campaign itself, by why.
         verdict: what went wrong.
     """
 
@@ -48,6 +51,7 @@ class Outcome:
     seconds: float
     hits: Counter[Kind]
     misses: Counter[Kind]
+    restarts: Counter[str]
     verdict: Verdict
 
 
@@ -71,6 +75,7 @@ def campaign(
         say: takes a line of progress.
     """
     ground, client = Ground(house), house.airflow().client()
+    restarts: Counter[str] = Counter()
     say(f"seed {seed}")
     with Witness(house.directory / "site.json", mode=house.mode) as witness:
         try:
@@ -78,7 +83,16 @@ def campaign(
             begin = time.monotonic()
             made = campaign_runs.start(house, client, count=runs)
             striking = Striking(ground, strikes(seed, pace=pace))
-            states = _until_ended(client, made, striking, witness, ground, deadline=begin + timeout, say=say)
+            states = _until_ended(
+                client,
+                made,
+                striking,
+                witness,
+                ground,
+                restarts=restarts,
+                deadline=begin + timeout,
+                say=say,
+            )
             seconds = time.monotonic() - begin
             striking.mend_all()
             running = wait_until_quiet(ground, seconds=_REST)
@@ -94,7 +108,7 @@ def campaign(
             )  # fmt: skip
         finally:
             ground.give_back()
-    return Outcome(seed, pace, runs, seconds, striking.hits, striking.misses, verdict)
+    return Outcome(seed, pace, runs, seconds, striking.hits, striking.misses, restarts, verdict)
 
 
 def _until_ended(
@@ -104,6 +118,7 @@ def _until_ended(
     witness: Witness,
     ground: Ground,
     *,
+    restarts: Counter[str],
     deadline: float,
     say: Callable[[str], None],
 ) -> Mapping[Run, str]:
@@ -124,10 +139,12 @@ def _until_ended(
                 ground.kill("scheduler", with_children=True)
                 ground.start("scheduler")
                 moved = time.monotonic()
-                say("a task was lost in the executor's queue, and the scheduler was started anew")
+                restarts[LOST_TASK] += 1
+                say(f"scheduler started anew: {LOST_TASK}")
             witness.look()
             for part in ground.revive():
-                say(f"the {part} lived without a heartbeat, and was started anew")
+                restarts[NO_HEARTBEAT] += 1
+                say(f"{part} started anew: {NO_HEARTBEAT}")
             looked = time.monotonic()
             ended = sum(state in _ENDED for state in states.values())
             if ended * 20 // len(runs) != said:
