@@ -115,6 +115,7 @@ def _together(receipts: list[dict[str, Any]], partitions: Partitions, *, attempt
             if field["name"] in first["statistics"]
         },
         "refused": _summed(receipt["refused"] for receipt in receipts),
+        "warnings": _summed(receipt["warnings"] for receipt in receipts),
         "parts": [
             {
                 "attempt": receipt["attempt"],

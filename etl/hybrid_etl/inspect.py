@@ -101,4 +101,4 @@ def check(settings: Settings, *, sha256: str, interval: Interval | None) -> None
 def _open_reader(specification: Specification, secret: Secret, interval: Interval | None) -> Reader:
     """A reader that only describes: it waits for no other run."""
     limits = replace(specification.limits, connections=None)
-    return open_reader(replace(specification, limits=limits), secret, interval)
+    return open_reader(replace(specification, limits=limits), secret, interval, only_describe=True)

@@ -31,6 +31,7 @@ class Manifest:
     started_at: str
     finished_at: str
     refused: dict[str, int] = field(default_factory=dict)
+    warnings: dict[str, int] = field(default_factory=dict)
     masked: dict[str, str] = field(default_factory=dict)
     decoder: str = "python"
     image: Image = field(default_factory=Image)
@@ -85,6 +86,7 @@ class Manifest:
             "seconds": self.seconds,
             "statistics": self.statistics,
             "refused": self.refused,
+            "warnings": self.warnings,
             "masked": self.masked,
             "decoder": self.decoder,
             **({"part": {"number": part.number, "count": part.count}} if part else {}),

@@ -108,6 +108,7 @@ def _extract(
         started_at=started,
         finished_at=now(),
         refused=reader.refusals.counts,
+        warnings=reader.warnings,
         masked=masks.applied,
         decoder=reader.decoder,
         image=Image.running(),

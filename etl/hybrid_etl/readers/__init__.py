@@ -35,11 +35,15 @@ class Database:
 
 
 class Reader(Protocol):
-    """One query in one read-only snapshot. Made open; `close` may be called at any time, twice too."""
+    """One query in one read-only snapshot. Made open; `close` may be called at any time, twice too.
+
+    `warnings` counts, once all rows are read, what the server has warned of, by its error numbers.
+    """
 
     columns: list[Column]
     database: Database
     refusals: Refusals
+    warnings: dict[str, int]
 
     @property
     def decoder(self) -> str:
@@ -55,8 +59,10 @@ class Reader(Protocol):
         """Give the connection back; a statement that still runs is cancelled."""
 
 
-def open_reader(specification: Specification, secret: Secret, interval: Interval | None) -> Reader:
-    """Connect, begin the snapshot and describe the query.
+def open_reader(
+    specification: Specification, secret: Secret, interval: Interval | None, *, only_describe: bool = False
+) -> Reader:
+    """Connect, begin the snapshot and describe the query; `only_describe`: its rows will not be asked for.
 
     Raises UserError for what the user must correct (password, table, syntax), Failure for a database that
     cannot be reached or breaks off.
@@ -67,4 +73,4 @@ def open_reader(specification: Specification, secret: Secret, interval: Interval
         return PostgresqlReader(specification, secret, interval)
     from hybrid_etl.readers.mysql import MysqlReader
 
-    return MysqlReader(specification, secret, interval)
+    return MysqlReader(specification, secret, interval, only_describe=only_describe)

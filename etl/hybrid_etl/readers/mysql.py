@@ -13,14 +13,15 @@ import pymysql  # type: ignore[import-untyped]
 from pymysql.connections import Connection  # type: ignore[import-untyped]
 
 from hybrid_etl.columns import Column
-from hybrid_etl.errors import EtlError, UserError
+from hybrid_etl.errors import EtlError, Failure, UserError
+from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval
 from hybrid_etl.native.library import load
-from hybrid_etl.query import BoundQuery, bind, limit_rows
+from hybrid_etl.query import BoundQuery, Value, bind, limit_rows
 from hybrid_etl.readers import Database, batch_bytes, mysql_native, mysql_rows
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.mysql_errors import explain
-from hybrid_etl.readers.mysql_protocol import Field, Statement, execute, prepare
+from hybrid_etl.readers.mysql_protocol import Field, Statement, execute, prepare, row_packets
 from hybrid_etl.readers.mysql_types import column_of
 from hybrid_etl.readers.retry import connect_with_retry
 from hybrid_etl.readers.turn import source_digest, wait_for_turn
@@ -29,6 +30,7 @@ from hybrid_etl.secret import Secret
 from hybrid_etl.specification import Limits, Specification
 
 _STALL_SECONDS = 3600
+_SYNTAX = 1064
 _KEEPALIVES = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 6}
 """A cut line is noticed after 90 s, as with PostgreSQL; the system's own values would take two hours."""
 
@@ -36,9 +38,17 @@ _KEEPALIVES = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEE
 class MysqlReader:
     """One query of a MySQL or MariaDB database."""
 
-    def __init__(self, specification: Specification, secret: Secret, interval: Interval | None) -> None:
+    def __init__(
+        self,
+        specification: Specification,
+        secret: Secret,
+        interval: Interval | None,
+        *,
+        only_describe: bool = False,
+    ) -> None:
         self._secret = secret
         self.refusals = Refusals(specification.unrepresentable)
+        self.warnings: dict[str, int] = {}
         query = limit_rows(
             specification.query,
             incremental_column=specification.incremental_column,
@@ -53,7 +63,9 @@ class MysqlReader:
             with self._explained():
                 wait_for_turn(self._lock_of(specification), connections=specification.limits.connections)
                 self.database = self._begin(specification.limits)
-                self._statement, self.columns = self._describe(specification)
+                statement, self.columns = self._describe(specification)
+                if not only_describe:
+                    self._fields, self.columns = self._execute(statement, specification)
         except BaseException:
             self.close()
             raise
@@ -61,19 +73,36 @@ class MysqlReader:
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Rows as Arrow batches, cut by bytes; raises Failure when the database breaks off."""
         with self._explained():
-            values = [self._bound.values[use] for use in self._bound.uses]
-            self._streaming = True
-            fields = execute(self._connection, self._statement, values)
             decode = mysql_native if self.decoder == "native" else mysql_rows
             yield from decode.row_batches(
                 self._connection,
-                fields,
+                self._fields,
                 self.columns,
                 self.refusals,
                 batch_bytes=batch_bytes(len(self.columns)),
             )
             self._streaming = False
+            self._take_warnings()
             self._connection.query("commit")
+
+    def _take_warnings(self) -> None:
+        """Tell what the server has warned of: it goes on with another value than the query asks for.
+
+        So it does with text where a number or a time belongs (1292), and with what is cut to fit (1265). The
+        messages quote values of rows, so only their numbers are told.
+        """
+        with self._connection.cursor() as cursor:
+            cursor.execute("show warnings")
+            numbers = [int(row[1]) for row in cursor.fetchall() if row[0] != "Note"]
+        if not numbers:
+            return
+        self.warnings = {str(number): numbers.count(number) for number in sorted(set(numbers))}
+        said = ", ".join(f"{number} ({count} times)" for number, count in self.warnings.items())
+        emit(
+            "warning",
+            f"The database has taken other values than the query names, and warned of it: error {said}. Run "
+            "the query by hand and see SHOW WARNINGS; cast parameters, as in cast(:name as datetime).",
+        )
 
     def close(self) -> None:
         """Give the connection back; one that still streams is cut, which ends its statement at the server."""
@@ -148,15 +177,63 @@ class MysqlReader:
             cursor.execute(query)
             return str(cursor.fetchone()[0] or "")
 
+    @property
+    def _values(self) -> list[Value]:
+        return [self._bound.values[use] for use in self._bound.uses]
+
     def _describe(self, specification: Specification) -> tuple[Statement, list[Column]]:
-        statement = prepare(self._connection, self._bound.render(lambda _: "?"))
+        """The statement to run, and the columns that it is expected to give."""
+        text = self._bound.render(lambda _: "?")
+        statement = prepare(self._connection, text)
         if not statement.fields:
             raise UserError("The query returns no columns; write a select.")
         _refuse_doubles(statement.fields)
-        columns = [column_of(field, policy=specification.unrepresentable) for field in statement.fields]
+        fields = self._typed_fields(text, statement) if self._bound.uses else statement.fields
+        columns = [column_of(field, policy=specification.unrepresentable) for field in fields]
         if any(column.expression for column in columns):
             statement = prepare(self._connection, _select(self._bound, columns))
         return statement, columns
+
+    def _typed_fields(self, text: str, prepared: Statement) -> list[Field]:
+        """The fields of a query with parameters, whose types the server knows only once it has their values.
+
+        So it is run, for no rows: LIMIT 0 returns at once, and is there to learn the types of columns (MySQL
+        Reference Manual, "LIMIT Query Optimization").
+        """
+        try:
+            statement = prepare(self._connection, f"select * from (\n{text}\n) q limit 0")
+        except pymysql.err.ProgrammingError as error:
+            if error.args[0] != _SYNTAX:
+                raise
+            return prepared.fields  # no subquery, such as EXPLAIN: what it is, it says when it runs
+        fields = execute(self._connection, statement, self._values)
+        for _ in row_packets(self._connection):
+            raise Failure("The database gave rows for a limit of none; check what is between.")
+        return fields
+
+    def _execute(
+        self, statement: Statement, specification: Specification
+    ) -> tuple[list[Field], list[Column]]:
+        """Start the statement and take the columns as the server announces them for the rows that follow.
+
+        What it said when it prepared the statement does not count: the types of parameters, of what is
+        computed with them, and of a table that was altered in between, may be others.
+        """
+        expected = self.columns
+        self._streaming = True
+        fields = execute(self._connection, statement, self._values)
+        if [field.name for field in fields] != [column.name for column in expected]:
+            raise Failure("The database runs the query with other columns than it described; run again.")
+        columns = []
+        for field, column in zip(fields, expected, strict=True):
+            found = column_of(field, policy=specification.unrepresentable)
+            if column.expression is None and found.expression is not None:
+                raise UserError(
+                    f"Column {field.name} has a type that the database decides only when the query runs "
+                    f"({found.database_type}); cast it in the query, as in cast(… as {found.database_type})."
+                )
+            columns.append(column if column.expression else found)
+        return fields, columns
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

@@ -61,6 +61,9 @@ def row_batches(
     feed = decoder.library.hetl_mysql_feed
     try:
         while True:
+            # A batch may end with the last byte of the window, of which no address can be taken.
+            if not window.available:
+                window.fill()
             address = ctypes.addressof(ctypes.c_uint8.from_buffer(window.buffer, window.start))
             outcome = feed(decoder.handle, address, window.available, batch_bytes, ctypes.byref(consumed))
             window.start += consumed.value

@@ -6,6 +6,7 @@ Layouts: MySQL Internals, "Binary Protocol Value".
 from __future__ import annotations
 
 import datetime
+import re
 import struct
 from collections.abc import Callable
 from decimal import Decimal
@@ -17,7 +18,7 @@ from hybrid_etl.refusals import Unrepresentable
 
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 _FIXED = {1: 1, 2: 2, 3: 4, 4: 4, 5: 8, 8: 8, 9: 4, 13: 2}
-_TEMPORAL = (7, 10, 11, 12)
+_DECIMAL = re.compile(rb"-?[0-9]*(\.[0-9]*)?")
 Decode = Callable[[bytes], object]
 
 
@@ -49,8 +50,15 @@ def decoder(column: Column) -> Decode:
         layout = struct.Struct(_STRUCTS[column.kind])
         return lambda data: layout.unpack(data[: layout.size])[0]
     if column.kind in (Kind.DECIMAL128, Kind.DECIMAL256):
-        return lambda data: Decimal(data.decode("ascii"))
+        return _decimal
     return _DECODERS[column.kind]
+
+
+def _decimal(data: bytes) -> Decimal:
+    # The server sends other text in a decimal's place where it was given a parameter that is no number.
+    if not _DECIMAL.fullmatch(data):
+        raise Failure("The database sent rows of another shape than it described; run again.")
+    return Decimal(data.decode("ascii"))
 
 
 def _length(packet: bytes, position: int) -> tuple[int, int]:

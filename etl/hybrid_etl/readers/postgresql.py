@@ -41,6 +41,7 @@ class PostgresqlReader:
     def __init__(self, specification: Specification, secret: Secret, interval: Interval | None) -> None:
         self._secret = secret
         self.refusals = Refusals(specification.unrepresentable)
+        self.warnings: dict[str, int] = {}
         query = limit_rows(
             specification.query,
             incremental_column=specification.incremental_column,
