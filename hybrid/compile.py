@@ -70,6 +70,7 @@ def specification(estate: Estate, pipeline: str) -> Specification:
         "partitions": declared.partitions.model_dump() if declared.partitions else None,
         "target_file_bytes": declared.target_file_bytes,
         "unrepresentable": declared.unrepresentable,
+        "decimal_width": declared.decimal_width,
         "masks": {column: mask.model_dump(exclude_none=True) for column, mask in declared.masks.items()},
         "limits": {
             "statement_timeout_seconds": source.statement_timeout,

@@ -60,6 +60,10 @@ _TYPES: dict[Kind, pa.DataType] = {
 }
 
 
+DECIMAL128_DIGITS = 38
+"""Digits of decimal128 (Arrow format), and of the decimals of Spark, Athena, Iceberg and DuckDB."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Column:
     """One column of the result.
@@ -94,10 +98,22 @@ def arrow_type(kind: Kind) -> pa.DataType:
 
 
 def decimal_column(
-    name: str, *, precision: int, scale: int, database_type: str, expression: str | None = None
+    name: str,
+    *,
+    precision: int,
+    scale: int,
+    database_type: str,
+    expression: str | None = None,
+    width: int = 128,
 ) -> Column:
-    """A decimal of up to 76 digits: decimal128 to 38, else decimal256 (the limits of the Arrow format)."""
-    wide = precision > 38
+    """A decimal of up to 76 digits: decimal128 to 38, else by `width`, the specification's decimal_width.
+
+    With 128, a wider column is decimal128 of 38 digits all the same, and the policy answers a value that has
+    more: DuckDB reads decimal256 as a double, and Spark, Athena and Iceberg end at 38 digits.
+    """
+    if precision > DECIMAL128_DIGITS and width == 128:
+        precision, scale = DECIMAL128_DIGITS, min(scale, DECIMAL128_DIGITS)
+    wide = precision > DECIMAL128_DIGITS
     return Column(
         name=name,
         kind=Kind.DECIMAL256 if wide else Kind.DECIMAL128,

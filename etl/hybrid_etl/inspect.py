@@ -14,6 +14,7 @@ from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval
 from hybrid_etl.masks import Masks
 from hybrid_etl.readers import Reader, open_reader
+from hybrid_etl.run import tell_rounded
 from hybrid_etl.secret import Secret
 from hybrid_etl.settings import Settings
 from hybrid_etl.sinks import open_sink
@@ -90,6 +91,7 @@ def check(settings: Settings, *, sha256: str, interval: Interval | None) -> None
     reader = _open_reader(specification, secret, interval)
     try:
         masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
+        tell_rounded(reader)
         emit("info", "The database takes the query.", columns=len(masks.columns), decoder=reader.decoder)
     finally:
         reader.close()

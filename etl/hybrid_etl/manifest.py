@@ -32,6 +32,7 @@ class Manifest:
     finished_at: str
     refused: dict[str, int] = field(default_factory=dict)
     warnings: dict[str, int] = field(default_factory=dict)
+    rounded: dict[str, int] = field(default_factory=dict)
     masked: dict[str, str] = field(default_factory=dict)
     decoder: str = "python"
     image: Image = field(default_factory=Image)
@@ -87,6 +88,7 @@ class Manifest:
             "statistics": self.statistics,
             "refused": self.refused,
             "warnings": self.warnings,
+            "rounded": self.rounded,
             "masked": self.masked,
             "decoder": self.decoder,
             **({"part": {"number": part.number, "count": part.count}} if part else {}),

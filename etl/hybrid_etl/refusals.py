@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hybrid_etl.columns import Column
+from hybrid_etl.columns import DECIMAL128_DIGITS, Column, Kind
 from hybrid_etl.errors import UserError
 
 
@@ -24,7 +24,7 @@ class Refusals:
         if self.policy == "fail":
             raise UserError(
                 f"Column {column.name} ({column.database_type}), row {row}: {reason} does not fit "
-                f"{column.type}; cast it in the query, or set unrepresentable to null or string."
+                f"{column.type}; {_remedy(column)}, or set unrepresentable to null or string."
             )
         self.counts[column.name] = self.counts.get(column.name, 0) + 1
 
@@ -32,3 +32,10 @@ class Refusals:
         """Count values that a native decoder has already made null."""
         if count:
             self.counts[column.name] = self.counts.get(column.name, 0) + count
+
+
+def _remedy(column: Column) -> str:
+    if column.kind is not Kind.DECIMAL128:
+        return "cast it in the query"
+    wider = ", set decimal_width to 256" if column.precision == DECIMAL128_DIGITS else ""
+    return f"cast it in the query, as in cast({column.name} as decimal(38,6)){wider}"

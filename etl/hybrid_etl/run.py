@@ -41,6 +41,7 @@ def run(
     with without_collector():
         reader = open_reader(specification, secret, interval)
     clock.lap("connect")
+    tell_rounded(reader)
     try:
         masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
         manifest = _extract(
@@ -109,6 +110,7 @@ def _extract(
         finished_at=now(),
         refused=reader.refusals.counts,
         warnings=reader.warnings,
+        rounded=reader.rounded,
         masked=masks.applied,
         decoder=reader.decoder,
         image=Image.running(),
@@ -122,6 +124,17 @@ def _extract(
         receipt.write(manifest.encode())
         receipt.finish()
     return manifest
+
+
+def tell_rounded(reader: Reader) -> None:
+    """Warn of the columns that the database rounds, and say how to choose their places."""
+    for name, places in reader.rounded.items():
+        emit(
+            "warning",
+            f"Column {name} is computed and has no number of decimal places of its own: the database rounds "
+            f"it to {places}. To choose them, cast it in the query, as in cast(… as numeric(38,6)).",
+            column=name,
+        )
 
 
 def _copy(

@@ -75,6 +75,7 @@ class Specification:
     partition_by: tuple[str, ...] = ()
     target_file_bytes: int = 256 * 1024 * 1024
     unrepresentable: str = "fail"
+    decimal_width: int = 128
     masks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     partitions: Partitions | None = None
@@ -158,6 +159,7 @@ def _build(cls: type[Specification], document: dict[str, Any], *, digest: str, w
         partition_by=tuple(document.get("partition_by") or ()),
         target_file_bytes=target,
         unrepresentable=one_of("unrepresentable", document.get("unrepresentable", "fail"), POLICIES),
+        decimal_width=int(one_of("decimal_width", str(document.get("decimal_width", 128)), ("128", "256"))),
         masks=document.get("masks") or {},
         limits=_limits(document.get("limits") or {}, where=where),
         partitions=Partitions.parse(document.get("partitions"), where=where),

@@ -312,6 +312,11 @@ class Pipeline(Schedule):
     )
     target_file_bytes: int = Field(default=256 * 1024 * 1024, ge=1024 * 1024)
     unrepresentable: Literal["fail", "null", "string"] = "fail"
+    decimal_width: Literal[128, 256] = Field(
+        default=128,
+        description="Bits of the widest decimals: 128 holds 38 digits, which every reader of the lake takes; "
+        "256 holds 76, which DuckDB reads as a double, and Spark, Athena and Iceberg not at all.",
+    )
     masks: dict[str, Mask] = Field(default_factory=dict)
     start_date: datetime.date = datetime.date(2026, 1, 1)
     catchup: bool = False

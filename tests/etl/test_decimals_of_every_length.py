@@ -49,7 +49,10 @@ def test_a_decimal_of_any_length_comes_back_as_it_was(
     each_database.say(f"insert into lengths values {', '.join(f'({text})' for text in texts)}")
     # When
     outcome = etl.run(
-        each_database, query="select * from lengths order by n", environment={"HYBRID_DECODER": decoder}
+        each_database,
+        query="select * from lengths order by n",
+        decimal_width=256,
+        environment={"HYBRID_DECODER": decoder},
     )
     # Then
     assert outcome.code == 0, outcome.lines

@@ -35,7 +35,6 @@ REFUSED = [
     ("'NaN'::numeric(10,2)", "NaN"),
     ("'Infinity'::numeric", "Infinity"),
     ("'-Infinity'::numeric", "-Infinity"),
-    ("1e-19::numeric", "more than 18 decimal places"),
     ("1e20::numeric", "more than 20 digits before the point"),
     ("date 'infinity'", "infinity"),
     ("date '-infinity'", "infinity"),

@@ -37,13 +37,15 @@ class Database:
 class Reader(Protocol):
     """One query in one read-only snapshot. Made open; `close` may be called at any time, twice too.
 
-    `warnings` counts, once all rows are read, what the server has warned of, by its error numbers.
+    `warnings` counts, once all rows are read, what the server has warned of, by its error numbers. `rounded`
+    names the columns that the server rounds, with the decimal places that are left.
     """
 
     columns: list[Column]
     database: Database
     refusals: Refusals
     warnings: dict[str, int]
+    rounded: dict[str, int]
 
     @property
     def decoder(self) -> str:

@@ -49,6 +49,7 @@ class MysqlReader:
         self._secret = secret
         self.refusals = Refusals(specification.unrepresentable)
         self.warnings: dict[str, int] = {}
+        self.rounded: dict[str, int] = {}
         query = limit_rows(
             specification.query,
             incremental_column=specification.incremental_column,
@@ -189,7 +190,7 @@ class MysqlReader:
             raise UserError("The query returns no columns; write a select.")
         _refuse_doubles(statement.fields)
         fields = self._typed_fields(text, statement) if self._bound.uses else statement.fields
-        columns = [column_of(field, policy=specification.unrepresentable) for field in fields]
+        columns = [_column(field, specification) for field in fields]
         if any(column.expression for column in columns):
             statement = prepare(self._connection, _select(self._bound, columns))
         return statement, columns
@@ -226,7 +227,7 @@ class MysqlReader:
             raise Failure("The database runs the query with other columns than it described; run again.")
         columns = []
         for field, column in zip(fields, expected, strict=True):
-            found = column_of(field, policy=specification.unrepresentable)
+            found = _column(field, specification)
             if column.expression is None and found.expression is not None:
                 raise UserError(
                     f"Column {field.name} has a type that the database decides only when the query runs "
@@ -243,6 +244,10 @@ class MysqlReader:
             raise
         except (pymysql.MySQLError, OSError) as error:
             raise explain(error, self._secret) from error
+
+
+def _column(field: Field, specification: Specification) -> Column:
+    return column_of(field, policy=specification.unrepresentable, decimal_width=specification.decimal_width)
 
 
 def _tls(secret: Secret) -> ssl.SSLContext | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from hybrid_etl.columns import Column, Kind, arrow_type, decimal_column, text_column
+from hybrid_etl.columns import DECIMAL128_DIGITS, Column, Kind, arrow_type, decimal_column, text_column
 from hybrid_etl.readers.mysql_protocol import BINARY_CHARSET, Field
 
 NOT_NULL, UNSIGNED, ENUM, SET = 1, 32, 256, 2048
@@ -25,7 +25,7 @@ _BYTES = {249: "tinyblob", 250: "mediumblob", 251: "longblob", 252: "blob", 253:
 _UTC = pa.timestamp("us", tz="UTC")
 
 
-def column_of(field: Field, *, policy: str) -> Column:
+def column_of(field: Field, *, policy: str, decimal_width: int = 128) -> Column:
     """The column for a described field; `policy` is the specification's unrepresentable."""
     name, code = field.name, field.type_code
     if code in _INTEGERS:
@@ -39,9 +39,7 @@ def column_of(field: Field, *, policy: str) -> Column:
     if code in _FLOATS:
         return Column(name=name, kind=_FLOATS[code][1], database_type=_FLOATS[code][0])
     if code in _DECIMALS:
-        precision = field.length - (1 if field.decimals else 0) - (0 if field.flags & UNSIGNED else 1)
-        word = f"decimal({precision},{field.decimals})"
-        return decimal_column(name, precision=max(precision, 1), scale=field.decimals, database_type=word)
+        return _decimal(field, policy=policy, width=decimal_width)
     if code in _TEMPORAL:
         return _temporal(field, policy=policy)
     if code == _BIT:
@@ -57,6 +55,16 @@ def column_of(field: Field, *, policy: str) -> Column:
     if field.charset == BINARY_CHARSET:
         return Column(name=name, kind=Kind.BINARY, database_type=_BYTES.get(code, "varbinary"))
     return text_column(name, database_type=_TEXTS.get(code, "varchar"))
+
+
+def _decimal(field: Field, *, policy: str, width: int) -> Column:
+    precision = field.length - (1 if field.decimals else 0) - (0 if field.flags & UNSIGNED else 1)
+    word = f"decimal({precision},{field.decimals})"
+    if policy == "string" and precision > DECIMAL128_DIGITS and width == 128:
+        return text_column(field.name, database_type=word, expression="cast({} as char)")
+    return decimal_column(
+        field.name, precision=max(precision, 1), scale=field.decimals, database_type=word, width=width
+    )
 
 
 def _temporal(field: Field, *, policy: str) -> Column:

@@ -50,14 +50,19 @@ def decoder(column: Column) -> Decode:
         layout = struct.Struct(_STRUCTS[column.kind])
         return lambda data: layout.unpack(data[: layout.size])[0]
     if column.kind in (Kind.DECIMAL128, Kind.DECIMAL256):
-        return _decimal
+        return lambda data: _decimal(data, precision=column.precision, scale=column.scale)
     return _DECODERS[column.kind]
 
 
-def _decimal(data: bytes) -> Decimal:
+def _decimal(data: bytes, *, precision: int, scale: int) -> Decimal:
     # The server sends other text in a decimal's place where it was given a parameter that is no number.
     if not _DECIMAL.fullmatch(data):
         raise Failure("The database sent rows of another shape than it described; run again.")
+    whole, _, fraction = data.lstrip(b"-").partition(b".")
+    if len(fraction) > scale:
+        raise Unrepresentable(f"a number with more than {scale} decimal places")
+    if len((whole + fraction).lstrip(b"0")) + scale - len(fraction) > precision:
+        raise Unrepresentable(f"a number with more than {precision - scale} digits before the point")
     return Decimal(data.decode("ascii"))
 
 

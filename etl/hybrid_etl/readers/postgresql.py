@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from hybrid_etl.readers import Database, batch_bytes, postgresql_copy, postgresq
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.postgresql_copy import CopyRefused
 from hybrid_etl.readers.postgresql_errors import explain, explain_connection, from_result
-from hybrid_etl.readers.postgresql_types import ServerType, column_of, passed_column
+from hybrid_etl.readers.postgresql_types import ROUNDED, ServerType, column_of, passed_column
 from hybrid_etl.readers.retry import connect_with_retry
 from hybrid_etl.readers.turn import source_digest, wait_for_turn
 from hybrid_etl.refusals import Refusals
@@ -42,6 +43,7 @@ class PostgresqlReader:
         self._secret = secret
         self.refusals = Refusals(specification.unrepresentable)
         self.warnings: dict[str, int] = {}
+        self.rounded: dict[str, int] = {}
         query = limit_rows(
             specification.query,
             incremental_column=specification.incremental_column,
@@ -173,20 +175,33 @@ class PostgresqlReader:
         if result.status != ExecStatus.COMMAND_OK:
             raise from_result(result, self._secret)
         fields = [
-            ((result.fname(index) or b"").decode(), result.ftype(index), result.fmod(index))
+            _Field(
+                name=(result.fname(index) or b"").decode(),
+                type=result.ftype(index),
+                modifier=result.fmod(index),
+                computed=result.ftable(index) == 0,
+            )
             for index in range(result.nfields)
         ]
         if not fields:
             raise UserError("The query returns no columns; write a select.")
-        _refuse_doubles([name for name, _, _ in fields])
+        _refuse_doubles([field.name for field in fields])
         parameters = [result.param_type(index) for index in range(result.nparams)]
-        types = self._types({oid for _, oid, _ in fields} | set(parameters))
+        types = self._types({field.type for field in fields} | set(parameters))
         columns = [
-            passed_column(name, types[oid])
+            passed_column(field.name, types[field.type])
             if self._passthrough
-            else column_of(name, types[oid], modifier=modifier, policy=specification.unrepresentable)
-            for name, oid, modifier in fields
+            else column_of(
+                field.name,
+                types[field.type],
+                modifier=field.modifier,
+                policy=specification.unrepresentable,
+                decimal_width=specification.decimal_width,
+                computed=field.computed,
+            )
+            for field in fields
         ]
+        self.rounded = {column.name: column.scale for column in columns if column.expression == ROUNDED}
         casts = [types[oid].qualified for oid in parameters]
         query = bound.render(lambda number: self._parameter(number, bound.values[number], casts[number]))
         kind = "csv" if self._passthrough else "binary"
@@ -230,6 +245,16 @@ class PostgresqlReader:
             raise Failure(
                 f"The connection to PostgreSQL at {self._secret.address} broke ({error.strerror}); run again."
             ) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Field:
+    """A described column: its type's oid and modifier; `computed`: no column of a table stands behind it."""
+
+    name: str
+    type: int
+    modifier: int
+    computed: bool
 
 
 def _refuse_doubles(names: list[str]) -> None:

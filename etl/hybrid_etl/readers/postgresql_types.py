@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -35,6 +35,8 @@ _MAY_REFUSE = ("date", "time", "timestamp", "timestamptz", "numeric", "money")
 _CATALOG = "pg_catalog"
 UNCONSTRAINED = (38, 18)
 """Precision and scale of a numeric without them: Spark's DecimalType.SYSTEM_DEFAULT."""
+ROUNDED = f"pg_catalog.round({{}}, {UNCONSTRAINED[1]})"
+"""What a computed numeric is selected as: the server itself rounds it to the places that its column has."""
 MONEY = (21, 2)
 _UTC = pa.timestamp("us", tz="UTC")
 
@@ -59,18 +61,36 @@ class ServerType:
         return self.schema == _CATALOG
 
 
-def column_of(name: str, server_type: ServerType, *, modifier: int, policy: str) -> Column:
-    """The column for a described field; `modifier` is PQfmod, `policy` the pipeline's unrepresentable."""
+def column_of(
+    name: str,
+    server_type: ServerType,
+    *,
+    modifier: int,
+    policy: str,
+    decimal_width: int = 128,
+    computed: bool = False,
+) -> Column:
+    """The column for a described field.
+
+    Args:
+        modifier: PQfmod.
+        policy: the specification's unrepresentable.
+        decimal_width: the specification's.
+        computed: PQftable is 0: the value is no column of a table, but computed by the query.
+    """
     as_text = text_column(name, database_type=server_type.display, expression="{}::text")
     if server_type.name in ("geometry", "geography") and not server_type.builtin:
         wkb = f'"{server_type.schema}".st_asbinary({{}})'
         return Column(name=name, kind=Kind.BINARY, database_type=server_type.display, expression=wkb)
     if server_type.element is not None:
-        return _array(name, server_type, modifier=modifier) if policy != "string" else as_text
+        array = _array(name, server_type, modifier=modifier, decimal_width=decimal_width)
+        return array if policy != "string" else as_text
     if not server_type.builtin or (policy == "string" and server_type.name in _MAY_REFUSE):
         return as_text
     if server_type.name == "numeric":
-        return _numeric(name, modifier, display=server_type.display) or as_text
+        found = _numeric(name, modifier, display=server_type.display, width=decimal_width) or as_text
+        # A quotient or an average has as many places as the server likes; a stored number has its own.
+        return replace(found, expression=ROUNDED) if computed and modifier < 4 else found
     if server_type.name == "money":
         return decimal_column(
             name,
@@ -101,14 +121,14 @@ def passed_column(name: str, server_type: ServerType) -> Column:
     return text_column(name, database_type=server_type.display, expression=numeric if is_money else None)
 
 
-def _numeric(name: str, modifier: int, *, display: str) -> Column | None:
+def _numeric(name: str, modifier: int, *, display: str, width: int) -> Column | None:
     precision, scale = UNCONSTRAINED if modifier < 4 else numeric_modifier(modifier)
     if scale < 0:
         precision, scale = precision - scale, 0
     precision = max(precision, scale)
     if precision > 76:
         return None
-    return decimal_column(name, precision=precision, scale=scale, database_type=display)
+    return decimal_column(name, precision=precision, scale=scale, database_type=display, width=width)
 
 
 def numeric_modifier(modifier: int) -> tuple[int, int]:
@@ -117,7 +137,7 @@ def numeric_modifier(modifier: int) -> tuple[int, int]:
     return (packed >> 16) & 0xFFFF, ((packed & 0x7FF) ^ 1024) - 1024
 
 
-def _array(name: str, server_type: ServerType, *, modifier: int) -> Column:
+def _array(name: str, server_type: ServerType, *, modifier: int, decimal_width: int) -> Column:
     element = server_type.element
     assert element is not None
     as_text = text_column(name, database_type=server_type.display, expression="{}::text")
@@ -125,7 +145,7 @@ def _array(name: str, server_type: ServerType, *, modifier: int) -> Column:
         return as_text
     precision = scale = 0
     if element.name == "numeric":
-        inner = _numeric(name, modifier, display=element.display)
+        inner = _numeric(name, modifier, display=element.display, width=decimal_width)
         if inner is None:
             return as_text
         kind, value_type, precision, scale = inner.kind, inner.type, inner.precision, inner.scale
