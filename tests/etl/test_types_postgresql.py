@@ -99,7 +99,6 @@ def test_with_the_policy_string_it_arrives_as_the_database_writes_it(
         "NaN",
         "Infinity",
         "-Infinity",
-        "0.0000000000000000001",
         "100000000000000000000",
         "infinity",
         "-infinity",
