@@ -71,6 +71,7 @@ def specification(estate: Estate, pipeline: str) -> Specification:
         "target_file_bytes": declared.target_file_bytes,
         "unrepresentable": declared.unrepresentable,
         "decimal_width": declared.decimal_width,
+        "row_security": declared.row_security,
         "masks": {column: mask.model_dump(exclude_none=True) for column, mask in declared.masks.items()},
         "limits": {
             "statement_timeout_seconds": source.statement_timeout,

@@ -100,6 +100,7 @@ def _together(receipts: list[dict[str, Any]], partitions: Partitions, *, attempt
             **first["database"],
             "snapshot": None,
             "snapshot_time": min(receipt["database"]["snapshot_time"] for receipt in receipts),
+            "row_security": any(receipt["database"]["row_security"] for receipt in receipts),
         },
         "host": host_name(),
         "image": asdict(Image.running()),

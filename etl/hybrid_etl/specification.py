@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ COMPRESSIONS = {
     "jsonl": ("zstd", "gzip", "none"),
 }
 POLICIES = ("fail", "null", "string")
+ROW_SECURITY = ("refuse", "allow")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -76,6 +77,7 @@ class Specification:
     target_file_bytes: int = 256 * 1024 * 1024
     unrepresentable: str = "fail"
     decimal_width: int = 128
+    row_security: str = "refuse"
     masks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     partitions: Partitions | None = None
@@ -88,6 +90,10 @@ class Specification:
         if self.partitions is None:
             raise UserError(f"--part {number}: pipeline {self.pipeline} has no partitions; leave it out.")
         return replace(self, part=self.partitions.key_range(number))
+
+    def landing(self, names: Iterable[str]) -> list[str]:
+        """Those of a query's columns that leave the site: all but what masks drop."""
+        return [name for name in names if self.masks.get(name, {}).get("kind") != "drop"]
 
     @classmethod
     def parse(cls, content: bytes, *, digest: str, where: str) -> Specification:
@@ -160,6 +166,7 @@ def _build(cls: type[Specification], document: dict[str, Any], *, digest: str, w
         target_file_bytes=target,
         unrepresentable=one_of("unrepresentable", document.get("unrepresentable", "fail"), POLICIES),
         decimal_width=int(one_of("decimal_width", str(document.get("decimal_width", 128)), ("128", "256"))),
+        row_security=one_of("row_security", document.get("row_security", "refuse"), ROW_SECURITY),
         masks=document.get("masks") or {},
         limits=_limits(document.get("limits") or {}, where=where),
         partitions=Partitions.parse(document.get("partitions"), where=where),

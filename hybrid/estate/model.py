@@ -317,6 +317,11 @@ class Pipeline(Schedule):
         description="Bits of the widest decimals: 128 holds 38 digits, which every reader of the lake takes; "
         "256 holds 76, which DuckDB reads as a double, and Spark, Athena and Iceberg not at all.",
     )
+    row_security: Literal["refuse", "allow"] = Field(
+        default="refuse",
+        description="What becomes of a PostgreSQL query of which row-level security would hide rows: `allow` "
+        "lands what the policies show, and says so in the receipt.",
+    )
     masks: dict[str, Mask] = Field(default_factory=dict)
     start_date: datetime.date = datetime.date(2026, 1, 1)
     catchup: bool = False

@@ -26,12 +26,16 @@ def batch_bytes(columns: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Database:
-    """Where the rows come from, as the manifest names it; `snapshot_time` is ISO 8601 in UTC."""
+    """Where the rows come from, as the manifest names it; `snapshot_time` is ISO 8601 in UTC.
+
+    `row_security`: policies of the database hid rows, which the pipeline allows.
+    """
 
     engine: str
     version: str
     snapshot: str | None
     snapshot_time: str
+    row_security: bool = False
 
 
 class Reader(Protocol):

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pymysql  # type: ignore[import-untyped]
 from pymysql.connections import Connection  # type: ignore[import-untyped]
 
+from hybrid_etl.column_names import check_names
 from hybrid_etl.columns import Column
 from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.events import emit
@@ -188,7 +189,7 @@ class MysqlReader:
         statement = prepare(self._connection, text)
         if not statement.fields:
             raise UserError("The query returns no columns; write a select.")
-        _refuse_doubles(statement.fields)
+        check_names(specification.landing(field.name for field in statement.fields))
         fields = self._typed_fields(text, statement) if self._bound.uses else statement.fields
         columns = [_column(field, specification) for field in fields]
         if any(column.expression for column in columns):
@@ -259,13 +260,6 @@ def _tls(secret: Secret) -> ssl.SSLContext | None:
     if secret.sslmode == "require":
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _refuse_doubles(fields: list[Field]) -> None:
-    names = [field.name for field in fields]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise UserError(f"The query returns {', '.join(doubled)} more than once; name each column with AS.")
 
 
 def _select(bound: BoundQuery, columns: list[Column]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,14 +13,21 @@ import psycopg
 import pyarrow as pa
 from psycopg.pq import ExecStatus
 
+from hybrid_etl.column_names import check_names
 from hybrid_etl.columns import Column
 from hybrid_etl.errors import EtlError, Failure, UserError
+from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval
 from hybrid_etl.query import BoundQuery, Value, bind, limit_rows
 from hybrid_etl.readers import Database, batch_bytes, postgresql_copy, postgresql_csv, postgresql_native
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.postgresql_copy import CopyRefused
-from hybrid_etl.readers.postgresql_errors import explain, explain_connection, from_result
+from hybrid_etl.readers.postgresql_errors import (
+    explain,
+    explain_connection,
+    from_result,
+    is_row_security,
+)
 from hybrid_etl.readers.postgresql_types import ROUNDED, ServerType, column_of, passed_column
 from hybrid_etl.readers.retry import connect_with_retry
 from hybrid_etl.readers.turn import source_digest, wait_for_turn
@@ -139,6 +146,9 @@ class PostgresqlReader:
             "TimeZone": "UTC",
             "bytea_output": "hex",
             "extra_float_digits": "3",
+            # A query that a policy would filter is then refused by the server, not answered in part
+            # (PostgreSQL manual, "row_security").
+            "row_security": "off",
         }.items():
             connection.execute("select set_config(%s, %s, true)", (name, value))
         function = (
@@ -168,6 +178,8 @@ class PostgresqlReader:
     def _describe(self, bound: BoundQuery, specification: Specification) -> tuple[list[Column], str]:
         pgconn = self._connection.pgconn
         text = bound.render(lambda number: f"${number + 1}")
+        if specification.row_security == "allow":
+            self._allow_row_security(text)
         prepared = pgconn.prepare(b"", text.encode(), None)
         if prepared.status != ExecStatus.COMMAND_OK:
             raise from_result(prepared, self._secret)
@@ -185,7 +197,7 @@ class PostgresqlReader:
         ]
         if not fields:
             raise UserError("The query returns no columns; write a select.")
-        _refuse_doubles([field.name for field in fields])
+        check_names(specification.landing(field.name for field in fields))
         parameters = [result.param_type(index) for index in range(result.nparams)]
         types = self._types({field.type for field in fields} | set(parameters))
         columns = [
@@ -206,6 +218,20 @@ class PostgresqlReader:
         query = bound.render(lambda number: self._parameter(number, bound.values[number], casts[number]))
         kind = "csv" if self._passthrough else "binary"
         return columns, f"copy (\n{_select(query, columns)}\n) to stdout (format {kind})"
+
+    def _allow_row_security(self, text: str) -> None:
+        """Let policies filter the query where they would, and tell that they do."""
+        self._connection.execute("savepoint before_policies")
+        refused = self._connection.pgconn.prepare(b"", text.encode(), None)
+        if not is_row_security(refused):
+            return
+        self._connection.execute("rollback to savepoint before_policies")
+        self._connection.execute("select set_config('row_security', 'on', true)")
+        self.database = replace(self.database, row_security=True)
+        emit(
+            "warning",
+            f"Row-level security hides rows from {self._secret.username}: what its policies show, lands.",
+        )
 
     def _parameter(self, number: int, value: Value, cast: str) -> str:
         """A parameter of the COPY, which takes none: a setting of this transaction, set by a bound call.
@@ -255,12 +281,6 @@ class _Field:
     type: int
     modifier: int
     computed: bool
-
-
-def _refuse_doubles(names: list[str]) -> None:
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise UserError(f"The query returns {', '.join(doubled)} more than once; name each column with AS.")
 
 
 def _select(query: str, columns: list[Column]) -> str:

@@ -38,6 +38,13 @@ def from_result(result: PGresult, secret: Secret) -> EtlError:
     return _sentence(state, message, secret)
 
 
+def is_row_security(result: PGresult) -> bool:
+    """Whether a result is the refusal of a query that a policy of row-level security would filter."""
+    state = result.error_field(DiagnosticField.SQLSTATE) or b""
+    message = result.error_field(DiagnosticField.MESSAGE_PRIMARY) or b""
+    return state == b"42501" and b"row-level security" in message
+
+
 def explain(error: psycopg.Error, secret: Secret) -> EtlError:
     """The fault of a failed statement or a lost connection."""
     if error.sqlstate:
@@ -78,6 +85,11 @@ def _sentence(state: str, message: str, secret: Secret) -> EtlError:
         )
     if state == "55P03":
         return Failure(f"{where}: {said} (SQLSTATE 55P03). Another session holds the lock; run again later.")
+    if state == "42501" and "row-level security" in message:
+        return UserError(
+            f"{where}: {message} (SQLSTATE 42501), so {secret.username} would see a part of it. Read it "
+            "with a role that has BYPASSRLS, or set row_security: allow to land what the policy shows."
+        )
     if state[:2] in _USER_CLASSES:
         return UserError(
             f"{where} refuses the query: {said} (SQLSTATE {state}). Correct the query or its grants."
