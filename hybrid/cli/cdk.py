@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
+from collections.abc import Sequence
 
 import typer
 
@@ -12,7 +14,9 @@ from hybrid.node import cdk as cdk_command
 from hybrid.node import node
 from hybrid.paths import ROOT
 
-CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+#: Commands of the CDK command line that can do nothing without an account (AWS CDK Developer Guide, "CDK CLI
+#: reference").
+_OF_AN_ACCOUNT = {"bootstrap", "deploy", "destroy", "drift", "gc", "import", "rollback", "watch"}
 
 
 def cdk(context: typer.Context) -> None:
@@ -21,6 +25,8 @@ def cdk(context: typer.Context) -> None:
     Example: bin/hybrid cdk synth -c estate=hybrid.yaml
     """
     with terminal.exit_codes():
+        if _asks_aws(context.args):
+            _require_credentials(context.args)
         try:
             with terminal.working("preparing the CDK command line"):
                 command = cdk_command()
@@ -33,3 +39,29 @@ def cdk(context: typer.Context) -> None:
     os.chdir(ROOT)
     # The CDK command line takes the place of this process, so that it has its terminal and its signals.
     os.execve(command[0], [*command, *context.args], {**os.environ, "PATH": path})  # noqa: S606
+
+
+def _asks_aws(arguments: Sequence[str]) -> bool:
+    """Whether it needs credentials; without them the CDK synthesizes first, and then does not say so."""
+    wants_help = {"--help", "-h", "--version"} & set(arguments)
+    return not wants_help and any(argument in _OF_AN_ACCOUNT for argument in arguments[:1])
+
+
+def _require_credentials(arguments: Sequence[str]) -> None:
+    # Not above: boto3 takes a third of a second, and most commands of the CDK do without an account.
+    from hybrid.cli.aws_options import fleet_errors
+    from hybrid.fleet.client import require_credentials
+
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    with fleet_errors():
+        require_credentials(profile=_profile(arguments), region=region)
+
+
+def _profile(arguments: Sequence[str]) -> str | None:
+    """The value of `--profile`, in both of its spellings."""
+    for argument, following in itertools.zip_longest(arguments, arguments[1:]):
+        if argument == "--profile":
+            return following
+        if argument.startswith("--profile="):
+            return argument.partition("=")[2]
+    return None

@@ -1,31 +1,57 @@
-"""The command `hybrid`: wires the groups of commands together."""
+"""The command `hybrid`: what holds for all its commands."""
 
 from __future__ import annotations
 
+import os
+import sys
+import tomllib
+from typing import Annotated
+
 import typer
 
-from hybrid.cli import cdk, demo, estate_file, hosts, image, review, sites, sources, tests
+from hybrid.cli.commands import Commands
+from hybrid.paths import ROOT
 
 app = typer.Typer(
     name="hybrid",
     help="Managed Airflow in AWS, ETL containers beside the data.",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(demo.app, name="demo")
-app.add_typer(sites.app, name="sites")
-app.add_typer(hosts.app, name="hosts")
-app.add_typer(sources.app, name="sources")
-app.add_typer(review.app, name="review")
-app.add_typer(image.app, name="image")
-app.command("test")(tests.run_tests)
-app.command("validate")(estate_file.validate)
-app.command("schema")(estate_file.schema)
-app.command("cdk", context_settings=cdk.CONTEXT)(cdk.cdk)
+
+#: The variable by which a shell asks for completions; the scripts of `hybrid completion` set it.
+COMPLETE = "_HYBRID_COMPLETE"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        typer.echo(f"{project['name']} {project['version']}")
+        raise typer.Exit
+
+
+@app.callback()
+def _hybrid(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Managed Airflow in AWS, ETL containers beside the data."""
 
 
 def main() -> None:
-    """Entry point."""
+    """Entry point. `help` is what many type first: `hybrid help sites` is `hybrid sites --help`."""
+    if sys.argv[1:2] == ["help"]:
+        sys.argv[1:] = [*sys.argv[2:], "--help"]
+    if COMPLETE in os.environ:
+        # typer does this itself where a program takes its options for completion, which write to the user's
+        # start-up files; ours prints a script and leaves them alone.
+        from typer._completion_classes import completion_init
+
+        completion_init()
+        app(prog_name="hybrid", complete_var=COMPLETE)
     app(prog_name="bin/hybrid")

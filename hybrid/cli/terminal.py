@@ -7,17 +7,16 @@ the result alone. Exit codes: 0 success, 1 a failure, 2 the user's mistake.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-_out = Console(highlight=False, soft_wrap=True)
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
+#: Characters between two columns of a table.
+_GAP = 2
 
 
 class UserError(Exception):
@@ -30,12 +29,12 @@ class Failure(Exception):
 
 def say(message: str) -> None:
     """One line along the way."""
-    _err.print(message, markup=False)
+    print(_shown(message, sys.stderr), file=sys.stderr)
 
 
 def result(message: str) -> None:
     """One line of the result."""
-    _out.print(message, markup=False)
+    print(_shown(message, sys.stdout))
 
 
 def result_json(data: Any) -> None:
@@ -44,16 +43,54 @@ def result_json(data: Any) -> None:
 
 
 def result_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """The result as a table; tab-separated where nobody watches."""
+    """The result as a table; tab-separated where nobody watches.
+
+    Nothing is ever cut off: names and ids are copied from the screen. Where the terminal is too narrow for
+    the columns, their texts are wrapped between words; where it is too narrow for their words, each row
+    becomes a record, a line for each column.
+    """
+    cells = [[str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
-        print("\t".join(columns))
-        for row in rows:
-            print("\t".join(str(cell) for cell in row))
+        for row in [list(columns), *cells]:
+            print("\t".join(row))
         return
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        table.add_row(*(str(cell) for cell in row))
-    _out.print(table)
+    least = _least_widths(columns, cells)
+    if sum(least) + _GAP * (len(columns) - 1) > shutil.get_terminal_size().columns:
+        for line in _records(columns, cells):
+            result(line)
+        return
+    from rich.console import Console
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    headings = [Column(name, min_width=width) for name, width in zip(columns, least, strict=True)]
+    table = Table(*headings, box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    for row in cells:
+        table.add_row(*map(Text, row))
+    Console(highlight=False).print(table)
+
+
+def _least_widths(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
+    """Width of each column in which no word is cut."""
+    by_column = [[name, *(row[index] for row in cells)] for index, name in enumerate(columns)]
+    return [max((len(word) for text in texts for word in text.split()), default=1) for texts in by_column]
+
+
+def _records(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
+    name_width = max(map(len, columns))
+    lines: list[str] = []
+    for number, row in enumerate(cells):
+        lines += [""] if number else []
+        for name, text in zip(columns, row, strict=True):
+            if text:
+                lines.append(f"{name.ljust(name_width)}  {text}")
+    return lines
+
+
+def _shown(text: str, stream: Any) -> str:
+    """Text as a stream can show it: what its character set lacks, as in LC_ALL=C, becomes `?`."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 @contextmanager
@@ -63,7 +100,9 @@ def working(message: str) -> Iterator[None]:
         say(f"{message} …")
         yield
         return
-    with _err.status(message):
+    from rich.console import Console
+
+    with Console(stderr=True, highlight=False).status(message):
         yield
 
 

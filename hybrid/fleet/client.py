@@ -7,6 +7,7 @@ may mean an activation whose code nobody has. It is repeated after throttling on
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections import Counter
@@ -17,6 +18,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 from pydantic import SecretStr
@@ -49,6 +51,37 @@ ATTEMPTS = 10
 _DESCRIBED, _UPDATED, _ATTRIBUTES, _PAGE = 100, 10, 10, 50
 
 
+def require_credentials(*, profile: str | None, region: str) -> None:
+    """Look for credentials as the AWS tools do: in variables, configuration files, the role of the machine.
+
+    Raises:
+        CredentialsMissing: There are none, or the profile does not exist; nobody was asked whether they hold.
+    """
+    try:
+        found = _session(profile, region).get_credentials()
+    except BotoCoreError as error:
+        raise errors.CredentialsMissing(f"the AWS credentials cannot be read: {error}") from error
+    if found is None:
+        raise errors.CredentialsMissing(
+            "no AWS credentials; sign in (`aws sso login`, `aws configure`), or name a profile with "
+            "--profile or AWS_PROFILE"
+        )
+
+
+def _session(profile: str | None, region: str) -> boto3.Session:
+    try:
+        return boto3.Session(profile_name=profile, region_name=region)
+    except ProfileNotFound as error:
+        # Not boto3's own list: it asks for the profile that is missing once more.
+        known = botocore.session.Session().available_profiles
+        named = profile or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE")
+        raise errors.CredentialsMissing(
+            f"the AWS configuration has no profile `{named}`; known: {', '.join(known) or 'none'}"
+        ) from error
+    except BotoCoreError as error:
+        raise errors.CredentialsMissing(f"the AWS configuration cannot be read: {error}") from error
+
+
 class AwsClient:
     """AWS, as far as the fleet needs it.
 
@@ -77,13 +110,7 @@ class AwsClient:
         # A session may not be used by two threads at once.
         self._making = Lock()
         self._attempts = attempts
-        try:
-            self._session = boto3.Session(profile_name=profile, region_name=region)
-        except ProfileNotFound as error:
-            raise errors.CredentialsMissing(
-                f"the AWS configuration has no profile `{profile}`; known: "
-                f"{', '.join(boto3.Session().available_profiles) or 'none'}"
-            ) from error
+        self._session = _session(profile, region)
 
     @cached_property
     def _ecs(self) -> ECSClient:
@@ -113,8 +140,16 @@ class AwsClient:
             read_timeout=30,
             user_agent_extra="hybrid-airflow",
         )
-        with self._making, translated("find credentials for AWS"):
-            client = self._session.client(service, config=settings)  # type: ignore[call-overload]
+        with self._making, translated("make a client for AWS"):
+            try:
+                client = self._session.client(service, config=settings)  # type: ignore[call-overload]
+            except BotoCoreError:
+                raise
+            except ValueError as error:
+                # What botocore says of an address that is none, as in AWS_ENDPOINT_URL=localhost:4566.
+                raise errors.ConfigurationRefused(
+                    f"could not make a client for AWS: {error}; correct AWS_ENDPOINT_URL (http://HOST:PORT)"
+                ) from None
         client.meta.events.register("before-send", self._count)
         return client
 

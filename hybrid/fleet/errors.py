@@ -79,6 +79,10 @@ class CredentialsMissing(Mistake):
     """No AWS credentials, or none that can be used."""
 
 
+class ConfigurationRefused(Mistake):
+    """A setting of the AWS configuration that no client can be made with: a Region, an endpoint."""
+
+
 class CredentialsExpired(Mistake):
     """The session of the credentials has ended."""
 

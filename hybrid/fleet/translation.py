@@ -14,6 +14,7 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     HTTPClientError,
+    InvalidRegionError,
     NoCredentialsError,
     NoRegionError,
     ParamValidationError,
@@ -98,6 +99,8 @@ def translated(doing: str) -> Iterator[None]:
         ) from None
     except NoRegionError:
         raise errors.Refused(f"could not {doing}: no Region; set --region") from None
+    except InvalidRegionError as error:
+        raise errors.ConfigurationRefused(f"could not {doing}: {error}; correct --region") from None
     except (ConnectionFailed, HTTPClientError) as error:
         raise errors.Unreachable(
             f"could not {doing}: no answer from AWS ({type(error).__name__}); check the network and any "

@@ -1,0 +1,100 @@
+"""Which commands there are, and a group that loads the module of a command only when it is asked for.
+
+`bin/hybrid --help` would else import boto3, pydantic and the whole demo, which takes a second.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command, or a group of them.
+
+    Attributes:
+        module: where it is written.
+        name: of a `typer.Typer` there, or of a function.
+        help: its line in `bin/hybrid --help`; a test holds it to what the module says.
+        context: settings of the command's context, as `typer` takes them.
+    """
+
+    module: str
+    name: str
+    help: str
+    context: Mapping[str, Any] | None = None
+
+
+#: What `hybrid cdk` passes on as it is: every argument, `--help` too.
+_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+COMMANDS: Mapping[str, Command] = {
+    "demo": Command(
+        "hybrid.cli.demo",
+        "app",
+        "Deploy the estate to an emulator on this machine, run its DAGs in Airflow, show what landed.",
+    ),
+    "sites": Command(
+        "hybrid.cli.sites", "app", "Sites of the estate, and the activations that hosts join with."
+    ),
+    "hosts": Command("hybrid.cli.hosts", "app", "The machines that joined the sites."),
+    "sources": Command("hybrid.cli.sources", "app", "Databases of the estate and their credentials."),
+    "review": Command("hybrid.cli.review", "app", "What a person signs before it is deployed."),
+    "image": Command("hybrid.cli.image", "app", "The image of the ETL container."),
+    "test": Command("hybrid.cli.tests", "run_tests", "Run the tests of all parts; sets up what they need."),
+    "validate": Command(
+        "hybrid.cli.estate_file",
+        "validate",
+        "Check an estate file: every problem with its file, line, and what would be right.",
+    ),
+    "schema": Command(
+        "hybrid.cli.estate_file", "schema", "Print the JSON Schema of the estate file, for editors."
+    ),
+    "cdk": Command(
+        "hybrid.cli.cdk", "cdk", "Run the CDK command line: synth, diff, deploy, destroy, …", _PASSED_ON
+    ),
+    "completion": Command(
+        "hybrid.cli.completion", "completion", "Print the script that completes commands in your shell."
+    ),
+}
+
+
+class Commands(TyperGroup):
+    """The commands of COMMANDS, each loaded when it is run, or when its own help is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the group's signature
+        """Names, in the order of COMMANDS."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the group's signature
+        """The loaded command, None for a name that is none."""
+        return load(cmd_name) if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the group's signature
+        """The list of commands in the help, without loading one."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.help) for name, command in COMMANDS.items()])
+
+
+def load(name: str) -> Any:
+    """The command of that name, as `typer` runs it.
+
+    Raises:
+        KeyError: There is no such command.
+    """
+    described = COMMANDS[name]
+    found = getattr(importlib.import_module(described.module), described.name)
+    # A group of one command: made alone, it would have options of its own for completion.
+    group = typer.Typer(add_completion=False, rich_markup_mode=None, callback=lambda: None)
+    if isinstance(found, typer.Typer):
+        group.add_typer(found, name=name)
+    else:
+        group.command(name, context_settings=dict(described.context or {}))(found)
+    made: Any = typer.main.get_command(group)
+    return made.commands[name]

@@ -1,0 +1,88 @@
+"""What somebody types who has just cloned this: help in every spelling, a version, completions."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hybrid.cli.commands import COMMANDS, load
+from hybrid.paths import ROOT
+
+Hybrid = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.mark.parametrize("spelling", [["--help"], ["-h"], ["help"]])
+def test_help_in_every_spelling_lists_the_commands(hybrid: Hybrid, spelling: list[str]) -> None:
+    done = hybrid(*spelling)
+
+    assert done.returncode == 0
+    assert all(f"\n  {name} " in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("spelling", [["sites", "--help"], ["sites", "-h"], ["help", "sites"]])
+def test_help_of_a_group_in_every_spelling_lists_its_commands(hybrid: Hybrid, spelling: list[str]) -> None:
+    done = hybrid(*spelling)
+
+    assert done.returncode == 0
+    assert "activate" in done.stdout
+
+
+def test_the_version_is_that_of_the_project(hybrid: Hybrid) -> None:
+    assert hybrid("--version").stdout == "hybrid-airflow 0.1.0\n"
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_the_list_of_commands_says_of_each_what_the_command_itself_says(name: str) -> None:
+    first_line = (load(name).help or "").strip().splitlines()[0]
+
+    assert first_line == COMMANDS[name].help
+
+
+def test_help_loads_neither_aws_nor_the_estate_nor_the_demo() -> None:
+    # Given the modules that the help brings into the process
+    code = (
+        "import sys; sys.argv = ['hybrid', '--help']\n"
+        "from hybrid.cli.main import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    pass\n"
+        "slow = {'boto3', 'botocore', 'pydantic', 'rich', 'hybrid.demo', 'aws_cdk'}\n"
+        "print(sorted(slow & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    # Then none of the slow ones is among them
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_shell_that_asks_gets_the_commands_that_fit(hybrid: Hybrid) -> None:
+    # Given bash's question after `bin/hybrid si<TAB>`
+    done = hybrid(_HYBRID_COMPLETE="complete_bash", COMP_WORDS="bin/hybrid s", COMP_CWORD="1")
+
+    # Then it gets the names
+    assert done.stdout.split() == ["sites", "sources", "schema"]
+
+
+def test_bash_takes_the_script_of_the_completions(hybrid: Hybrid, tmp_path: Path) -> None:
+    # Given the script that the command prints
+    script = tmp_path / "completion.sh"
+    script.write_text(hybrid("completion", "bash").stdout)
+    line = (
+        "COMP_WORDS=(bin/hybrid hosts dr) COMP_CWORD=2; _hybrid_completion bin/hybrid; echo ${COMPREPLY[@]}"
+    )
+
+    # When bash loads it and completes `bin/hybrid hosts dr`
+    done = subprocess.run(
+        ["bash", "-c", f"source {script}; {line}"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    # Then the command is completed
+    assert done.stdout.strip() == "drain"
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_the_other_shells_call_this_clone(hybrid: Hybrid, shell: str) -> None:
+    assert f"{ROOT}/bin/hybrid)" in hybrid("completion", shell).stdout

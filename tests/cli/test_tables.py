@@ -1,0 +1,115 @@
+"""A table on terminals of 40, 80 and 200 columns: nothing is cut off, and ids can be copied."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from hybrid.paths import ROOT
+
+HOSTS = (
+    ("site", "host", "state", "tasks", "free cpu", "free MiB", "last seen", "age", "agent", "ssm", "labels"),
+    [
+        (
+            *("on-premises", "rack-1.acme.example", "connected", "2", "1536", "3072", "12 s"),
+            *("3 d", "1.105.1", "Online", "rack=b2, disk=nvme"),
+        ),
+        (
+            *("on-premises", "mi-0123456789abcdef0", "lost", "0", "2048", "4096", "2 h", "90 d", "1.105.1"),
+            *("ConnectionLost", ""),
+        ),
+    ],
+)
+ROLES = (
+    ("who", "may", "on", "if", "why"),
+    [
+        (
+            "hybrid-acme-airflow",
+            "ecs:RunTask",
+            "ecs task-definition/hybrid-acme-headquarters:*, ecs task-definition/hybrid-acme-regional:*",
+            "ecs:cluster is ecs cluster/hybrid-acme-on-premises",
+            "A revision is new with every change.",
+        )
+    ],
+)
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def on_a_terminal(table: object, *, columns: int, **environment: str) -> str:
+    """What `terminal.result_table` writes to a terminal of that width."""
+    code = f"from hybrid.cli import terminal\nterminal.result_table(*{table!r})"
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": str(columns), **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+    )
+    os.close(theirs)
+    written = b""
+    try:
+        while part := os.read(ours, 65536):
+            written += part
+    except OSError:
+        pass  # how Linux says that the other end of a terminal is closed
+    os.close(ours)
+    assert process.wait() == 0
+    return "\n".join(line.rstrip() for line in written.decode().splitlines())
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+@pytest.mark.parametrize("table", [HOSTS, ROLES], ids=["hosts", "roles"])
+def test_a_table_on_a_terminal(
+    snapshot: SnapshotAssertion, *, table: tuple[tuple[str, ...], list[tuple[str, ...]]], columns: int
+) -> None:
+    # When the table is written
+    shown = _ESCAPE.sub("", on_a_terminal(table, columns=columns))
+
+    # Then every word of it is there as a whole
+    words = {word for row in table[1] for cell in row for word in cell.split()}
+    assert words - set(shown.split()) == set()
+    # And it looks like this
+    assert shown == snapshot
+
+
+def test_a_terminal_without_styles_gets_no_escape_sequence() -> None:
+    assert "\x1b" not in on_a_terminal(HOSTS, columns=200, TERM="dumb")
+
+
+def test_without_colours_there_is_no_colour() -> None:
+    # Bold is no colour (no-color.org).
+    assert "\x1b[3" not in on_a_terminal(HOSTS, columns=200, NO_COLOR="1")
+
+
+def test_a_pipe_gets_a_line_for_each_row_with_tabs() -> None:
+    code = f"from hybrid.cli import terminal\nterminal.result_table(*{ROLES!r})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert [line.split("\t") for line in done.stdout.splitlines()] == [list(ROLES[0]), list(ROLES[1][0])]
+
+
+def test_a_terminal_without_utf_8_gets_question_marks_and_no_traceback() -> None:
+    code = "from hybrid.cli import terminal\nterminal.say('\\u2026')\nterminal.result('S\\xe3o')"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "LC_ALL": "C",
+            "PYTHONUTF8": "0",
+            "PYTHONCOERCECLOCALE": "0",
+            "PYTHONIOENCODING": "ascii",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == "S?o\n"
