@@ -40,6 +40,11 @@ COMMANDS: Mapping[str, Command] = {
         "app",
         "Deploy the estate to an emulator on this machine, run its DAGs in Airflow, show what landed.",
     ),
+    "run": Command(
+        "hybrid.cli.run",
+        "run",
+        "Run a pipeline on this machine: the container's own code, a local lake, no Airflow, no deployment.",
+    ),
     "sites": Command(
         "hybrid.cli.sites", "app", "Sites of the estate, and the activations that hosts join with."
     ),

@@ -1,0 +1,217 @@
+"""`hybrid run`: a pipeline on this machine, seen in seconds, without Airflow and without a deployment."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hybrid.cli import terminal
+from hybrid.cli.estate_file import EstateFile, read_estate
+from hybrid.compile import pipeline_manifest
+from hybrid.environments import ETL_PROCESS, EnvironmentFailure
+from hybrid.estate import Estate
+from hybrid.paths import ESTATE
+from hybrid.trial.database_url import DatabaseUrlError, secret_of
+from hybrid.trial.running import LAKE, RunFailed, Trial
+
+#: Seconds between two looks at a file that is watched.
+_LOOK_SECONDS = 0.2
+
+
+def run(
+    pipeline: Annotated[str, typer.Argument(help="Name of the pipeline.")],
+    estate: EstateFile = ESTATE,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="TIME", help="Begin of the interval, ISO 8601 with a zone."),
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Its end, not included.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Most rows to read.", show_default="all rows")
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            envvar="HYBRID_DATABASE",
+            help="Where the source is, as postgresql://USER@HOST:PORT/DATABASE, with its password in "
+            "HYBRID_DATABASE_PASSWORD; left out, the source's secret is read from AWS.",
+        ),
+    ] = None,
+    preview: Annotated[
+        int, typer.Option(min=0, max=1000, help="Show so many rows, masked as the lake has them.")
+    ] = 0,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Run again whenever the estate file is saved.")
+    ] = False,
+    lake: Annotated[
+        Path | None, typer.Option(help="Directory that the files go to.", show_default=".hybrid/lake/ESTATE")
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="The receipt as JSON.")] = False,
+) -> None:
+    """Run a pipeline on this machine: the container's own code, a local lake, no Airflow, no deployment.
+
+    Example: bin/hybrid run customers-regional --database postgresql://me@localhost/shop --limit 1000
+    """
+
+    def once() -> None:
+        described = read_estate(estate)
+        trial = _trial(described, pipeline, times=(start, end), limit=limit, database=database, lake=lake)
+        began = time.monotonic()
+        with _exit_codes_of_the_container():
+            receipt = trial.run(_say)
+            rows = trial.preview(preview) if preview else []
+        if json_output:
+            terminal.result_json(receipt)
+        else:
+            _show(receipt, trial, seconds=time.monotonic() - began)
+        for row in rows:
+            terminal.result(" ".join(f"{name}={value}" for name, value in row.items()))
+
+    with terminal.exit_codes():
+        _ensure_environment()
+        if not watch:
+            once()
+            return
+    _watch(estate, once)
+
+
+def _trial(
+    estate: Estate,
+    pipeline: str,
+    *,
+    times: tuple[str | None, str | None],
+    limit: int | None,
+    database: str | None,
+    lake: Path | None,
+) -> Trial:
+    if pipeline not in estate.pipelines:
+        known = ", ".join(sorted(estate.pipelines)) or "none"
+        raise terminal.UserError(f"the estate has no pipeline `{pipeline}`; it has: {known}")
+    secret = None
+    if database is not None:
+        engine = estate.sources[estate.pipelines[pipeline].source].engine
+        try:
+            secret = secret_of(database, engine=engine, password=os.environ.get("HYBRID_DATABASE_PASSWORD"))
+        except DatabaseUrlError as error:
+            raise terminal.UserError(str(error)) from error
+    return Trial(
+        estate=estate,
+        pipeline=pipeline,
+        interval=_interval(times, wanted=pipeline_manifest(estate, pipeline)["uses_interval"]),
+        limit=limit,
+        secret=secret,
+        lake=lake or LAKE / estate.environment.name,
+    )
+
+
+def _interval(times: tuple[str | None, str | None], *, wanted: bool) -> tuple[datetime, datetime] | None:
+    """What was asked for; else yesterday, in UTC, where the pipeline reads an interval."""
+    if times == (None, None):
+        if not wanted:
+            return None
+        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        terminal.say(f"   reading the interval of yesterday, {today - timedelta(days=1):%Y-%m-%d} in UTC")
+        return today - timedelta(days=1), today
+    start, end = (_moment(option, text) for option, text in zip(("--from", "--to"), times, strict=True))
+    if start >= end:
+        raise terminal.UserError(f"--from {times[0]} is not before --to {times[1]}; swap or correct them")
+    return start, end
+
+
+def _moment(option: str, text: str | None) -> datetime:
+    if text is None:
+        raise terminal.UserError(f"{option} is missing: --from and --to come together")
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise terminal.UserError(
+            f"{option} {text}: this is no ISO 8601 time; write it like 2026-11-01T00:00:00+00:00"
+        ) from None
+    if moment.tzinfo is None:
+        raise terminal.UserError(f"{option} {text}: it has no zone; write it like {text}+00:00")
+    return moment
+
+
+def _ensure_environment() -> None:
+    try:
+        if not ETL_PROCESS.is_current:
+            with terminal.working("preparing the environment of the container's code"):
+                ETL_PROCESS.ensure()
+    except EnvironmentFailure as error:
+        raise terminal.Failure(str(error)) from error
+
+
+@contextmanager
+def _exit_codes_of_the_container() -> Iterator[None]:
+    try:
+        yield
+    except RunFailed as error:
+        kind = terminal.UserError if error.exit_code == 2 else terminal.Failure
+        raise kind(str(error)) from error
+
+
+def _say(event: dict[str, Any]) -> None:
+    """An event of the container as a line; the last, an error, is told by the exit."""
+    if event.get("level") == "error":
+        return
+    counted = [f"{event['rows']:,} rows"] if event.get("rows") is not None else []
+    terminal.say("   " + " ".join([str(event["message"]), *counted]))
+
+
+def _show(receipt: dict[str, Any], trial: Trial, *, seconds: float) -> None:
+    statistics = receipt.get("statistics") or {}
+    masked = receipt.get("masked") or {}
+    rows = [
+        (
+            column["name"],
+            column["type"],
+            column["database_type"],
+            masked.get(column["name"], ""),
+            statistics.get(column["name"], {}).get("nulls", ""),
+        )
+        for column in receipt["schema"]
+    ]
+    terminal.result_table(("column", "type in the lake", "type in the database", "mask", "nulls"), rows)
+    dropped = sorted(name for name, kind in masked.items() if kind == "drop")
+    if dropped:
+        terminal.say(f"   dropped by masks: {', '.join(dropped)}")
+    files = len(receipt["files"])
+    terminal.result(
+        f"{receipt['rows']:,} rows, {receipt['bytes']:,} bytes in {files} file{'' if files == 1 else 's'}, "
+        f"{seconds:.1f} s"
+    )
+    terminal.say(f"   in {trial.lake / receipt['files'][0]['key']}" if receipt["files"] else "   no file")
+
+
+def _watch(file: Path, once: Any) -> None:
+    """Run at each save of the file, until Ctrl-C; what goes wrong is told, and the next save tries again."""
+    seen: int | None = None
+    terminal.say(f"   watching {file}; Ctrl-C ends it")
+    try:
+        while True:
+            saved = _saved_at(file)
+            if saved not in (None, seen):
+                seen = saved
+                try:
+                    once()
+                except (terminal.UserError, terminal.Failure) as error:
+                    terminal.say(str(error))
+            time.sleep(_LOOK_SECONDS)
+    except KeyboardInterrupt:
+        terminal.say("")
+
+
+def _saved_at(file: Path) -> int | None:
+    """When a file was saved, None while an editor replaces it."""
+    try:
+        return file.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None

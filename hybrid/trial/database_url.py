@@ -1,0 +1,78 @@
+"""A database's address as people write it, `postgresql://user@host:5432/shop`, as the secret of a source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+#: Scheme of an address → the engine of the estate file, and its port.
+_SCHEMES = {
+    "postgresql": ("postgresql", 5432),
+    "postgres": ("postgresql", 5432),
+    "mysql": ("mysql", 3306),
+    "mariadb": ("mariadb", 3306),
+}
+_EXAMPLE = "write it as postgresql://USER@HOST:PORT/DATABASE"
+
+
+class DatabaseUrlError(ValueError):
+    """The address is none; the message says what is wrong, and never holds the password."""
+
+
+def secret_of(url: str, *, engine: str, password: str | None) -> dict[str, str | int]:
+    """The secret of a source (docs/reference/contracts.md) for an address.
+
+    Args:
+        url: scheme `postgresql`, `mysql` or `mariadb`; `sslmode` and `sslrootcert` (a file) as its query.
+        engine: of the source; the scheme must be of it.
+        password: where the address holds none.
+
+    Raises:
+        DatabaseUrlError: The address cannot be read, or is of another engine.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise DatabaseUrlError(f"the database's address cannot be read; {_EXAMPLE}") from None
+    if parts.scheme not in _SCHEMES:
+        raise DatabaseUrlError(f"the database's address begins with `{parts.scheme}:`; {_EXAMPLE}")
+    named, usual_port = _SCHEMES[parts.scheme]
+    if named != engine and {named, engine} != {"mysql", "mariadb"}:
+        raise DatabaseUrlError(f"the address is of {named}, and the source has `engine: {engine}`")
+    database = unquote(parts.path.lstrip("/"))
+    missing = [
+        word
+        for word, found in (("host", parts.hostname), ("user", parts.username), ("database", database))
+        if not found
+    ]
+    if missing:
+        raise DatabaseUrlError(f"the database's address has no {', no '.join(missing)}; {_EXAMPLE}")
+    given = unquote(parts.password) if parts.password else password
+    if not given:
+        raise DatabaseUrlError(
+            "the database's address has no password; put it into HYBRID_DATABASE_PASSWORD or into the address"
+        )
+    return {
+        "host": str(parts.hostname),
+        "port": port or usual_port,
+        "username": unquote(str(parts.username)),
+        "password": given,
+        "dbname": database,
+        **_options(parts.query),
+    }
+
+
+def _options(query: str) -> dict[str, str]:
+    options = dict(parse_qsl(query))
+    unknown = sorted(set(options) - {"sslmode", "sslrootcert"})
+    if unknown:
+        raise DatabaseUrlError(
+            f"the database's address has {', '.join(unknown)}; it takes sslmode, sslrootcert"
+        )
+    if file := options.get("sslrootcert"):
+        try:
+            options["sslrootcert"] = Path(file).read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError):
+            raise DatabaseUrlError(f"sslrootcert={file} cannot be read; it must be a PEM file") from None
+    return options

@@ -1,0 +1,149 @@
+"""One run of a pipeline on this machine: specification and secret in, a local lake out.
+
+What runs is the container's own code (etl/), in its environment; what differs from a task at a site is that
+the lake is a directory, and that the secret may be a file of this machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hybrid.compile import canonical_json, specification
+from hybrid.environments import ETL_PROCESS
+from hybrid.estate import Estate
+from hybrid.naming import Names
+from hybrid.paths import ETL, STATE
+
+#: Where the runs of this machine land, one directory for each estate.
+LAKE = STATE / "lake"
+
+Say = Callable[[dict[str, Any]], None]
+
+
+class RunFailed(Exception):
+    """The container's code ended with another exit code than 0; the message is its last line.
+
+    Attributes:
+        exit_code: 1 for a failure, 2 for the user's mistake.
+    """
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A pipeline of an estate, as it is run on this machine.
+
+    Attributes:
+        interval: begin and end, where the pipeline reads an interval.
+        limit: most rows of its query, None for all.
+        secret: credentials of the source, None to read its secret from AWS by its name.
+        lake: directory that the files go to.
+    """
+
+    estate: Estate
+    pipeline: str
+    interval: tuple[datetime, datetime] | None = None
+    limit: int | None = None
+    secret: Mapping[str, str | int] | None = None
+    lake: Path
+
+    def run(self, say: Say) -> dict[str, Any]:
+        """Run it and give its receipt; `say` gets each event as it comes.
+
+        Raises:
+            RunFailed: It did not land.
+        """
+        with self._prepared() as (digest, environment):
+            self._call("run", digest, environment, say)
+        receipt: dict[str, Any] = json.loads(self._receipt().read_text(encoding="utf-8"))
+        return receipt
+
+    def preview(self, rows: int) -> list[dict[str, Any]]:
+        """The first rows, masked as the lake has them.
+
+        Raises:
+            RunFailed: The query does not run.
+        """
+        found: list[dict[str, Any]] = []
+        with self._prepared() as (digest, environment):
+            self._call("preview", digest, environment, found.append, "--rows", str(rows))
+        return found
+
+    def _receipt(self) -> Path:
+        prefix = self.estate.prefix_of(self.pipeline)
+        if self.interval is None:
+            return self.lake / prefix / "interval=full" / "_manifest.json"
+        start, end = (moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ") for moment in self.interval)
+        return self.lake / prefix / f"interval={start}-{end}" / "_manifest.json"
+
+    def _specification(self) -> str:
+        document = json.loads(specification(self.estate, self.pipeline).content)
+        if self.limit is not None:
+            query = document["query"].rstrip().rstrip(";")
+            document["query"] = f"select * from (\n{query}\n) limited limit {self.limit}"  # noqa: S608 - a number
+        return canonical_json(document)
+
+    @contextmanager
+    def _prepared(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Digest of the specification, and the variables that a task definition would set."""
+        content = self._specification().encode()
+        digest = hashlib.sha256(content).hexdigest()
+        source = self.estate.pipelines[self.pipeline].source
+        with tempfile.TemporaryDirectory(prefix="hybrid-run-") as name:
+            directory = Path(name)  # made with mode 0700: the secret is in it
+            (directory / f"{digest}.json").write_bytes(content)
+            secret = Names(self.estate.environment.name).source_secret(source)
+            if self.secret is not None:
+                (directory / "secret.json").write_text(json.dumps(dict(self.secret)), encoding="utf-8")
+                secret = f"file://{directory}/secret.json"
+            self.lake.mkdir(parents=True, exist_ok=True, mode=0o700)
+            yield (
+                digest,
+                {
+                    "HYBRID_SPECIFICATIONS": f"file://{directory}",
+                    "HYBRID_LAKE": f"file://{self.lake.resolve()}",
+                    "HYBRID_SECRET": secret,
+                    "AWS_REGION": os.environ.get("AWS_REGION") or self.estate.environment.region,
+                    "PYTHONPATH": str(ETL),
+                    "PYTHONUNBUFFERED": "1",
+                },
+            )
+
+    def _call(self, command: str, digest: str, environment: dict[str, str], say: Say, *options: str) -> None:
+        """Run a command of the container; `say` gets each line of its output, as the JSON object it is."""
+        interval = ("--from", "--to") if self.interval else ()
+        times = [
+            text
+            for name, at in zip(interval, self.interval or (), strict=True)
+            for text in (name, at.isoformat())
+        ]
+        process = subprocess.Popen(
+            [str(ETL_PROCESS.python), "-m", "hybrid_etl", command, digest, *times, *options],
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        last: dict[str, Any] = {}
+        with process:
+            for line in process.stdout:
+                last = json.loads(line)
+                say(last)
+        if process.returncode:
+            said = last.get("message") or f"it ended with exit code {process.returncode} and said nothing"
+            raise RunFailed(str(said), 2 if process.returncode == 2 else 1)

@@ -1,0 +1,159 @@
+"""The loop of somebody who writes a query: edit, run, see; without Airflow and without a deployment."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+pytestmark = pytest.mark.servers
+
+
+def test_a_pipeline_lands_in_a_directory_and_is_described(run: Run, estate: Path) -> None:
+    done = run("customers")
+
+    assert done.returncode == 0, done.stderr
+    table = [line.split("\t") for line in done.stdout.splitlines()]
+    assert table[1:4] == [
+        ["id", "int32", "integer", "", "0"],
+        ["email", "string", "text", "redact", "0"],
+        ["day", "timestamp[us, tz=UTC]", "timestamp with time zone", "", "0"],
+    ]
+    assert table[4][0].startswith("5 rows, ")
+    assert list((estate.parent / "lake" / "shop" / "customers" / "interval=full").glob("*/*.parquet")) != []
+
+
+def test_a_changed_query_is_the_one_that_runs(run: Run, estate: Path) -> None:
+    # Given a run, and then another query
+    assert run("customers", "--json").returncode == 0
+    estate.write_text(estate.read_text().replace("select id, email, day", "select id * 2 as twice, email"))
+
+    # When it runs again
+    receipt = json.loads(run("customers", "--json").stdout)
+
+    # Then it is the new one
+    assert [column["name"] for column in receipt["schema"]] == ["twice", "email"]
+
+
+def test_a_limit_and_a_preview_with_its_masks(run: Run) -> None:
+    done = run("customers", "--limit", "2", "--preview", "2")
+
+    assert done.returncode == 0, done.stderr
+    assert "2 rows, " in done.stdout
+    assert done.stdout.splitlines()[-2:] == [
+        "id=1 email=*** day=2026-11-02 12:00:00.000000Z",
+        "id=2 email=*** day=2026-11-03 12:00:00.000000Z",
+    ]
+
+
+def test_no_row_is_shown_unless_it_is_asked_for(run: Run) -> None:
+    done = run("customers")
+
+    assert "***" not in done.stdout + done.stderr
+    assert "example.com" not in done.stdout + done.stderr
+
+
+def test_an_interval_is_the_one_that_was_asked_for(run: Run) -> None:
+    done = run("daily", "--from", "2026-11-03T00:00:00Z", "--to", "2026-11-05T00:00:00Z", "--json")
+
+    receipt = json.loads(done.stdout)
+    assert receipt["rows"] == 2
+    assert receipt["interval"] == {"from": "2026-11-03T00:00:00+00:00", "to": "2026-11-05T00:00:00+00:00"}
+
+
+def test_without_an_interval_it_reads_yesterday_and_says_so(run: Run) -> None:
+    done = run("daily", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert "the interval of yesterday" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changed", "code", "says"),
+    [
+        (["custmers"], {}, 2, "no pipeline `custmers`; it has: customers, daily"),
+        (["daily", "--from", "2026-11-03T00:00:00Z"], {}, 2, "--to is missing"),
+        (["daily", "--from", "yesterday", "--to", "today"], {}, 2, "no ISO 8601 time"),
+        (["daily", "--from", "2026-11-03", "--to", "2026-11-04"], {}, 2, "it has no zone"),
+        (["daily", "--from", "2026-11-04T00:00Z", "--to", "2026-11-03T00:00Z"], {}, 2, "swap or correct"),
+        (["customers"], {"HYBRID_DATABASE": "shop"}, 2, "write it as postgresql://"),
+        (["customers"], {"HYBRID_DATABASE": "mysql://a:b@localhost/shop"}, 2, "`engine: postgresql`"),
+        (["customers"], {"HYBRID_DATABASE": "postgresql://localhost/shop"}, 2, "has no user"),
+        (["customers"], {"HYBRID_DATABASE_PASSWORD": ""}, 2, "has no password"),
+        (["customers"], {"HYBRID_DATABASE_PASSWORD": "wrong"}, 2, "refuses the connection"),
+    ],
+)
+def test_a_wrong_use_is_told_in_one_line(
+    run: Run, *, arguments: list[str], changed: dict[str, str], code: int, says: str
+) -> None:
+    done = run(*arguments, **changed)
+
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "correct-horse" not in done.stderr
+
+
+def test_a_wrong_query_names_what_the_database_says(run: Run, estate: Path) -> None:
+    estate.write_text(estate.read_text().replace("from customers order", "from custmers order"))
+
+    done = run("customers")
+
+    assert done.returncode == 2
+    assert 'relation "custmers" does not exist' in done.stderr
+
+
+def test_each_save_runs_it_again_within_seconds(
+    command: list[str], estate: Path, environment: dict[str, str]
+) -> None:
+    # Given a run that watches the file
+    output = estate.parent / "output"
+    with output.open("wb") as writing:
+        process = subprocess.Popen(
+            [*command, "customers", "--watch"],
+            env={**environment, "PYTHONUNBUFFERED": "1"},
+            stdout=writing,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _until(lambda: "5 rows" in output.read_text(), process)
+
+        # When the file is saved with a mistake, and then with another query
+        estate.write_text(estate.read_text().replace("from customers order", "from custmers order"))
+        _until(lambda: '"custmers" does not exist' in output.read_text(), process)
+        estate.write_text(
+            estate.read_text().replace("from custmers order", "from customers where id < 4 order")
+        )
+
+        # Then the new query is seen, and Ctrl-C ends it without a traceback
+        _until(lambda: "3 rows" in output.read_text(), process)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 0
+        assert "Traceback" not in output.read_text()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _until(condition: Callable[[], bool], process: subprocess.Popen[bytes], *, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, "it ended"
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.05)
+
+
+def test_the_password_is_in_no_argument_and_its_file_is_gone(run: Run, tmp_path: Path) -> None:
+    done = run("customers", TMPDIR=str(tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    assert [path for path in tmp_path.rglob("*") if "hybrid-run-" in path.name] == []
+    assert os.environ.get("HYBRID_DATABASE_PASSWORD") is None
