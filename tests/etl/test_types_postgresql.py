@@ -137,3 +137,67 @@ def test_an_enumeration_a_domain_and_a_geometry_are_carried(etl: Etl, postgresql
     assert pq.read_table(outcome.files[0]).to_pylist() == [
         {"mood": "sad", "price": Decimal("3.50"), "shape": b"\x01\x01"}
     ]
+
+
+#: Types of the server itself that no one can make a value of.
+_WITHOUT_VALUES = {"gtsvector", "pg_node_tree", "pg_ndistinct", "pg_dependencies", "pg_mcv_list"} | {
+    "pg_brin_bloom_summary",
+    "pg_brin_minmax_multi_summary",
+}
+_EXAMPLES = {
+    "bit": "101", "varbit": "101", "box": "(1,1),(0,0)", "circle": "<(1,2),3>", "line": "{1,2,3}",
+    "lseg": "[(0,0),(1,1)]", "path": "((0,0),(1,1))", "point": "(1,2)", "polygon": "((0,0),(1,1),(2,0))",
+    "inet": "10.0.0.1", "cidr": "10.0.0.0/8", "macaddr": "08:00:2b:01:02:03",
+    "macaddr8": "08:00:2b:01:02:03:04:05", "pg_lsn": "16/B374D848", "tid": "(0,1)", "xid": "7", "xid8": "7",
+    "cid": "7", "uuid": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "json": "[1]", "jsonb": "[1]",
+    "jsonpath": "$.a", "xml": "<a/>", "tsvector": "'a'", "tsquery": "'a' & 'b'", "interval": "1 day",
+    "date": "2026-11-01", "time": "12:00", "timetz": "12:00+00", "timestamp": "2026-11-01 12:00",
+    "timestamptz": "2026-11-01 12:00+00", "money": "1.50", "bool": "true", "bytea": "\\x00ff",
+    "aclitem": "=r/etl", "refcursor": "c", "txid_snapshot": "10:20:10,14", "pg_snapshot": "10:20:10,14",
+    "regproc": "pg_catalog.now", "regprocedure": "pg_catalog.now()", "regoper": "pg_catalog.||/",
+    "regoperator": "+(integer,integer)", "regclass": "pg_class", "regcollation": '"C"', "regtype": "integer",
+    "regconfig": "simple", "regdictionary": "simple", "regnamespace": "pg_catalog", "regrole": "etl",
+    "int2vector": "1 2", "oidvector": "1 2", "int4range": "[1,5)", "int8range": "[1,5)", "numrange": "[1,5)",
+    "tsrange": "[2026-11-01,2026-11-02)", "tstzrange": "[2026-11-01,2026-11-02)",
+    "daterange": "[2026-11-01,2026-11-02)", "int4multirange": "{[1,5)}", "int8multirange": "{[1,5)}",
+    "nummultirange": "{[1,5)}", "tsmultirange": "{[2026-11-01,2026-11-02)}",
+    "tstzmultirange": "{[2026-11-01,2026-11-02)}", "datemultirange": "{[2026-11-01,2026-11-02)}",
+}  # fmt: skip
+
+
+def test_every_type_of_the_server_lands_as_the_server_writes_it(
+    etl: Etl, postgresql: Database, native_decoder: None
+) -> None:
+    # Given a value of every type that the server has itself, single and in an array
+    names = [
+        name
+        for (name,) in postgresql.say(
+            "select typname::text from pg_type where typnamespace = 'pg_catalog'::regnamespace "
+            "and typtype in ('b', 'r', 'm') and typcategory <> 'A' and typelem = 0 order by 1"
+        )
+        if name not in _WITHOUT_VALUES
+    ]
+    names += ["int2vector", "oidvector"]
+    values = {
+        name: f"""'{_EXAMPLES.get(name, "1").replace("'", "''")}'::pg_catalog."{name}\"""" for name in names
+    }
+    texts = ", ".join(f'{value} as "{name}_", array[{value}] as "{name}_s"' for name, value in values.items())
+    output = ", ".join(
+        f"pg_catalog.concat({value}), pg_catalog.concat(array[{value}])" for value in values.values()
+    )
+    [written] = postgresql.say(f"select {output}")
+
+    # When they land
+    outcome = etl.run(postgresql, query=f"select {texts}")
+
+    # Then what lands as text is what the server writes, in the settings of the run
+    assert outcome.code == 0, outcome.lines
+    [row] = pq.read_table(outcome.files[0]).to_pylist()
+    kinds = [field["type"] for field in outcome.manifest["schema"]]
+    wrong = {
+        name: (found, wanted)
+        for (name, found), kind, wanted in zip(row.items(), kinds, written, strict=True)
+        if kind == "string" and found != wanted and name not in {"interval_", "interval_s"}
+    }
+    assert wrong == {}
+    assert len(names) > 60

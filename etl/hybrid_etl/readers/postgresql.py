@@ -37,10 +37,15 @@ from hybrid_etl.specification import Specification
 
 _TYPES = """
 select t.oid::int8, n.nspname::text, t.typname::text, format_type(t.oid, null),
-       case when t.typcategory = 'A' and t.typelem <> 0 then t.typelem::int8 end
+       case when t.typcategory = 'A' and t.typelem <> 0 then t.typelem::int8 end,
+       t.typname in ('geometry', 'geography') and exists (select from pg_catalog.pg_proc p
+           where p.proname = 'st_asbinary' and p.pronamespace = t.typnamespace)
 from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
 where t.oid = any(%s::int8[]::oid[])
 """
+
+
+_TypeRow = tuple[int, str, str, str, int | None, bool]
 
 
 class PostgresqlReader:
@@ -247,13 +252,10 @@ class PostgresqlReader:
     def _types(self, oids: set[int]) -> dict[int, ServerType]:
         rows = self._type_rows(oids)
         elements = self._type_rows({row[4] for row in rows.values() if row[4] is not None})
-        plain = {oid: ServerType(schema=row[1], name=row[2], display=row[3]) for oid, row in elements.items()}
-        return {
-            oid: ServerType(schema=row[1], name=row[2], display=row[3], element=plain.get(row[4] or 0))
-            for oid, row in rows.items()
-        }
+        plain = {oid: _server_type(row) for oid, row in elements.items()}
+        return {oid: replace(_server_type(row), element=plain.get(row[4] or 0)) for oid, row in rows.items()}
 
-    def _type_rows(self, oids: set[int]) -> dict[int, tuple[int, str, str, str, int | None]]:
+    def _type_rows(self, oids: set[int]) -> dict[int, _TypeRow]:
         rows = self._connection.execute(_TYPES, (sorted(oids),)).fetchall()
         return {row[0]: row for row in rows}  # type: ignore[misc]
 
@@ -281,6 +283,10 @@ class _Field:
     type: int
     modifier: int
     computed: bool
+
+
+def _server_type(row: _TypeRow) -> ServerType:
+    return ServerType(schema=row[1], name=row[2], display=row[3], wkb=row[5])
 
 
 def _select(query: str, columns: list[Column]) -> str:

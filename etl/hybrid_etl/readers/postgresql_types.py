@@ -32,6 +32,8 @@ _PLAIN = {
     "bytea": Kind.BINARY,
 }
 _MAY_REFUSE = ("date", "time", "timestamp", "timestamptz", "numeric", "money")
+_VECTORS = ("int2vector", "oidvector")
+"""Arrays of the catalogs, which begin at 0 and are written as `1 2 3`."""
 _CATALOG = "pg_catalog"
 UNCONSTRAINED = (38, 18)
 """Precision and scale of a numeric without them: Spark's DecimalType.SYSTEM_DEFAULT."""
@@ -43,12 +45,13 @@ _UTC = pa.timestamp("us", tz="UTC")
 
 @dataclass(frozen=True, kw_only=True)
 class ServerType:
-    """A row of pg_type: `element` is the type of an array's elements."""
+    """A row of pg_type: `element` is the type of an array's elements; `wkb`: its schema has st_asbinary."""
 
     schema: str
     name: str
     display: str
     element: ServerType | None = None
+    wkb: bool = False
 
     @property
     def qualified(self) -> str:
@@ -78,8 +81,8 @@ def column_of(
         decimal_width: the specification's.
         computed: PQftable is 0: the value is no column of a table, but computed by the query.
     """
-    as_text = text_column(name, database_type=server_type.display, expression="{}::text")
-    if server_type.name in ("geometry", "geography") and not server_type.builtin:
+    as_text = text_column(name, database_type=server_type.display, expression=_written(server_type))
+    if server_type.name in ("geometry", "geography") and server_type.wkb:
         wkb = f'"{server_type.schema}".st_asbinary({{}})'
         return Column(name=name, kind=Kind.BINARY, database_type=server_type.display, expression=wkb)
     if server_type.element is not None:
@@ -108,6 +111,13 @@ def column_of(
         type=_UTC if server_type.name == "timestamptz" else None,
         database_type=server_type.display,
     )
+
+
+def _written(server_type: ServerType) -> str:
+    """SQL for a value as the server writes it; its cast of inet to text adds a netmask."""
+    if server_type.builtin and server_type.name == "inet":
+        return "case when {0} is null then null else pg_catalog.concat({0}) end"
+    return "{}::text"
 
 
 def passed_column(name: str, server_type: ServerType) -> Column:
@@ -141,14 +151,19 @@ def _array(name: str, server_type: ServerType, *, modifier: int, decimal_width: 
     element = server_type.element
     assert element is not None
     as_text = text_column(name, database_type=server_type.display, expression="{}::text")
-    if not element.builtin:
+    if not element.builtin or server_type.name in _VECTORS:
         return as_text
+    expression = None
     precision = scale = 0
     if element.name == "numeric":
         inner = _numeric(name, modifier, display=element.display, width=decimal_width)
         if inner is None:
             return as_text
         kind, value_type, precision, scale = inner.kind, inner.type, inner.precision, inner.scale
+    elif element.name == "money":
+        # As text it would be in the server's locale, as is a single one.
+        kind, expression = Kind.DECIMAL128, "{}::numeric[]"
+        (precision, scale), value_type = MONEY, pa.decimal128(*MONEY)
     elif element.name in _PLAIN:
         kind = _PLAIN[element.name]
         value_type = _UTC if element.name == "timestamptz" else arrow_type(kind)
@@ -162,4 +177,5 @@ def _array(name: str, server_type: ServerType, *, modifier: int, decimal_width: 
         precision=precision,
         scale=scale,
         element=kind,
+        expression=expression,
     )
