@@ -72,6 +72,7 @@ def specification(estate: Estate, pipeline: str) -> Specification:
         "unrepresentable": declared.unrepresentable,
         "decimal_width": declared.decimal_width,
         "row_security": declared.row_security,
+        "encoding": source.encoding,
         "masks": {column: mask.model_dump(exclude_none=True) for column, mask in declared.masks.items()},
         "limits": {
             "statement_timeout_seconds": source.statement_timeout,

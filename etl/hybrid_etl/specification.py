@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import re
@@ -78,6 +79,7 @@ class Specification:
     unrepresentable: str = "fail"
     decimal_width: int = 128
     row_security: str = "refuse"
+    encoding: str | None = None
     masks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     partitions: Partitions | None = None
@@ -167,10 +169,22 @@ def _build(cls: type[Specification], document: dict[str, Any], *, digest: str, w
         unrepresentable=one_of("unrepresentable", document.get("unrepresentable", "fail"), POLICIES),
         decimal_width=int(one_of("decimal_width", str(document.get("decimal_width", 128)), ("128", "256"))),
         row_security=one_of("row_security", document.get("row_security", "refuse"), ROW_SECURITY),
+        encoding=_encoding(document.get("encoding"), where=where),
         masks=document.get("masks") or {},
         limits=_limits(document.get("limits") or {}, where=where),
         partitions=Partitions.parse(document.get("partitions"), where=where),
     )
+
+
+def _encoding(value: object, *, where: str) -> str | None:
+    if value is None:
+        return None
+    try:
+        return codecs.lookup(str(value)).name
+    except LookupError:
+        raise UserError(
+            f"{where}: encoding {value!r} is unknown; write it as latin1, cp1252 or euc_jp."
+        ) from None
 
 
 def _check_passthrough(document: dict[str, Any], *, kind: str, where: str) -> None:
@@ -183,6 +197,11 @@ def _check_passthrough(document: dict[str, Any], *, kind: str, where: str) -> No
                 f"{where}: format.passthrough sends what the server writes, so {key} cannot be kept; "
                 "leave either out."
             )
+    if document.get("encoding"):
+        raise UserError(
+            f"{where}: format.passthrough sends the server's bytes as they are, in no other encoding; leave "
+            "format.passthrough or the source's encoding out."
+        )
     if document.get("unrepresentable", "fail") != "fail":
         raise UserError(
             f"{where}: format.passthrough refuses no value; leave unrepresentable at its default, fail."

@@ -7,6 +7,7 @@ units (1,024 = one vCPU), unless a name says otherwise.
 
 from __future__ import annotations
 
+import codecs
 import datetime
 import ipaddress
 from enum import StrEnum
@@ -212,6 +213,27 @@ class Source(Part):
     statement_timeout: int = Field(default=3600, ge=1, description="Seconds.")
     lock_timeout: int = Field(default=30, ge=1, description="Seconds.")
     bytes_per_second: int | None = Field(default=None, ge=1024, description="Limit of the upload.")
+    encoding: str | None = Field(
+        default=None,
+        description="What the text of a PostgreSQL database in SQL_ASCII is in, as latin1, cp1252 or euc_jp; "
+        "left out, it must be UTF-8.",
+    )
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_is_known(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                codecs.lookup(value)
+            except LookupError:
+                raise ValueError(f"`{value}` is no encoding; write it as latin1, cp1252 or euc_jp") from None
+        return value
+
+    @model_validator(mode="after")
+    def _encoding_is_of_postgresql(self) -> Source:
+        if self.encoding is not None and self.engine != "postgresql":
+            raise ValueError("`encoding` is for PostgreSQL in SQL_ASCII; the other engines know theirs")
+        return self
 
 
 class Format(Part):

@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pyarrow as pa
 from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn
 
 from hybrid_etl.column_names import check_names
 from hybrid_etl.columns import Column
@@ -22,6 +23,13 @@ from hybrid_etl.query import BoundQuery, Value, bind, limit_rows
 from hybrid_etl.readers import Database, batch_bytes, postgresql_copy, postgresql_csv, postgresql_native
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.postgresql_copy import CopyRefused
+from hybrid_etl.readers.postgresql_encoding import (
+    SQL_ASCII,
+    as_bytes,
+    as_scalars,
+    check_encoding,
+    transcoded,
+)
 from hybrid_etl.readers.postgresql_errors import (
     explain,
     explain_connection,
@@ -72,7 +80,13 @@ class PostgresqlReader:
             self._passthrough = specification.format.passthrough
             with self._explained():
                 self.database = self._begin(specification)
+                server_encoding = self._connection.info.parameter_status("server_encoding") or ""
+                check_encoding(specification.encoding, server=server_encoding)
+                self._encoding = specification.encoding
                 self.columns, self._copy = self._describe(bound, specification)
+                if server_encoding == SQL_ASCII and not self._passthrough:
+                    # Else the server itself refuses bytes that are no UTF-8, whatever the policy says.
+                    self._connection.execute("select set_config('client_encoding', 'SQL_ASCII', true)")
         except BaseException:
             self.close()
             raise
@@ -90,11 +104,18 @@ class PostgresqlReader:
                 lines = postgresql_native if self._native else postgresql_csv
                 yield from lines.line_batches(pgconn, self._copy, self.columns, batch_bytes=size)
             else:
-                decode = postgresql_native if self._native else postgresql_copy
-                yield from decode.copy_batches(
-                    pgconn, self._copy, self.columns, self.refusals, batch_bytes=size
-                )
+                yield from self._decoded(pgconn, size)
             self._connection.execute("commit")
+
+    def _decoded(self, pgconn: PGconn, size: int) -> Iterator[pa.RecordBatch]:
+        decode = postgresql_native if self._native else postgresql_copy
+        columns = self.columns if self._encoding is None else as_bytes(self.columns)
+        batches: Iterator[pa.RecordBatch] = decode.copy_batches(
+            pgconn, self._copy, columns, self.refusals, batch_bytes=size
+        )
+        if self._encoding is None:
+            return batches
+        return transcoded(batches, self.columns, self.refusals, encoding=self._encoding)
 
     def close(self) -> None:
         """Cancel what still runs and give the connection back."""
@@ -218,6 +239,8 @@ class PostgresqlReader:
             )
             for field in fields
         ]
+        if specification.encoding:
+            columns = as_scalars(columns)
         self.rounded = {column.name: column.scale for column in columns if column.expression == ROUNDED}
         casts = [types[oid].qualified for oid in parameters]
         query = bound.render(lambda number: self._parameter(number, bound.values[number], casts[number]))

@@ -1,0 +1,115 @@
+"""Text of a database that knows no encoding, as of many that were made before 2005."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pyarrow.parquet as pq
+import pytest
+from etl_process import Database, Etl
+
+DECODERS = pytest.mark.parametrize("decoder", ["native", "python"])
+
+
+@pytest.fixture(scope="module")
+def heritage(postgresql: Database) -> Iterator[dict[str, object]]:
+    """The secret of a database in SQL_ASCII with a row of UTF-8, one of Latin-1 and one of ASCII."""
+    postgresql.say("drop database if exists heritage")
+    postgresql.say(
+        "create database heritage encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C' template template0"
+    )
+    secret = postgresql.secret | {"dbname": "heritage"}
+    address = {key: value for key, value in secret.items() if key != "username"} | {
+        "user": secret["username"]
+    }
+    with psycopg.connect(**address, autocommit=True) as connection:  # type: ignore[arg-type]
+        connection.execute("set client_encoding to 'SQL_ASCII'")
+        connection.execute("create table customers (id int, name text, tags text[], note jsonb)")
+        for row in (
+            b"(1, 'S\xc3\xa3o', '{S\xc3\xa3o}', '\"S\xc3\xa3o\"')",
+            b"(2, 'S\xe3o', '{S\xe3o}', null)",
+            b"(3, 'Sao', null, '[]')",
+        ):
+            connection.execute(b"insert into customers values " + row)  # type: ignore[arg-type]
+    yield secret
+    postgresql.say("drop database heritage with (force)")
+
+
+def names(outcome: Any) -> list[Any]:
+    assert outcome.code == 0, outcome.lines
+    return [row["name"] for row in pq.read_table(outcome.files[0]).to_pylist()]
+
+
+@pytest.fixture
+def run(
+    etl: Etl, postgresql: Database, heritage: dict[str, object], native_decoder: None
+) -> Callable[..., Any]:
+    def call(query: str, decoder: str, **changes: Any) -> Any:
+        environment = {"HYBRID_DECODER": decoder}
+        return etl.run(postgresql, query=query, secret=heritage, environment=environment, **changes)
+
+    return call
+
+
+@DECODERS
+def test_text_that_is_utf_8_lands(run: Callable[..., Any], decoder: str) -> None:
+    assert names(run("select name from customers where id <> 2 order by id", decoder)) == ["S\u00e3o", "Sao"]
+
+
+@DECODERS
+def test_bytes_that_are_no_utf_8_follow_the_policy(run: Callable[..., Any], decoder: str) -> None:
+    query = "select id, name from customers order by id"
+
+    failed = run(query, decoder)
+    assert failed.code == 2
+    assert "Column name (text), row 2: text that is not UTF-8" in failed.message
+
+    nulled = run(query, decoder, unrepresentable="null")
+    assert names(nulled) == ["S\u00e3o", None, "Sao"]
+    assert nulled.manifest["refused"] == {"name": 1}
+
+
+@DECODERS
+def test_the_encoding_of_the_source_says_what_they_are(run: Callable[..., Any], decoder: str) -> None:
+    outcome = run("select id, name, tags from customers where id > 1 order by id", decoder, encoding="latin1")
+
+    assert names(outcome) == ["S\u00e3o", "Sao"]
+    assert [row["tags"] for row in pq.read_table(outcome.files[0]).to_pylist()] == ["{S\u00e3o}", None]
+    assert [field["type"] for field in outcome.manifest["schema"]] == ["int32", "string", "string"]
+
+
+@DECODERS
+def test_what_the_encoding_has_no_character_for_follows_the_policy(
+    run: Callable[..., Any], decoder: str
+) -> None:
+    outcome = run("select name from customers order by id", decoder, encoding="ascii", unrepresentable="null")
+
+    assert names(outcome) == [None, None, "Sao"]
+    assert outcome.manifest["refused"] == {"name": 2}
+
+
+def test_a_name_and_a_parameter_with_letters_beyond_ascii(run: Callable[..., Any]) -> None:
+    outcome = run(
+        'select id as "n\u00famero", :p::text as "S\u00e3o" from customers where name = :p',
+        "native",
+        parameters={"p": "S\u00e3o"},
+    )
+
+    assert outcome.code == 0, outcome.lines
+    assert pq.read_table(outcome.files[0]).to_pylist() == [{"n\u00famero": 1, "S\u00e3o": "S\u00e3o"}]
+
+
+def test_an_encoding_for_a_database_that_has_one_is_refused(etl: Etl, postgresql: Database) -> None:
+    outcome = etl.run(postgresql, query="select 1 as one", encoding="latin1")
+
+    assert outcome.code == 2
+    assert "its database is in UTF8" in outcome.message
+
+
+def test_an_encoding_that_nobody_knows_is_refused(etl: Etl, postgresql: Database) -> None:
+    outcome = etl.run(postgresql, query="select 1 as one", encoding="klingon")
+
+    assert outcome.code == 2
+    assert "is unknown" in outcome.message
