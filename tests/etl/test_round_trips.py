@@ -78,6 +78,7 @@ def test_random_rows_come_back_as_they_were(
             each_database,
             query="select * from trip order by n",
             prefix=decoder,
+            decimal_width=256,
             environment={"HYBRID_DECODER": decoder, "HYBRID_LAKE": f"file://{etl.directory}/{decoder}"},
         )
         for decoder in ("native", "python")
