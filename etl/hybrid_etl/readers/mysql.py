@@ -18,7 +18,7 @@ from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval
 from hybrid_etl.native.library import load
-from hybrid_etl.query import BoundQuery, Value, bind, limit_rows
+from hybrid_etl.query import BoundQuery, Syntax, Value, bind, limit_rows
 from hybrid_etl.readers import Database, batch_bytes, mysql_native, mysql_rows
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.mysql_errors import explain
@@ -51,19 +51,13 @@ class MysqlReader:
         self.refusals = Refusals(specification.unrepresentable)
         self.warnings: dict[str, int] = {}
         self.rounded: dict[str, int] = {}
-        query = limit_rows(
-            specification.query,
-            incremental_column=specification.incremental_column,
-            part=specification.part,
-            quote="`",
-        )
-        self._bound = bind(query, specification.parameters, interval, engine=specification.engine)
         self._streaming = False
         self._connection = connect_with_retry(self._connect, explain=lambda error: explain(error, secret))
         try:
             self.decoder = choose_decoder(load)
             with self._explained():
                 wait_for_turn(self._lock_of(specification), connections=specification.limits.connections)
+                self._bound = _bind(specification, interval, sql_mode=self._one("select @@sql_mode"))
                 self.database = self._begin(specification.limits)
                 statement, self.columns = self._describe(specification)
                 if not only_describe:
@@ -249,6 +243,19 @@ class MysqlReader:
 
 def _column(field: Field, specification: Specification) -> Column:
     return column_of(field, policy=specification.unrepresentable, decimal_width=specification.decimal_width)
+
+
+def _bind(specification: Specification, interval: Interval | None, *, sql_mode: str) -> BoundQuery:
+    """The query as the session reads it: what "…" and a backslash mean is the server's `sql_mode`."""
+    syntax = Syntax.of_sql_mode(specification.engine, sql_mode)
+    query = limit_rows(
+        specification.query,
+        incremental_column=specification.incremental_column,
+        part=specification.part,
+        quote="`",
+        syntax=syntax,
+    )
+    return bind(query, specification.parameters, interval, engine=specification.engine, syntax=syntax)
 
 
 def _tls(secret: Secret) -> ssl.SSLContext | None:

@@ -23,6 +23,7 @@ from hybrid_etl.query import BoundQuery, Value, bind, limit_rows
 from hybrid_etl.readers import Database, batch_bytes, postgresql_copy, postgresql_csv, postgresql_native
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.postgresql_copy import CopyRefused
+from hybrid_etl.readers.postgresql_describe import describe_statement
 from hybrid_etl.readers.postgresql_encoding import (
     SQL_ASCII,
     as_bytes,
@@ -175,6 +176,7 @@ class PostgresqlReader:
             # A query that a policy would filter is then refused by the server, not answered in part
             # (PostgreSQL manual, "row_security").
             "row_security": "off",
+            "standard_conforming_strings": "on",
         }.items():
             connection.execute("select set_config(%s, %s, true)", (name, value))
         function = (
@@ -203,15 +205,9 @@ class PostgresqlReader:
 
     def _describe(self, bound: BoundQuery, specification: Specification) -> tuple[list[Column], str]:
         pgconn = self._connection.pgconn
-        text = bound.render(lambda number: f"${number + 1}")
         if specification.row_security == "allow":
-            self._allow_row_security(text)
-        prepared = pgconn.prepare(b"", text.encode(), None)
-        if prepared.status != ExecStatus.COMMAND_OK:
-            raise from_result(prepared, self._secret)
-        result = pgconn.describe_prepared(b"")
-        if result.status != ExecStatus.COMMAND_OK:
-            raise from_result(result, self._secret)
+            self._allow_row_security(bound.render(lambda number: f"${number + 1}"))
+        result = describe_statement(pgconn, bound, self._secret)
         fields = [
             _Field(
                 name=(result.fname(index) or b"").decode(),
@@ -251,9 +247,11 @@ class PostgresqlReader:
         """Let policies filter the query where they would, and tell that they do."""
         self._connection.execute("savepoint before_policies")
         refused = self._connection.pgconn.prepare(b"", text.encode(), None)
-        if not is_row_security(refused):
+        if refused.status == ExecStatus.COMMAND_OK:
             return
         self._connection.execute("rollback to savepoint before_policies")
+        if not is_row_security(refused):
+            return
         self._connection.execute("select set_config('row_security', 'on', true)")
         self.database = replace(self.database, row_security=True)
         emit(
