@@ -21,10 +21,11 @@ from hybrid_etl.native.library import load
 from hybrid_etl.query import BoundQuery, Syntax, Value, bind, limit_rows
 from hybrid_etl.readers import Database, batch_bytes, mysql_native, mysql_rows
 from hybrid_etl.readers.choice import choose_decoder
+from hybrid_etl.readers.dial import dial, ended_after
 from hybrid_etl.readers.mysql_errors import explain
 from hybrid_etl.readers.mysql_protocol import Field, Statement, execute, prepare, row_packets
 from hybrid_etl.readers.mysql_types import column_of
-from hybrid_etl.readers.retry import connect_with_retry
+from hybrid_etl.readers.retry import TRY_SECONDS, connect_with_retry
 from hybrid_etl.readers.turn import source_digest, wait_for_turn
 from hybrid_etl.refusals import Refusals
 from hybrid_etl.secret import Secret
@@ -114,11 +115,12 @@ class MysqlReader:
         secret = self._secret
         connection = Connection(
             ssl=_tls(secret),
-            ssl_disabled=secret.sslmode == "disable",
+            ssl_disabled=secret.sslmode == "disable" or secret.by_socket,
             host=secret.host,
             port=secret.port,
             user=secret.username,
-            password=secret.password,
+            # As bytes, for PyMySQL encodes text as Latin-1; the servers compare what UTF-8 clients have set.
+            password=secret.password.encode(),
             database=secret.dbname,
             charset="utf8mb4",
             connect_timeout=10,
@@ -126,9 +128,17 @@ class MysqlReader:
             write_timeout=60,
             autocommit=True,
             program_name="hybrid-etl",
+            defer_connect=True,
         )
-        for option, value in _KEEPALIVES.items():
-            connection._sock.setsockopt(socket.IPPROTO_TCP, option, value)
+        line = dial(secret)
+        if secret.by_socket:
+            connection._secure = True  # as PyMySQL itself says of its own Unix sockets
+        else:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in _KEEPALIVES.items():
+                line.setsockopt(socket.IPPROTO_TCP, option, value)
+        with ended_after(TRY_SECONDS, line):
+            connection.connect(line)
         return connection
 
     def _begin(self, limits: Limits) -> Database:

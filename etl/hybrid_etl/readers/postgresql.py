@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +38,7 @@ from hybrid_etl.readers.postgresql_errors import (
     is_row_security,
 )
 from hybrid_etl.readers.postgresql_types import ROUNDED, ServerType, column_of, passed_column
-from hybrid_etl.readers.retry import connect_with_retry
+from hybrid_etl.readers.retry import TRY_SECONDS, connect_with_retry
 from hybrid_etl.readers.turn import source_digest, wait_for_turn
 from hybrid_etl.refusals import Refusals
 from hybrid_etl.secret import Secret
@@ -152,7 +152,7 @@ class PostgresqlReader:
             prepare_threshold=None,
             client_encoding="UTF8",
             application_name=f"hybrid-etl {specification.pipeline}"[:63],
-            connect_timeout=10,
+            connect_timeout=TRY_SECONDS,
             keepalives_idle=30,
             keepalives_interval=10,
             keepalives_count=6,
@@ -162,8 +162,7 @@ class PostgresqlReader:
     def _begin(self, specification: Specification) -> Database:
         limits = specification.limits
         connection = self._connection
-        wait_for_turn(self._lock_of(specification), connections=limits.connections)
-        connection.execute("begin isolation level repeatable read read only")
+        self._begin_in_turn(specification)
         for name, value in {
             "statement_timeout": f"{int(limits.statement_timeout_seconds * 1000)}",
             "lock_timeout": f"{int(limits.lock_timeout_seconds * 1000)}",
@@ -192,16 +191,31 @@ class PostgresqlReader:
             engine="postgresql", version=version.split()[0], snapshot=snapshot, snapshot_time=time
         )
 
-    def _lock_of(self, specification: Specification) -> Callable[[int], bool]:
+    def _begin_in_turn(self, specification: Specification) -> None:
+        """Begin the transaction that reads, with one of the source's locks where it has a limit.
+
+        The lock is the transaction's, for a session's would stay with a pooler (pgbouncer in transaction mode)
+        that gives the session to others; a round without a lock ends its transaction, and so waits idle.
+        """
+        begin = "begin isolation level repeatable read read only"
+        connections = specification.limits.connections
         key = int.from_bytes(source_digest(specification)[:4], signed=True)
 
         def take(number: int) -> bool:
+            if number == 0:
+                self._connection.execute(begin)
             row = self._connection.execute(
-                "select pg_catalog.pg_try_advisory_lock(%s::int4, %s::int4)", (key, number)
+                "select pg_catalog.pg_try_advisory_xact_lock(%s::int4, %s::int4)", (key, number)
             ).fetchone()
-            return bool(row and row[0])
+            taken = bool(row and row[0])
+            if not taken and number + 1 == connections:
+                self._connection.execute("rollback")
+            return taken
 
-        return take
+        if connections:
+            wait_for_turn(take, connections=connections)
+        else:
+            self._connection.execute(begin)
 
     def _describe(self, bound: BoundQuery, specification: Specification) -> tuple[list[Column], str]:
         pgconn = self._connection.pgconn
