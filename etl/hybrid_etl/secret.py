@@ -67,7 +67,7 @@ class Secret:
                 f"Secret {where} is not a JSON object; it needs host, port, username, password, dbname."
             )
         _check_engine(document, engine, where=where)
-        found = {key: _text(document, key, names, where=where) for key, names in NAMES.items()}
+        found = {key: _text(document, names, where=where) for key, names in NAMES.items()}
         if missing := [key for key, value in found.items() if not value]:
             raise UserError(_lacking(document, missing, where=where))
         host, port = _place(found["host"].strip(), document, default_port, engine, where=where)
@@ -91,7 +91,7 @@ class Secret:
         )
 
 
-def _text(document: dict[str, Any], key: str, names: tuple[str, ...], *, where: str) -> str:
+def _text(document: dict[str, Any], names: tuple[str, ...], *, where: str) -> str:
     given = {name: document[name] for name in names if document.get(name) not in (None, "")}
     for name, value in given.items():
         if isinstance(value, bool) or not isinstance(value, str | int):
@@ -132,7 +132,7 @@ def _lacking(document: dict[str, Any], missing: list[str], *, where: str) -> str
 
 
 def _check_engine(document: dict[str, Any], engine: str | None, *, where: str) -> None:
-    """RDS writes what the server is; MySQL and MariaDB speak one protocol, and the server says which it is."""
+    """RDS writes what the server is. MySQL and MariaDB speak one protocol, so either name will do."""
     said = document.get("engine")
     if said is None or engine is None:
         return

@@ -194,8 +194,8 @@ class PostgresqlReader:
     def _begin_in_turn(self, specification: Specification) -> None:
         """Begin the transaction that reads, with one of the source's locks where it has a limit.
 
-        The lock is the transaction's, for a session's would stay with a pooler (pgbouncer in transaction mode)
-        that gives the session to others; a round without a lock ends its transaction, and so waits idle.
+        The lock is the transaction's, for a session's would stay with a pooler (pgbouncer in transaction
+        mode) that gives the session to others; a round without a lock ends its transaction, and waits idle.
         """
         begin = "begin isolation level repeatable read read only"
         connections = specification.limits.connections

@@ -20,7 +20,7 @@ _CODES = {
 _BY_CLASS = {name: verdict for verdict, names in _CLASSES.items() for name in names.split()}
 _BY_CODE = {name: verdict for verdict, names in _CODES.items() for name in names.split()}
 
-TOLD = frozenset(["0A", "21", "25", "28", "2B", "2D", "3D", "3F", "40", "42", "53", "54", "55", "57"])
+TOLD = frozenset(("08", "0A", "21", "25", "28", "2B", "2D", "3D", "3F", "40", "42", "53", "54", "55", "57"))
 """Classes whose messages name only objects and words of the query. Others may quote a value of a row."""
 
 

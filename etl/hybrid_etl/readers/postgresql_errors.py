@@ -24,7 +24,21 @@ _ADVICE = {
     "40001": "is a standby whose replay had to remove what the query still reads: {said}. Set "
     "hot_standby_feedback on the standby, raise its max_standby_streaming_delay, or read the primary.",
 }
+_POOLER: dict[str, tuple[type[EtlError], str]] = {
+    "statement pooling": (
+        UserError,
+        "is behind pgbouncer in statement mode, which has no transactions: {said}. Use its transaction or "
+        "session mode for this user or database, or the server itself.",
+    ),
+    "query_wait_timeout": (
+        Failure,
+        "is behind pgbouncer, whose connections were all in use until query_wait_timeout: {said}. Give the "
+        "pool more connections than the source has, or run again later.",
+    ),
+}
+"""What pgbouncer says itself, all of it with SQLSTATE 08P01 (its source, 1.18)."""
 _REFUSED = (
+    "unsupported startup parameter",
     "authentication failed",
     "no pg_hba.conf entry",
     "does not exist",
@@ -98,6 +112,9 @@ def _sentence(state: str, message: str, secret: Secret) -> EtlError:
     except KeyError:
         condition = "error"
     said = f"{message if state[:2] in TOLD else condition} (SQLSTATE {state})"
+    for words, (kind, advice) in _POOLER.items():
+        if words in message:
+            return kind(f"{where} {advice.format(said=said)}")
     if state in _ADVICE:
         return Failure(f"{where} {_ADVICE[state].format(said=said)}")
     if state == "42501" and "row-level security" in message:
