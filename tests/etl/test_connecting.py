@@ -8,6 +8,8 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pymysql
@@ -16,12 +18,15 @@ from etl_process import Database, Etl
 
 from hybrid_etl.errors import Failure, UserError
 from hybrid_etl.readers import mysql as mysql_reader
-from hybrid_etl.readers import retry
+from hybrid_etl.readers import open_reader, retry
+from hybrid_etl.readers import postgresql as postgresql_reader
 from hybrid_etl.readers.dial import dial, who_answers
 from hybrid_etl.readers.mysql_errors import explain
 from hybrid_etl.readers.postgresql_errors import explain_connection
 from hybrid_etl.readers.retry import connect_with_retry
+from hybrid_etl.readers.silence import longest_silence
 from hybrid_etl.secret import Secret
+from hybrid_etl.specification import Specification
 
 _PASSWORDS = [
     "plain",
@@ -36,19 +41,40 @@ _PASSWORDS = [
 ]
 
 
-@pytest.mark.parametrize("plugin", ["scram-sha-256", "md5"])
-def test_postgresql_takes_every_password_and_name(etl: Etl, postgresql: Database, plugin: str) -> None:
-    for number, password in enumerate(_PASSWORDS):
-        user = f"ünï '\"{plugin}{number}\\"
-        quoted, text = user.replace('"', '""'), password.replace("'", "''")
-        postgresql.say(
-            f"set password_encryption = '{plugin}'; create role \"{quoted}\" login password '{text}'"
-        )
-        outcome = etl.run(postgresql, secret=postgresql.secret | {"username": user, "password": password})
-        # The server's access rules ask for SCRAM: an MD5 password is refused, at once
-        assert outcome.code == (0 if plugin.startswith("scram") else 2), (password, outcome.lines)
-        assert len([line for line in outcome.lines if line["level"] == "warning"]) <= 1
-        postgresql.say(f'drop role "{quoted}"')
+def _login(database: Database, secret: dict[str, object]) -> None:
+    """Connect as the container does, and raise what it would say."""
+    found = Secret.parse(json.dumps(secret), where="name", default_port=1, engine=database.engine)
+    if database.engine == "postgresql":
+        reader = object.__new__(postgresql_reader.PostgresqlReader)
+        reader._certificate, specification = None, SimpleNamespace(pipeline="p")
+        reader._secret = found
+        connect_with_retry(
+            lambda: reader._connect(specification),  # type: ignore[arg-type]
+            explain=lambda error: explain_connection(error, found),
+        ).close()
+    else:
+        other = object.__new__(mysql_reader.MysqlReader)
+        other._secret, other._longest_silence = found, 60.0
+        connect_with_retry(other._connect, explain=lambda error: explain(error, found)).close()
+
+
+def test_postgresql_takes_every_password_and_name(postgresql: Database) -> None:
+    for plugin in ("scram-sha-256", "md5"):
+        for number, password in enumerate(_PASSWORDS):
+            user = f"ünï '\"{plugin}{number}\\"
+            quoted, text = user.replace('"', '""'), password.replace("'", "''")
+            postgresql.say(
+                f"set password_encryption = '{plugin}'; create role \"{quoted}\" login password '{text}'"
+            )
+            secret = postgresql.secret | {"username": user, "password": password}
+            if plugin == "md5":  # the server's access rules ask for SCRAM: refused, at once
+                with pytest.raises(UserError):
+                    _login(postgresql, secret)
+            else:
+                _login(postgresql, secret)
+                with pytest.raises(UserError):
+                    _login(postgresql, secret | {"password": password + "é"})
+            postgresql.say(f'drop role "{quoted}"')
 
 
 _PLUGINS = {"mariadb": ["mysql_native_password"], "mysql": ["caching_sha2_password", "sha256_password"]}
@@ -61,7 +87,7 @@ def _as_root(database: Database, statement: str) -> None:
         connection.query(statement)
 
 
-def test_mysql_takes_every_password_and_name(etl: Etl, each_database: Database) -> None:
+def test_mysql_takes_every_password_and_name(each_database: Database) -> None:
     if each_database.engine == "postgresql":
         pytest.skip("told above")
     each_database.say("create database if not exists `dätäbase`")
@@ -76,11 +102,9 @@ def test_mysql_takes_every_password_and_name(etl: Etl, each_database: Database) 
             secret = each_database.secret | {"username": user, "password": password, "dbname": "dätäbase"}
             try:
                 for sslmode in ("prefer", "disable"):
-                    outcome = etl.run(each_database, secret=secret | {"sslmode": sslmode})
-                    assert outcome.code == 0, (plugin, password, sslmode, outcome.lines)
-                wrong = etl.run(each_database, secret=secret | {"password": password + "é"})
-                assert wrong.code == 2, wrong.lines
-                assert len([line for line in wrong.lines if line["level"] == "warning"]) == 0
+                    _login(each_database, secret | {"sslmode": sslmode})
+                with pytest.raises(UserError):
+                    _login(each_database, secret | {"password": password + "é"})
             finally:
                 _as_root(each_database, f"drop user '{user}'@'%'")
 
@@ -238,7 +262,7 @@ def test_a_mysql_that_stalls_is_given_up(stall: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(retry, "TRIES", 2)
     with _stand_in(_STALLS[stall]) as secret:
         reader = object.__new__(mysql_reader.MysqlReader)
-        reader._secret = secret
+        reader._secret, reader._longest_silence = secret, None
         began = time.monotonic()
         with pytest.raises(Failure, match=r"Tried 2 times in \d+ s"):
             connect_with_retry(
@@ -289,6 +313,33 @@ def test_of_several_addresses_the_first_may_be_dead(
 
     monkeypatch.setattr(socket, "getaddrinfo", two)
     dial(Secret(**mariadb.secret | {"host": "db.example"})).close()  # type: ignore[arg-type]
+
+
+def test_a_server_that_falls_silent_in_a_query_is_given_up(
+    etl: Etl, each_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a server whose own limit does not hold, for the whole of it is stopped
+    sleep = "pg_sleep(30)::text" if each_database.engine == "postgresql" else "sleep(30)"
+    digest = etl.specify(
+        each_database,
+        query=f"select {sleep} as nothing",
+        limits={"statement_timeout_seconds": 0, "lock_timeout_seconds": 5},
+    )
+    monkeypatch.setattr("hybrid_etl.readers.silence.MARGIN_SECONDS", 1.0)
+    content = (etl.directory / "specifications" / f"{digest}.json").read_bytes()
+    specification = Specification.parse(content, digest=digest, where="here")
+    limited = replace(specification, limits=replace(specification.limits, statement_timeout_seconds=1))
+    secret = Secret.parse(json.dumps(each_database.secret), where="n", default_port=1)
+    monkeypatch.setattr(postgresql_reader, "longest_silence", lambda _: longest_silence(limited.limits))
+    monkeypatch.setattr(mysql_reader, "longest_silence", lambda _: longest_silence(limited.limits))
+    # When
+    began = time.monotonic()
+    reader = open_reader(specification, secret, None)
+    with pytest.raises(Failure, match=r"silent|timed out"):
+        list(reader.batches())
+    reader.close()
+    # Then
+    assert time.monotonic() - began < 10
 
 
 def test_what_no_try_mends_is_not_tried_again() -> None:

@@ -26,6 +26,7 @@ from hybrid_etl.readers.mysql_errors import explain
 from hybrid_etl.readers.mysql_protocol import Field, Statement, execute, prepare, row_packets
 from hybrid_etl.readers.mysql_types import column_of
 from hybrid_etl.readers.retry import TRY_SECONDS, connect_with_retry
+from hybrid_etl.readers.silence import longest_silence
 from hybrid_etl.readers.turn import source_digest, wait_for_turn
 from hybrid_etl.refusals import Refusals
 from hybrid_etl.secret import Secret
@@ -53,6 +54,7 @@ class MysqlReader:
         self.warnings: dict[str, int] = {}
         self.rounded: dict[str, int] = {}
         self._streaming = False
+        self._longest_silence = longest_silence(specification.limits)
         self._connection = connect_with_retry(self._connect, explain=lambda error: explain(error, secret))
         try:
             self.decoder = choose_decoder(load)
@@ -124,7 +126,8 @@ class MysqlReader:
             database=secret.dbname,
             charset="utf8mb4",
             connect_timeout=10,
-            read_timeout=None,
+            # A server ends its statement before; silent for longer, it is given up.
+            read_timeout=self._longest_silence,
             write_timeout=60,
             autocommit=True,
             program_name="hybrid-etl",

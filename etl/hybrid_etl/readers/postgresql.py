@@ -39,6 +39,7 @@ from hybrid_etl.readers.postgresql_errors import (
 )
 from hybrid_etl.readers.postgresql_types import ROUNDED, ServerType, column_of, passed_column
 from hybrid_etl.readers.retry import TRY_SECONDS, connect_with_retry
+from hybrid_etl.readers.silence import Silence, longest_silence
 from hybrid_etl.readers.turn import source_digest, wait_for_turn
 from hybrid_etl.refusals import Refusals
 from hybrid_etl.secret import Secret
@@ -76,6 +77,7 @@ class PostgresqlReader:
         self._connection = connect_with_retry(
             lambda: self._connect(specification), explain=lambda error: explain_connection(error, secret)
         )
+        self._silence = Silence(self._connection.pgconn, longest_silence(specification.limits))
         try:
             self._native = choose_decoder(postgresql_native.libpq) == "native"
             self._passthrough = specification.format.passthrough
@@ -103,9 +105,11 @@ class PostgresqlReader:
         with self._explained():
             if self._passthrough:
                 lines = postgresql_native if self._native else postgresql_csv
-                yield from lines.line_batches(pgconn, self._copy, self.columns, batch_bytes=size)
+                yield from self._silence.watch(
+                    lines.line_batches(pgconn, self._copy, self.columns, batch_bytes=size)
+                )
             else:
-                yield from self._decoded(pgconn, size)
+                yield from self._silence.watch(self._decoded(pgconn, size))
             self._connection.execute("commit")
 
     def _decoded(self, pgconn: PGconn, size: int) -> Iterator[pa.RecordBatch]:
@@ -121,6 +125,7 @@ class PostgresqlReader:
     def close(self) -> None:
         """Cancel what still runs and give the connection back."""
         connection = self._connection
+        self._silence.stop()
         if not connection.closed:
             if connection.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
                 with contextlib.suppress(psycopg.Error):
@@ -303,6 +308,11 @@ class PostgresqlReader:
         except CopyRefused as refused:
             raise from_result(refused.result, self._secret) from None
         except psycopg.Error as error:
+            if self._silence.over:
+                raise Failure(
+                    f"PostgreSQL at {self._secret.address} owed an answer and was silent for longer than "
+                    "statement_timeout_seconds and a minute; look at the server and run again."
+                ) from error
             raise explain(error, self._secret) from error
         except OSError as error:
             raise Failure(
