@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hybrid.estate.model import AnywhereSite, Estate
-from hybrid.estate.rules import parameters_named
+from hybrid.estate.query_rules import parameters_named
 from hybrid.naming import CONTAINER, Names
 
 VERSION = 1
@@ -140,7 +140,8 @@ def pipeline_manifest(estate: Estate, pipeline: str) -> dict[str, Any]:
         "prefix": estate.prefix_of(pipeline),
         "query": declared.query.strip(),
         "incremental": incremental,
-        "uses_interval": incremental or "from" in parameters_named(declared.query),
+        "uses_interval": incremental
+        or "from" in parameters_named(declared.query, engine=source.engine, known=declared.parameters),
         "description": declared.description,
         "owner": declared.owner,
         "tags": declared.tags,

@@ -21,6 +21,10 @@ class Failure(EtlError):
     exit_code = 1
 
 
+class Fault(Failure):
+    """A failure that trying again at once does not mend: told at once, and left to the scheduler."""
+
+
 class Terminated(BaseException):
     """SIGTERM or SIGINT arrived; everything unfinished has been taken back.
 

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from hybrid_etl.errors import UserError
 from hybrid_etl.interval import Interval
 from hybrid_etl.partitions import KeyRange
+from hybrid_etl.query_text import Place, QueryTextError, Statement, read
 
 Value = str | int | float | bool | None
-
-_STRING = r"'(?:[^']|'')*'"
-_BACKSLASH_STRING = r"'(?:[^'\\]|\\.|'')*'"
-_POSTGRESQL = re.compile(
-    rf"""(?P<skip>\b[eE]{_BACKSLASH_STRING}|{_STRING}|"(?:[^"]|"")*"
-    |(?P<tag>\$(?:[A-Za-z_]\w*)?\$).*?(?P=tag)
-    |--[^\n]*|/\*.*?\*/|::|:=)
-    |:(?P<name>[A-Za-z_]\w*)""",
-    re.VERBOSE | re.DOTALL,
-)
-_MYSQL = re.compile(
-    rf"""(?P<skip>{_BACKSLASH_STRING}|"(?:[^"\\]|\\.|"")*"|`(?:[^`]|``)*`
-    |--[\s][^\n]*|\#[^\n]*|/\*.*?\*/|:=)
-    |:(?P<name>[A-Za-z_]\w*)""",
-    re.VERBOSE | re.DOTALL,
-)
+Parameter = Value | list[Value]
 
 
 @dataclass(frozen=True, kw_only=True)
 class BoundQuery:
-    """A query cut at its parameters: `pieces` has one text more than `uses`, which number into `values`."""
+    """A query cut at its parameters: `pieces` has one text more than `uses`, which number into `values`.
+
+    `names` are those of the values; a list has as many values of one name as elements.
+    """
 
     pieces: list[str]
     uses: list[int]
@@ -46,11 +34,35 @@ class BoundQuery:
         return "".join(text)
 
 
-def limit_rows(query: str, *, incremental_column: str | None, part: KeyRange | None, quote: str) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Syntax:
+    """What the meaning of a query's quotes hangs on; the two modes are MySQL's, of the session."""
+
+    engine: str
+    ansi_quotes: bool = False
+    backslashes: bool = True
+
+    @classmethod
+    def of_sql_mode(cls, engine: str, sql_mode: str) -> Syntax:
+        """The syntax of a MySQL or MariaDB session, from its `@@sql_mode`."""
+        modes = sql_mode.upper().split(",")
+        return cls(
+            engine=engine, ansi_quotes="ANSI_QUOTES" in modes, backslashes="NO_BACKSLASH_ESCAPES" not in modes
+        )
+
+
+def limit_rows(
+    query: str,
+    *,
+    incremental_column: str | None,
+    part: KeyRange | None,
+    quote: str,
+    syntax: Syntax | None = None,
+) -> str:
     """Limit a query to the interval and the key range of a run, each by one of its columns.
 
-    `quote` is the engine's identifier quote. The bounds of a range are whole numbers of the specification,
-    so they stand in the text: the database's planner sees them.
+    `quote` is the engine's identifier quote, `syntax` that of the engine by default. The bounds of a range
+    are whole numbers of the specification, so they stand in the text: the database's planner sees them.
     """
     limits = []
     if incremental_column is not None:
@@ -58,45 +70,92 @@ def limit_rows(query: str, *, incremental_column: str | None, part: KeyRange | N
         limits.append(f"{name} >= :from and {name} < :to")
     if part is not None:
         limits.append(part.condition(_quoted(part.column, quote)))
-    return f"select * from (\n{trim(query)}\n) q where {' and '.join(limits)}" if limits else query
+    if not limits:
+        return query
+    syntax = syntax or Syntax(engine="postgresql" if quote == '"' else "mysql")
+    return f"select * from (\n{_read(query, syntax).text}\n) q where {' and '.join(limits)}"
 
 
 def _quoted(name: str, quote: str) -> str:
     return quote + name.replace(quote, quote * 2) + quote
 
 
-def trim(query: str) -> str:
-    """The query without what would end it: white space and a final semicolon."""
-    return query.strip().rstrip(";").rstrip()
+def _read(query: str, syntax: Syntax, known: Mapping[str, Parameter] | None = None) -> Statement:
+    try:
+        return read(
+            query,
+            engine=syntax.engine,
+            known={"from", "to", *(known or ())},
+            ansi_quotes=syntax.ansi_quotes,
+            backslashes=syntax.backslashes,
+        )
+    except QueryTextError as error:
+        raise UserError(f"The query {error}.") from None
 
 
 def bind(
-    query: str, parameters: Mapping[str, Value], interval: Interval | None, *, engine: str
+    query: str,
+    parameters: Mapping[str, Parameter],
+    interval: Interval | None,
+    *,
+    engine: str,
+    syntax: Syntax | None = None,
 ) -> BoundQuery:
     """Find every `:name`; values travel apart from the text and are never pasted into it.
 
-    Raises UserError for a name without a value, and for `:from` and `:to` in a run without an interval.
+    A list becomes as many parameters as it has elements. Raises UserError for text that is not one statement,
+    a name without a value, a list anywhere but in `in (…)` or `array[…]`, and for `:from` and `:to` in a run
+    without an interval.
     """
-    text = trim(query)
+    statement = _read(query, syntax or Syntax(engine=engine), parameters)
     pieces: list[str] = []
     uses: list[int] = []
     names: list[str] = []
+    values: list[Value] = []
+    numbers: dict[str, range] = {}
     end = 0
-    for match in (_POSTGRESQL if engine == "postgresql" else _MYSQL).finditer(text):
-        name = match.group("name")
-        if name is None:
-            continue
-        if name not in names:
-            names.append(name)
-        uses.append(names.index(name))
-        pieces.append(text[end : match.start()])
-        end = match.end()
-    pieces.append(text[end:])
-    values = [_value(name, parameters, interval, engine=engine) for name in names]
+    for place in statement.places:
+        if place.name not in numbers:
+            found = _values(place.name, parameters, interval, engine=engine)
+            numbers[place.name] = range(len(values), len(values) + len(found))
+            values += found
+            names += [place.name] * len(found)
+        _check_list(place, parameters)
+        pieces.append(statement.text[end : place.start])
+        pieces += [", "] * (len(numbers[place.name]) - 1)
+        uses += numbers[place.name]
+        end = place.end
+    pieces.append(statement.text[end:])
     return BoundQuery(pieces=pieces, uses=uses, names=names, values=values)
 
 
-def _value(name: str, parameters: Mapping[str, Value], interval: Interval | None, *, engine: str) -> Value:
+def _check_list(place: Place, parameters: Mapping[str, Parameter]) -> None:
+    if isinstance(parameters.get(place.name), list) and not place.listed:
+        raise UserError(
+            f"The query uses :{place.name} as one value, but it is a list; write it as in (:{place.name})."
+        )
+
+
+def _values(
+    name: str, parameters: Mapping[str, Parameter], interval: Interval | None, *, engine: str
+) -> list[Value]:
+    found = _value(name, parameters, interval, engine=engine)
+    values = found if isinstance(found, list) else [found]
+    if not values:
+        raise UserError(
+            f"Parameter {name} is an empty list, with which `not in` would match no row at all; "
+            "give it an element, or take the condition out."
+        )
+    if engine == "postgresql" and any(isinstance(value, str) and "\x00" in value for value in values):
+        raise UserError(
+            f"Parameter {name} holds a NUL character, which PostgreSQL's texts cannot; take it out."
+        )
+    return values
+
+
+def _value(
+    name: str, parameters: Mapping[str, Parameter], interval: Interval | None, *, engine: str
+) -> Parameter:
     if name in ("from", "to"):
         if interval is None:
             raise UserError(f"The query names :{name}, but the run has no interval; pass --from and --to.")
@@ -112,3 +171,18 @@ def _value(name: str, parameters: Mapping[str, Value], interval: Interval | None
             "add it to the pipeline's parameters."
         )
     return parameters[name]
+
+
+def check_parameters(document: object, *, where: str) -> Mapping[str, Parameter]:
+    """The parameters of a specification; raises UserError for what is no value and no list of values."""
+    if not isinstance(document, dict):
+        raise UserError(f"{where}: parameters must be an object of names and values.")
+    for name, value in document.items():
+        if isinstance(value, list) and all(isinstance(element, str | int | float) for element in value):
+            continue
+        if not isinstance(value, str | int | float | bool | None):
+            raise UserError(
+                f"{where}: parameter {name} must be a text, a number, a boolean, null, or a list of such "
+                "without null."
+            )
+    return document

@@ -56,7 +56,7 @@ class Settings:
             from hybrid_etl import aws
 
             content = aws.read_secret(self.secret)
-        return Secret.parse(content, where=self.secret, default_port=DEFAULT_PORTS[engine])
+        return Secret.parse(content, where=self.secret, default_port=DEFAULT_PORTS[engine], engine=engine)
 
 
 def location(url: str) -> tuple[str, str]:

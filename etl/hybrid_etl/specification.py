@@ -12,7 +12,7 @@ from typing import Any
 
 from hybrid_etl.errors import UserError
 from hybrid_etl.partitions import KeyRange, Partitions
-from hybrid_etl.query import Value
+from hybrid_etl.query import Parameter, check_parameters
 
 ENGINES = ("postgresql", "mysql", "mariadb")
 COMPRESSIONS = {
@@ -71,7 +71,7 @@ class Specification:
     engine: str
     query: str
     prefix: str
-    parameters: Mapping[str, Value] = field(default_factory=dict)
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
     incremental_column: str | None = None
     format: Format = field(default_factory=Format)
     partition_by: tuple[str, ...] = ()
@@ -161,7 +161,7 @@ def _build(cls: type[Specification], document: dict[str, Any], *, digest: str, w
         query=text("query"),
         engine=one_of("engine", document.get("engine"), ENGINES),
         prefix=text("prefix").strip("/"),
-        parameters=_parameters(document.get("parameters") or {}, where=where),
+        parameters=check_parameters(document.get("parameters") or {}, where=where),
         incremental_column=document.get("incremental_column"),
         format=Format(type=kind, compression=compression, passthrough=passthrough),
         partition_by=tuple(document.get("partition_by") or ()),
@@ -206,15 +206,6 @@ def _check_passthrough(document: dict[str, Any], *, kind: str, where: str) -> No
         raise UserError(
             f"{where}: format.passthrough refuses no value; leave unrepresentable at its default, fail."
         )
-
-
-def _parameters(document: object, *, where: str) -> Mapping[str, Value]:
-    if not isinstance(document, dict):
-        raise UserError(f"{where}: parameters must be an object of names and values.")
-    for name, value in document.items():
-        if not isinstance(value, str | int | float | bool | None):
-            raise UserError(f"{where}: parameter {name} must be a text, a number, a boolean or null.")
-    return document
 
 
 def _limits(document: dict[str, Any], *, where: str) -> Limits:

@@ -10,6 +10,7 @@ import typer
 from hybrid.cli import terminal
 from hybrid.estate import Estate, EstateError, load_estate
 from hybrid.estate.airflow_versions import warning
+from hybrid.estate.query_rules import query_warnings
 from hybrid.estate.schema import schema_text
 from hybrid.paths import ESTATE
 
@@ -45,6 +46,8 @@ def validate(
     with terminal.exit_codes():
         estate = read_estate(file)
     if text := warning(estate.airflow.version):
+        terminal.say(f"warning: {text}")
+    for text in query_warnings(estate):
         terminal.say(f"warning: {text}")
     counts = [
         f"{len(things)} {word}{'' if len(things) == 1 else 's'}"

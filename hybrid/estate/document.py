@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 Path = tuple[str | int, ...]
+Finding = tuple[Path, str]
 
 
 class DocumentError(Exception):

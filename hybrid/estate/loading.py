@@ -12,7 +12,8 @@ from pydantic_core import ErrorDetails
 from hybrid.estate.document import Document, DocumentError, read_document
 from hybrid.estate.document import Path as KeyPath
 from hybrid.estate.model import AnywhereSite, CloudSite, Estate
-from hybrid.estate.rules import findings, suggestion
+from hybrid.estate.rules import findings
+from hybrid.estate.suggestion import suggestion
 
 
 @dataclass(frozen=True, order=True)

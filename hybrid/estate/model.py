@@ -295,6 +295,9 @@ class Partitions(Part):
         return self
 
 
+Scalar = str | int | float | bool
+
+
 class Schedule(Part):
     """When Airflow runs something, and what it does when it fails. Shared by pipelines and DAGs."""
 
@@ -316,7 +319,9 @@ class Pipeline(Schedule):
 
     source: str
     query: str = Field(min_length=1, description="May name :from, :to and the keys of `parameters`.")
-    parameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    parameters: dict[str, Scalar | list[Scalar]] = Field(
+        default_factory=dict, description="Values of `:name`; a list is for `in (:name)`."
+    )
     incremental_column: str | None = Field(
         default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="Column that the interval selects on."
     )

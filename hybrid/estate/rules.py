@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
 from hybrid.estate.airflow_versions import refusal
-from hybrid.estate.document import Path
+from hybrid.estate.document import Finding, Path
 from hybrid.estate.model import AnywhereSite, CloudSite, Estate
+from hybrid.estate.query_rules import query_findings
+from hybrid.estate.suggestion import suggestion
 from hybrid.naming import AIRFLOW_LOG_COMPONENTS, Names
-
-Finding = tuple[Path, str]
 
 #: Characters that AWS allows: IAM role name 64, MWAA environment name 80, CloudFormation stack name 128
 #: (IAM, MWAA and CloudFormation API references).
@@ -33,21 +31,12 @@ _FARGATE: dict[int, Iterable[int]] = {
     16384: range(32768, 122881, 8192),
 }
 
-#: A name after a single colon: `::` is PostgreSQL's cast, `:=` MySQL's assignment.
-PARAMETER = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
-_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
-
-
-def parameters_named(query: str) -> set[str]:
-    """Names of the bound parameters in a query, outside of quotes and comments."""
-    return set(PARAMETER.findall(_QUOTED.sub(" ", query)))
-
 
 def findings(estate: Estate) -> Iterator[Finding]:
     """Every rule that the estate breaks, as (path, sentence)."""
     yield from _references(estate)
     yield from _prefixes(estate)
-    yield from _queries(estate)
+    yield from query_findings(estate)
     yield from _passthroughs(estate)
     yield from _lengths(estate)
     yield from _places(estate)
@@ -56,14 +45,6 @@ def findings(estate: Estate) -> Iterator[Finding]:
     version = estate.airflow.version
     if reason := refusal(version, allow_unlisted=estate.airflow.allow_unlisted_version):
         yield ("airflow", "version"), reason
-
-
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """A sentence that names the nearest known word, or all of them where none is near."""
-    words = sorted(known)
-    if close := difflib.get_close_matches(word, words, n=1, cutoff=0.6):
-        return f"did you mean `{close[0]}`?"
-    return f"known: {', '.join(words)}" if words else "none is defined"
 
 
 def _references(estate: Estate) -> Iterator[Finding]:
@@ -140,21 +121,6 @@ def _prefixes(estate: Estate) -> Iterator[Finding]:
                 ("pipelines", second),
                 f"prefix `{other}` and `{one}` of `{first}` are nested; give one another `prefix`",
             )
-
-
-def _queries(estate: Estate) -> Iterator[Finding]:
-    for name, pipeline in estate.pipelines.items():
-        named = parameters_named(pipeline.query)
-        for missing in sorted(named - {"from", "to"} - set(pipeline.parameters)):
-            yield (
-                ("pipelines", name, "query"),
-                f"names `:{missing}`, which `parameters` does not give; "
-                f"{suggestion(missing, {'from', 'to', *pipeline.parameters})}",
-            )
-        for reserved in sorted({"from", "to"} & set(pipeline.parameters)):
-            yield ("pipelines", name, "parameters", reserved), f"`:{reserved}` is the interval's; rename it"
-        if len(named & {"from", "to"}) == 1:
-            yield ("pipelines", name, "query"), "names one of `:from` and `:to`; an interval needs both"
 
 
 def _passthroughs(estate: Estate) -> Iterator[Finding]:

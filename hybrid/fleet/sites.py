@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hybrid.estate import Estate
 from hybrid.estate.model import AnywhereSite
-from hybrid.estate.rules import suggestion
+from hybrid.estate.suggestion import suggestion
 from hybrid.fleet import errors
 from hybrid.fleet.answers import StackRecord
 from hybrid.fleet.client import AwsClient

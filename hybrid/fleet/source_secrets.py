@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from hybrid.estate import Estate
-from hybrid.estate.rules import suggestion
+from hybrid.estate.suggestion import suggestion
 from hybrid.fleet import errors
 from hybrid.fleet.client import AwsClient
 from hybrid.fleet.concurrency import each

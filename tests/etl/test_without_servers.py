@@ -113,7 +113,7 @@ def test_a_specification_without_its_optional_fields_has_their_defaults() -> Non
         ({"format": {"type": "csv", "compression": "snappy"}}, "format.compression"),
         ({"unrepresentable": "ignore"}, "unrepresentable"),
         ({"target_file_bytes": 0}, "target_file_bytes"),
-        ({"parameters": {"a": [1]}}, "parameter a"),
+        ({"parameters": {"a": [None]}}, "parameter a"),
         ({"limits": {"speed": 1}}, "limits.speed"),
         ({"limits": {"bytes_per_second": -1}}, "limits.bytes_per_second"),
     ],

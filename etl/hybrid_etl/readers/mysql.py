@@ -18,13 +18,15 @@ from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval
 from hybrid_etl.native.library import load
-from hybrid_etl.query import BoundQuery, Value, bind, limit_rows
+from hybrid_etl.query import BoundQuery, Syntax, Value, bind, limit_rows
 from hybrid_etl.readers import Database, batch_bytes, mysql_native, mysql_rows
 from hybrid_etl.readers.choice import choose_decoder
+from hybrid_etl.readers.dial import dial, ended_after
 from hybrid_etl.readers.mysql_errors import explain
 from hybrid_etl.readers.mysql_protocol import Field, Statement, execute, prepare, row_packets
 from hybrid_etl.readers.mysql_types import column_of
-from hybrid_etl.readers.retry import connect_with_retry
+from hybrid_etl.readers.retry import TRY_SECONDS, connect_with_retry
+from hybrid_etl.readers.silence import longest_silence
 from hybrid_etl.readers.turn import source_digest, wait_for_turn
 from hybrid_etl.refusals import Refusals
 from hybrid_etl.secret import Secret
@@ -51,19 +53,14 @@ class MysqlReader:
         self.refusals = Refusals(specification.unrepresentable)
         self.warnings: dict[str, int] = {}
         self.rounded: dict[str, int] = {}
-        query = limit_rows(
-            specification.query,
-            incremental_column=specification.incremental_column,
-            part=specification.part,
-            quote="`",
-        )
-        self._bound = bind(query, specification.parameters, interval, engine=specification.engine)
         self._streaming = False
+        self._longest_silence = longest_silence(specification.limits)
         self._connection = connect_with_retry(self._connect, explain=lambda error: explain(error, secret))
         try:
             self.decoder = choose_decoder(load)
             with self._explained():
                 wait_for_turn(self._lock_of(specification), connections=specification.limits.connections)
+                self._bound = _bind(specification, interval, sql_mode=self._one("select @@sql_mode"))
                 self.database = self._begin(specification.limits)
                 statement, self.columns = self._describe(specification)
                 if not only_describe:
@@ -120,21 +117,31 @@ class MysqlReader:
         secret = self._secret
         connection = Connection(
             ssl=_tls(secret),
-            ssl_disabled=secret.sslmode == "disable",
+            ssl_disabled=secret.sslmode == "disable" or secret.by_socket,
             host=secret.host,
             port=secret.port,
             user=secret.username,
-            password=secret.password,
+            # As bytes, for PyMySQL encodes text as Latin-1; the servers compare what UTF-8 clients have set.
+            password=secret.password.encode(),
             database=secret.dbname,
             charset="utf8mb4",
             connect_timeout=10,
-            read_timeout=None,
+            # A server ends its statement before; silent for longer, it is given up.
+            read_timeout=self._longest_silence,
             write_timeout=60,
             autocommit=True,
             program_name="hybrid-etl",
+            defer_connect=True,
         )
-        for option, value in _KEEPALIVES.items():
-            connection._sock.setsockopt(socket.IPPROTO_TCP, option, value)
+        line = dial(secret)
+        if secret.by_socket:
+            connection._secure = True  # as PyMySQL itself says of its own Unix sockets
+        else:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in _KEEPALIVES.items():
+                line.setsockopt(socket.IPPROTO_TCP, option, value)
+        with ended_after(TRY_SECONDS, line):
+            connection.connect(line)
         return connection
 
     def _begin(self, limits: Limits) -> Database:
@@ -249,6 +256,19 @@ class MysqlReader:
 
 def _column(field: Field, specification: Specification) -> Column:
     return column_of(field, policy=specification.unrepresentable, decimal_width=specification.decimal_width)
+
+
+def _bind(specification: Specification, interval: Interval | None, *, sql_mode: str) -> BoundQuery:
+    """The query as the session reads it: what "…" and a backslash mean is the server's `sql_mode`."""
+    syntax = Syntax.of_sql_mode(specification.engine, sql_mode)
+    query = limit_rows(
+        specification.query,
+        incremental_column=specification.incremental_column,
+        part=specification.part,
+        quote="`",
+        syntax=syntax,
+    )
+    return bind(query, specification.parameters, interval, engine=specification.engine, syntax=syntax)
 
 
 def _tls(secret: Secret) -> ssl.SSLContext | None:

@@ -1,7 +1,4 @@
-"""MySQL's and MariaDB's refusals as one sentence: what the user can correct, and what only failed.
-
-Error numbers: MySQL Server Error Message Reference. Only messages known to name no value of a row are told.
-"""
+"""MySQL's and MariaDB's refusals as one sentence: what the user can correct, and what only failed."""
 
 from __future__ import annotations
 
@@ -9,35 +6,17 @@ import ssl
 
 import pymysql  # type: ignore[import-untyped]
 
-from hybrid_etl.errors import EtlError, Failure, UserError
+from hybrid_etl.errors import EtlError, Failure, Fault, UserError
+from hybrid_etl.readers.mysql_codes import ACCESS, DATA, TIMEOUTS, TOLD, verdict
+from hybrid_etl.readers.verdicts import Verdict
 from hybrid_etl.secret import Secret
-
-_ACCESS = {1044, 1045, 1049, 1130, 1142, 1143, 1227, 1251, 1370, 1698, 3118, 4151}
-_QUERY = {
-    1051,
-    1052,
-    1054,
-    1055,
-    1056,
-    1060,
-    1064,
-    1091,
-    1109,
-    1111,
-    1140,
-    1146,
-    1222,
-    1248,
-    1267,
-    1305,
-    1318,
-}
-_DATA = {1264, 1292, 1365, 1366, 1367, 1406, 1411, 1690, 1305, 3140, 3141, 3143, 4037, 4038}
-_TIMEOUTS = {1969: "max_statement_time", 3024: "max_execution_time", 1205: "innodb_lock_wait_timeout"}
 
 
 def explain(error: Exception, secret: Secret) -> EtlError:
-    """The fault of a connection or a statement: UserError for what the user can correct, else Failure."""
+    """The fault of a connection or a statement: UserError for what the user can correct, else Failure.
+
+    A Fault is a Failure that no other try mends at once.
+    """
     where = f"The database at {secret.address}"
     number, message = _parts(error)
     if isinstance(error, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in message:
@@ -46,26 +25,65 @@ def explain(error: Exception, secret: Secret) -> EtlError:
         )
     if number == 2026:
         return UserError(f"{where} offers no TLS, which the secret's sslmode asks for; correct one of them.")
-    if number in _ACCESS:
-        return UserError(
-            f"{where} refuses {secret.username}: {message} ({number}). Correct the secret or the grants."
-        )
-    if number in _QUERY:
-        return UserError(f"{where} refuses the query: {message} ({number}). Correct it.")
-    if number in _DATA:
-        return UserError(f"{where} cannot compute the query for a row (error {number}). Correct the query.")
-    if number in _TIMEOUTS:
-        return Failure(
-            f"{where} ended the query after {_TIMEOUTS[number]} ({number}). Raise the limit or tune it."
-        )
     if number in (2003, 2005):
-        return Failure(
-            f"{where} cannot be reached ({number}). Check that it runs and that this machine may reach it."
-        )
+        return _unreached(error, where)
     if number:
-        return Failure(f"{where} failed with error {number}. Look at the server and run again.")
+        return _refused(number, message, where, secret)
+    return _without_number(error, where)
+
+
+def _refused(number: int, message: str, where: str, secret: Secret) -> EtlError:
+    said = f"{message} ({number})" if number in TOLD else f"error {number}"
+    if number in TIMEOUTS:
+        return Failure(
+            f"{where} ended the query after {TIMEOUTS[number]} ({number}). Raise the limit or tune it."
+        )
+    found = verdict(number)
+    if number in ACCESS:
+        return UserError(f"{where} refuses {secret.username}: {said}. Correct the secret or the grants.")
+    if number in DATA:
+        return UserError(f"{where} cannot compute the query for a row (error {number}). Correct the query.")
+    if found is Verdict.USER:
+        return UserError(
+            f"{where} refuses the query: {said}. Correct the query, or what it reads at the server."
+        )
+    if found is Verdict.WAIT:
+        return Failure(f"{where} cannot do it now: {said}. Run again later.")
+    return Fault(f"{where} failed with {said}. Look at the server and run again.")
+
+
+def _without_number(error: Exception, where: str) -> EtlError:
+    if isinstance(error, TimeoutError) or (
+        isinstance(error, OSError) and not isinstance(error, ssl.SSLError)
+    ):
+        return _unreached(error, where)
+    if isinstance(error, RuntimeError) and "ed25519" in str(error):
+        return UserError(
+            f"{where} wants the login of client_ed25519, which this container has not; "
+            "give its user mysql_native_password or caching_sha2_password."
+        )
+    if isinstance(error, ValueError):
+        return UserError(
+            f"{where} takes no password as long as this one without TLS; shorten it, or use TLS."
+        )
+    if isinstance(error, pymysql.MySQLError | OSError):
+        return Failure(
+            f"{where} broke the connection ({type(error).__name__}). Look at the server and run again."
+        )
+    return Fault(f"{where} cannot be talked to ({type(error).__name__}). Look at the server and run again.")
+
+
+def _unreached(error: Exception, where: str) -> EtlError:
+    cause = getattr(error, "original_exception", error)
+    if isinstance(cause, PermissionError | FileNotFoundError | IsADirectoryError):
+        return UserError(
+            f"{where} cannot be reached: {cause.strerror}. host names a socket that must be there, mounted "
+            "into the container, and open to its user."
+        )
+    why = str(cause) if isinstance(cause, TimeoutError) else getattr(cause, "strerror", None)
     return Failure(
-        f"{where} broke the connection ({type(error).__name__}). Look at the server and run again."
+        f"{where} cannot be reached: {why or type(cause).__name__}. "
+        "Check that it runs and that this machine may reach it."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from hybrid_etl.query import BoundQuery, Value, bind, limit_rows
 from hybrid_etl.readers import Database, batch_bytes, postgresql_copy, postgresql_csv, postgresql_native
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.postgresql_copy import CopyRefused
+from hybrid_etl.readers.postgresql_describe import describe_statement
 from hybrid_etl.readers.postgresql_encoding import (
     SQL_ASCII,
     as_bytes,
@@ -37,7 +38,8 @@ from hybrid_etl.readers.postgresql_errors import (
     is_row_security,
 )
 from hybrid_etl.readers.postgresql_types import ROUNDED, ServerType, column_of, passed_column
-from hybrid_etl.readers.retry import connect_with_retry
+from hybrid_etl.readers.retry import TRY_SECONDS, connect_with_retry
+from hybrid_etl.readers.silence import Silence, longest_silence
 from hybrid_etl.readers.turn import source_digest, wait_for_turn
 from hybrid_etl.refusals import Refusals
 from hybrid_etl.secret import Secret
@@ -75,6 +77,7 @@ class PostgresqlReader:
         self._connection = connect_with_retry(
             lambda: self._connect(specification), explain=lambda error: explain_connection(error, secret)
         )
+        self._silence = Silence(self._connection.pgconn, longest_silence(specification.limits))
         try:
             self._native = choose_decoder(postgresql_native.libpq) == "native"
             self._passthrough = specification.format.passthrough
@@ -102,9 +105,11 @@ class PostgresqlReader:
         with self._explained():
             if self._passthrough:
                 lines = postgresql_native if self._native else postgresql_csv
-                yield from lines.line_batches(pgconn, self._copy, self.columns, batch_bytes=size)
+                yield from self._silence.watch(
+                    lines.line_batches(pgconn, self._copy, self.columns, batch_bytes=size)
+                )
             else:
-                yield from self._decoded(pgconn, size)
+                yield from self._silence.watch(self._decoded(pgconn, size))
             self._connection.execute("commit")
 
     def _decoded(self, pgconn: PGconn, size: int) -> Iterator[pa.RecordBatch]:
@@ -120,6 +125,7 @@ class PostgresqlReader:
     def close(self) -> None:
         """Cancel what still runs and give the connection back."""
         connection = self._connection
+        self._silence.stop()
         if not connection.closed:
             if connection.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
                 with contextlib.suppress(psycopg.Error):
@@ -151,7 +157,7 @@ class PostgresqlReader:
             prepare_threshold=None,
             client_encoding="UTF8",
             application_name=f"hybrid-etl {specification.pipeline}"[:63],
-            connect_timeout=10,
+            connect_timeout=TRY_SECONDS,
             keepalives_idle=30,
             keepalives_interval=10,
             keepalives_count=6,
@@ -161,8 +167,7 @@ class PostgresqlReader:
     def _begin(self, specification: Specification) -> Database:
         limits = specification.limits
         connection = self._connection
-        wait_for_turn(self._lock_of(specification), connections=limits.connections)
-        connection.execute("begin isolation level repeatable read read only")
+        self._begin_in_turn(specification)
         for name, value in {
             "statement_timeout": f"{int(limits.statement_timeout_seconds * 1000)}",
             "lock_timeout": f"{int(limits.lock_timeout_seconds * 1000)}",
@@ -175,6 +180,7 @@ class PostgresqlReader:
             # A query that a policy would filter is then refused by the server, not answered in part
             # (PostgreSQL manual, "row_security").
             "row_security": "off",
+            "standard_conforming_strings": "on",
         }.items():
             connection.execute("select set_config(%s, %s, true)", (name, value))
         function = (
@@ -190,28 +196,37 @@ class PostgresqlReader:
             engine="postgresql", version=version.split()[0], snapshot=snapshot, snapshot_time=time
         )
 
-    def _lock_of(self, specification: Specification) -> Callable[[int], bool]:
+    def _begin_in_turn(self, specification: Specification) -> None:
+        """Begin the transaction that reads, with one of the source's locks where it has a limit.
+
+        The lock is the transaction's, for a session's would stay with a pooler (pgbouncer in transaction
+        mode) that gives the session to others; a round without a lock ends its transaction, and waits idle.
+        """
+        begin = "begin isolation level repeatable read read only"
+        connections = specification.limits.connections
         key = int.from_bytes(source_digest(specification)[:4], signed=True)
 
         def take(number: int) -> bool:
+            if number == 0:
+                self._connection.execute(begin)
             row = self._connection.execute(
-                "select pg_catalog.pg_try_advisory_lock(%s::int4, %s::int4)", (key, number)
+                "select pg_catalog.pg_try_advisory_xact_lock(%s::int4, %s::int4)", (key, number)
             ).fetchone()
-            return bool(row and row[0])
+            taken = bool(row and row[0])
+            if not taken and number + 1 == connections:
+                self._connection.execute("rollback")
+            return taken
 
-        return take
+        if connections:
+            wait_for_turn(take, connections=connections)
+        else:
+            self._connection.execute(begin)
 
     def _describe(self, bound: BoundQuery, specification: Specification) -> tuple[list[Column], str]:
         pgconn = self._connection.pgconn
-        text = bound.render(lambda number: f"${number + 1}")
         if specification.row_security == "allow":
-            self._allow_row_security(text)
-        prepared = pgconn.prepare(b"", text.encode(), None)
-        if prepared.status != ExecStatus.COMMAND_OK:
-            raise from_result(prepared, self._secret)
-        result = pgconn.describe_prepared(b"")
-        if result.status != ExecStatus.COMMAND_OK:
-            raise from_result(result, self._secret)
+            self._allow_row_security(bound.render(lambda number: f"${number + 1}"))
+        result = describe_statement(pgconn, bound, self._secret)
         fields = [
             _Field(
                 name=(result.fname(index) or b"").decode(),
@@ -251,9 +266,11 @@ class PostgresqlReader:
         """Let policies filter the query where they would, and tell that they do."""
         self._connection.execute("savepoint before_policies")
         refused = self._connection.pgconn.prepare(b"", text.encode(), None)
-        if not is_row_security(refused):
+        if refused.status == ExecStatus.COMMAND_OK:
             return
         self._connection.execute("rollback to savepoint before_policies")
+        if not is_row_security(refused):
+            return
         self._connection.execute("select set_config('row_security', 'on', true)")
         self.database = replace(self.database, row_security=True)
         emit(
@@ -291,6 +308,11 @@ class PostgresqlReader:
         except CopyRefused as refused:
             raise from_result(refused.result, self._secret) from None
         except psycopg.Error as error:
+            if self._silence.over:
+                raise Failure(
+                    f"PostgreSQL at {self._secret.address} owed an answer and was silent for longer than "
+                    "statement_timeout_seconds and a minute; look at the server and run again."
+                ) from error
             raise explain(error, self._secret) from error
         except OSError as error:
             raise Failure(

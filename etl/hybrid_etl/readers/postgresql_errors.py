@@ -11,12 +11,34 @@ from psycopg import errors
 from psycopg.pq import DiagnosticField
 from psycopg.pq.abc import PGresult
 
-from hybrid_etl.errors import EtlError, Failure, UserError
+from hybrid_etl.errors import EtlError, Failure, Fault, UserError
+from hybrid_etl.readers.dial import other_server, who_answers
+from hybrid_etl.readers.postgresql_codes import TOLD, verdict
+from hybrid_etl.readers.verdicts import Verdict
 from hybrid_etl.secret import Secret
 
-_USER_CLASSES = ("0A", "22", "23", "28", "2F", "39", "3D", "3F", "42", "54", "P0")
-_SPEAKING_CLASSES = ("0A", "28", "3D", "3F", "42", "53", "54", "55", "57")
+_ADVICE = {
+    "57014": "ended the query: {said}. Raise statement_timeout_seconds or tune it.",
+    "55P03": "has a lock that another session holds: {said}. Run again later.",
+    # A read-only transaction of repeatable read never fails to serialise but by the replay of a standby.
+    "40001": "is a standby whose replay had to remove what the query still reads: {said}. Set "
+    "hot_standby_feedback on the standby, raise its max_standby_streaming_delay, or read the primary.",
+}
+_POOLER: dict[str, tuple[type[EtlError], str]] = {
+    "statement pooling": (
+        UserError,
+        "is behind pgbouncer in statement mode, which has no transactions: {said}. Use its transaction or "
+        "session mode for this user or database, or the server itself.",
+    ),
+    "query_wait_timeout": (
+        Failure,
+        "is behind pgbouncer, whose connections were all in use until query_wait_timeout: {said}. Give the "
+        "pool more connections than the source has, or run again later.",
+    ),
+}
+"""What pgbouncer says itself, all of it with SQLSTATE 08P01 (its source, 1.18)."""
 _REFUSED = (
+    "unsupported startup parameter",
     "authentication failed",
     "no pg_hba.conf entry",
     "does not exist",
@@ -27,6 +49,11 @@ _REFUSED = (
     "permission denied",
     "could not translate host name",
     "sslmode",
+)
+_OTHER_PROTOCOLS = (
+    "invalid response to SSL negotiation",
+    "expected authentication request",
+    "lost synchronization",
 )
 _SHORTAGES = ("too many", "remaining connection slots", "starting up", "shutting down", "Temporary failure")
 
@@ -62,6 +89,12 @@ def explain_connection(error: Exception, secret: Secret) -> EtlError:
     lines = str(error).strip().splitlines()
     text = lines[0] if lines else type(error).__name__
     where = f"PostgreSQL at {secret.address} as {secret.username}"
+    if any(word in text for word in _OTHER_PROTOCOLS):
+        found = who_answers(secret) or "something that does not speak PostgreSQL's protocol"
+        if found != "PostgreSQL":
+            return other_server(secret, found)
+    if isinstance(error, UnicodeError | ValueError):
+        return UserError(f"{where}: the secret holds a character that PostgreSQL does not take; correct it.")
     refused = any(word in text for word in _REFUSED) and not any(word in text for word in _SHORTAGES)
     if refused:
         return UserError(
@@ -78,20 +111,20 @@ def _sentence(state: str, message: str, secret: Secret) -> EtlError:
         condition = errors.lookup(state).__name__
     except KeyError:
         condition = "error"
-    said = message if state[:2] in _SPEAKING_CLASSES else condition
-    if state == "57014":
-        return Failure(
-            f"{where} ended the query: {said} (SQLSTATE 57014). Raise statement_timeout_seconds or tune it."
-        )
-    if state == "55P03":
-        return Failure(f"{where}: {said} (SQLSTATE 55P03). Another session holds the lock; run again later.")
+    said = f"{message if state[:2] in TOLD else condition} (SQLSTATE {state})"
+    for words, (kind, advice) in _POOLER.items():
+        if words in message:
+            return kind(f"{where} {advice.format(said=said)}")
+    if state in _ADVICE:
+        return Failure(f"{where} {_ADVICE[state].format(said=said)}")
     if state == "42501" and "row-level security" in message:
         return UserError(
-            f"{where}: {message} (SQLSTATE 42501), so {secret.username} would see a part of it. Read it "
+            f"{where}: {said}, so {secret.username} would see a part of it. Read it "
             "with a role that has BYPASSRLS, or set row_security: allow to land what the policy shows."
         )
-    if state[:2] in _USER_CLASSES:
-        return UserError(
-            f"{where} refuses the query: {said} (SQLSTATE {state}). Correct the query or its grants."
-        )
-    return Failure(f"{where} failed: {said} (SQLSTATE {state}). Look at the server and run again.")
+    found = verdict(state)
+    if found is Verdict.USER:
+        return UserError(f"{where} refuses the query: {said}. Correct the query, its objects or its grants.")
+    if found is Verdict.WAIT:
+        return Failure(f"{where} cannot do it now: {said}. Run again later.")
+    return Fault(f"{where} failed: {said}. Look at the server and run again.")

@@ -1,4 +1,7 @@
-"""Connecting: again after a wait while the server cannot be reached, no more when it says no."""
+"""Connecting: again after a wait while the server cannot be reached, no more when it says no.
+
+Every wait has an end: a try ends after TRY_SECONDS for each address of the host, all tries after about 90 s.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,15 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from hybrid_etl.errors import EtlError, UserError
+from hybrid_etl.errors import EtlError, Fault, UserError
 from hybrid_etl.events import emit
 
 T = TypeVar("T")
 TRIES = 6
+TRY_SECONDS = 10
+"""From the first packet to the end of authentication, for one address."""
+TOTAL_SECONDS = 80.0
+"""No try begins later than this after the first."""
 
 
 def connect_with_retry(
@@ -19,11 +26,14 @@ def connect_with_retry(
     *,
     explain: Callable[[Exception], EtlError],
     sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> T:
-    """Connect, up to TRIES times over about 30 s, with full jitter.
+    """Connect, up to TRIES times and TOTAL_SECONDS, with full jitter.
 
-    Raises what `explain` makes of the last error; a UserError (wrong password, no such database) at once.
+    Raises what `explain` makes of the last error, with how often and how long it was tried; at once what
+    another try cannot mend: a UserError (wrong password, no such database) or a Fault.
     """
+    began = clock()
     for number in range(1, TRIES + 1):
         try:
             return connect()
@@ -31,9 +41,13 @@ def connect_with_retry(
             raise
         except Exception as error:
             explained = explain(error)
-            if isinstance(explained, UserError) or number == TRIES:
+            if isinstance(explained, UserError | Fault):
                 raise explained from error
             wait = random.uniform(0.5, 1.0) * min(2.0 ** (number - 1), 16.0)  # noqa: S311 - only spreads load
+            passed = clock() - began
+            if number == TRIES or passed + wait > TOTAL_SECONDS:
+                tried = f"Tried {number} times in {passed:.0f} s."
+                raise type(explained)(f"{explained} {tried}") from error
             emit("warning", f"{explained} Trying again.", attempt=number, wait_seconds=round(wait, 1))
             sleep(wait)
     raise AssertionError("unreachable")

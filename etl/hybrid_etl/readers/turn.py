@@ -1,7 +1,8 @@
 """How many runs may read a source at once: each holds an advisory lock of the database while it reads.
 
-The lock is the session's, so it goes with it, however the run ends: a killed container frees it as soon as
-the database has ended its statement, and until then the database is indeed in use.
+The lock is the transaction's in PostgreSQL and the session's in MySQL, so it goes with them, however the run
+ends: a killed container frees it as soon as the database has ended its statement, and until then the database
+is indeed in use.
 """
 
 from __future__ import annotations
