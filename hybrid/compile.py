@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hybrid.estate.contract_rules import selects_star
 from hybrid.estate.model import AnywhereSite, Estate
 from hybrid.estate.rules import parameters_named
 from hybrid.naming import CONTAINER, Names
@@ -71,6 +72,10 @@ def specification(estate: Estate, pipeline: str) -> Specification:
         "target_file_bytes": declared.target_file_bytes,
         "unrepresentable": declared.unrepresentable,
         "masks": {column: mask.model_dump(exclude_none=True) for column, mask in declared.masks.items()},
+        "columns": declared.columns,
+        "on_drift": declared.on_drift,
+        "select_star": selects_star(declared.query),
+        "expect": declared.expect.model_dump(exclude_defaults=True) if declared.expect else None,
         "limits": {
             "statement_timeout_seconds": source.statement_timeout,
             "lock_timeout_seconds": source.lock_timeout,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hybrid_etl.contract import Contract
 from hybrid_etl.errors import UserError
 from hybrid_etl.partitions import KeyRange, Partitions
 from hybrid_etl.query import Value
@@ -79,6 +80,7 @@ class Specification:
     limits: Limits = field(default_factory=Limits)
     partitions: Partitions | None = None
     part: KeyRange | None = None
+    contract: Contract = field(default_factory=Contract)
 
     def of_part(self, number: int | None) -> Specification:
         """The same pipeline limited to one of its key ranges; raises UserError where it has no such range."""
@@ -161,6 +163,7 @@ def _build(cls: type[Specification], document: dict[str, Any], *, digest: str, w
         masks=document.get("masks") or {},
         limits=_limits(document.get("limits") or {}, where=where),
         partitions=Partitions.parse(document.get("partitions"), where=where),
+        contract=Contract.parse(document, where=where),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import re
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -273,6 +274,96 @@ class Partitions(Part):
         return self
 
 
+class Rows(Part):
+    """How many rows a run lands."""
+
+    min: int | None = Field(default=None, ge=0)
+    max: int | None = Field(default=None, ge=0)
+    change: str | float | None = Field(
+        default=None, description="Most that they differ from the run before: `50%`, or 0.5."
+    )
+
+    @field_validator("change")
+    @classmethod
+    def _is_a_share(cls, value: str | float | None) -> str | float | None:
+        return value if value is None else share(value)
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> Rows:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"`min` {self.min} is more than `max` {self.max}")
+        return self
+
+
+class Freshness(Part):
+    """How old the newest value of a column may be, at the end of what is read."""
+
+    column: str
+    within: str = Field(pattern=r"^\d+(\.\d+)?[smhd]$", description="`2d`, `36h`, `90m` or `30s`.")
+
+
+class Expect(Part):
+    """What the rows must be like; a run with others leaves no receipt, so readers keep the last good one."""
+
+    rows: Rows = Rows()
+    nulls: dict[str, str | float] = Field(
+        default_factory=dict, description="Column → most of its rows without a value: 0.01 or `1%`."
+    )
+    unique: list[str | list[str]] = Field(
+        default_factory=list, description="Columns, or lists of them, that no two rows have alike."
+    )
+    range: dict[str, list[int | float | str | None]] = Field(
+        default_factory=dict,
+        description="Column → [least, greatest], both inside; null is no bound, dates and times are ISO 8601.",
+    )
+    freshness: str | Freshness | None = Field(
+        default=None, description="`2d` of the incremental column, or `{column, within}`."
+    )
+    on_failure: Literal["fail", "warn"] = "fail"
+
+    @field_validator("nulls")
+    @classmethod
+    def _are_shares(cls, value: dict[str, str | float]) -> dict[str, str | float]:
+        for column, most in value.items():
+            if float(str(share(most)).rstrip("%")) > (100 if str(most).endswith("%") else 1):
+                raise ValueError(f"{column}: {most} is more than all rows; write 0.01 or 1%")
+        return value
+
+    @field_validator("range")
+    @classmethod
+    def _are_bounds(
+        cls, value: dict[str, list[int | float | str | None]]
+    ) -> dict[str, list[int | float | str | None]]:
+        for column, bounds in value.items():
+            if len(bounds) != 2:
+                raise ValueError(f"{column}: a range is [least, greatest], null for no bound")
+            low, high = bounds
+            if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
+                raise ValueError(f"{column}: {low} is more than {high}; swap them")
+        return value
+
+    @field_validator("freshness")
+    @classmethod
+    def _is_a_span(cls, value: str | Freshness | None) -> str | Freshness | None:
+        if isinstance(value, str) and not re.fullmatch(r"\d+(\.\d+)?[smhd]", value):
+            raise ValueError(f"{value} is no time span; write 2d, 36h, 90m or 30s")
+        return value
+
+    @property
+    def columns(self) -> list[str]:
+        """Every column that is named."""
+        keys = [name for names in self.unique for name in ([names] if isinstance(names, str) else names)]
+        dated = [self.freshness.column] if isinstance(self.freshness, Freshness) else []
+        return [*self.nulls, *self.range, *keys, *dated]
+
+
+def share(value: str | float) -> str | float:
+    """A share of rows as it was written; raises ValueError for what is none."""
+    if not re.fullmatch(r"\d+(\.\d+)?%?", str(value)):
+        raise ValueError(f"{value} is no share of rows; write 0.5 or 50%")
+    return value
+
+
 class Schedule(Part):
     """When Airflow runs something, and what it does when it fails. Shared by pipelines and DAGs."""
 
@@ -313,6 +404,16 @@ class Pipeline(Schedule):
     target_file_bytes: int = Field(default=256 * 1024 * 1024, ge=1024 * 1024)
     unrepresentable: Literal["fail", "null", "string"] = "fail"
     masks: dict[str, Mask] = Field(default_factory=dict)
+    columns: list[str] = Field(
+        default_factory=list,
+        description="Allow-list: of what the query returns, these columns leave, in this order; empty: all.",
+    )
+    on_drift: Literal["fail", "accept", "widen"] = Field(
+        default="widen",
+        description="When the columns are not those of the run before. `widen` lets wider types pass, and a "
+        "new column where nothing is masked or listed; `fail` nothing; `accept` everything, and tells it.",
+    )
+    expect: Expect | None = Field(default=None, description="What the rows must be like.")
     start_date: datetime.date = datetime.date(2026, 1, 1)
     catchup: bool = False
     max_active_runs: int = Field(default=1, ge=1)
@@ -323,6 +424,15 @@ class Pipeline(Schedule):
     after: list[str] = Field(
         default_factory=list, description="Pipelines that land first; takes the place of a schedule."
     )
+
+    @field_validator("columns")
+    @classmethod
+    def _are_different(cls, value: list[str]) -> list[str]:
+        if doubled := sorted({name for name in value if value.count(name) > 1}):
+            raise ValueError(f"{', '.join(doubled)} stands here twice; remove one")
+        if "" in value:
+            raise ValueError("a column has a name")
+        return value
 
 
 class Dag(Schedule):

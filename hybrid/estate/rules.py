@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations
 
 from hybrid.estate.airflow_versions import refusal
+from hybrid.estate.contract_rules import contract_findings
 from hybrid.estate.document import Path
 from hybrid.estate.model import AnywhereSite, CloudSite, Estate
 from hybrid.naming import AIRFLOW_LOG_COMPONENTS, Names
@@ -49,6 +50,7 @@ def findings(estate: Estate) -> Iterator[Finding]:
     yield from _prefixes(estate)
     yield from _queries(estate)
     yield from _passthroughs(estate)
+    yield from contract_findings(estate)
     yield from _lengths(estate)
     yield from _places(estate)
     yield from _fargate_sizes(estate)

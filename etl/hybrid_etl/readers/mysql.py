@@ -13,6 +13,7 @@ import pymysql  # type: ignore[import-untyped]
 from pymysql.connections import Connection  # type: ignore[import-untyped]
 
 from hybrid_etl.columns import Column
+from hybrid_etl.contract import choose_columns
 from hybrid_etl.errors import EtlError, UserError
 from hybrid_etl.interval import Interval
 from hybrid_etl.native.library import load
@@ -39,12 +40,13 @@ class MysqlReader:
     def __init__(self, specification: Specification, secret: Secret, interval: Interval | None) -> None:
         self._secret = secret
         self.refusals = Refusals(specification.unrepresentable)
-        query = limit_rows(
+        limited = limit_rows(
             specification.query,
             incremental_column=specification.incremental_column,
             part=specification.part,
             quote="`",
         )
+        query = choose_columns(limited, specification.contract.columns, quote="`")
         self._bound = bind(query, specification.parameters, interval, engine=specification.engine)
         self._streaming = False
         self._connection = connect_with_retry(self._connect, explain=lambda error: explain(error, secret))

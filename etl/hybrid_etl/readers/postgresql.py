@@ -13,6 +13,7 @@ import pyarrow as pa
 from psycopg.pq import ExecStatus
 
 from hybrid_etl.columns import Column
+from hybrid_etl.contract import choose_columns
 from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.interval import Interval
 from hybrid_etl.query import BoundQuery, Value, bind, limit_rows
@@ -41,12 +42,13 @@ class PostgresqlReader:
     def __init__(self, specification: Specification, secret: Secret, interval: Interval | None) -> None:
         self._secret = secret
         self.refusals = Refusals(specification.unrepresentable)
-        query = limit_rows(
+        limited = limit_rows(
             specification.query,
             incremental_column=specification.incremental_column,
             part=specification.part,
             quote='"',
         )
+        query = choose_columns(limited, specification.contract.columns, quote='"')
         bound = bind(query, specification.parameters, interval, engine="postgresql")
         self._certificate: Path | None = None
         self._connection = connect_with_retry(
