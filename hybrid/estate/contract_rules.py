@@ -12,14 +12,18 @@ Finding = tuple[Path, str]
 
 #: What hides words and stars of SQL: texts, quoted names, comments, of PostgreSQL and of MySQL.
 _HIDDEN = re.compile(
-    r"\$(?P<tag>[A-Za-z_]*)\$.*?\$(?P=tag)\$|'(?:[^'\\]|\\.|'')*'|\"(?:[^\"]|\"\")*\"|`(?:[^`]|``)*`"
-    r"|--[^\n]*|/\*.*?\*/",
+    r"(?P<comment>--[^\n]*|/\*.*?\*/)|\$(?P<tag>[A-Za-z_]*)\$.*?\$(?P=tag)\$"
+    r"|'(?:[^'\\]|\\.|'')*'|\"(?:[^\"]|\"\")*\"|`(?:[^`]|``)*`",
     re.DOTALL,
 )
-_TOKEN = re.compile(r"[A-Za-z_]\w*|[(),.*]|\d[\w.]*|[^\s]")
+_WORD = re.compile(r"[A-Za-z_]\w*|[(),.*]|\d[\w.]*|[^\s]")
 _JOINS = {"union", "except", "intersect", "minus"}
 #: A star after one of these is a list of columns; after another word, a name or a bracket it multiplies.
-_BEFORE_STAR = {"select", "all", "distinct", "distinctrow", ",", "."}
+#: The words are what may stand between SELECT and its list (MySQL Reference Manual, "SELECT Statement").
+_BEFORE_STAR = {
+    "select", "all", "distinct", "distinctrow", ",", ".", "high_priority", "straight_join", "sql_no_cache",
+    "sql_cache", "sql_small_result", "sql_big_result", "sql_buffer_result", "sql_calc_found_rows",
+}  # fmt: skip
 _ENDS_LIST = {"from", "where", "group", "having", "order", "limit", "into", *_JOINS}
 
 
@@ -27,29 +31,36 @@ def selects_star(query: str) -> bool:
     """Whether the outermost select list of a query, or of a branch of its union, has `*` or `t.*`.
 
     Brackets around a whole select are looked into; a sub-select, and what a `with` names, are not: their
-    columns leave only where the outermost list lets them.
+    columns leave only where the outermost list lets them. `table t` is all columns, too.
     """
-    tokens = [token.lower() for token in _TOKEN.findall(_HIDDEN.sub(" x ", query))]
-    inside: list[bool] = []
+    found = _HIDDEN.sub(lambda match: " " if match["comment"] else " x ", query)
+    brackets: list[str] = []
     listing, before = False, ""
-    for token in tokens:
-        if token == "(":
-            # A bracket that begins the statement or a branch of a union is the statement itself.
-            inside.append(
-                not (before in {"", "("} | _JOINS or (before in {"all", "distinct"} and not listing))
-            )
-        elif token == ")":
-            if inside:
-                inside.pop()
-        elif not any(inside):
-            if token == "select":
+    for word in map(str.lower, _WORD.findall(found)):
+        if word == "(":
+            brackets.append(_bracket(before, listing=listing))
+        elif word == ")":
+            if brackets and brackets.pop() == "distinct on":
+                before = "distinct"
+                continue
+        elif all(bracket == "statement" for bracket in brackets):
+            if word == "select":
                 listing = True
-            elif token in _ENDS_LIST:
+            elif word in _ENDS_LIST:
                 listing = False
-            elif token == "*" and listing and before in _BEFORE_STAR:
+            elif (word == "*" and listing and before in _BEFORE_STAR) or (
+                word == "table" and (before in {"", "("} | _JOINS or (before == "all" and not listing))
+            ):
                 return True
-        before = token
+        before = word
     return False
+
+
+def _bracket(before: str, *, listing: bool) -> str:
+    """What a bracket holds, by the word before it: a whole statement, the keys of DISTINCT ON, or else."""
+    if before in {"", "("} | _JOINS or (before in {"all", "distinct"} and not listing):
+        return "statement"
+    return "distinct on" if before == "on" and listing else "else"
 
 
 def warnings(estate: Estate) -> Iterator[Finding]:
@@ -100,12 +111,15 @@ def _expectations(name: str, pipeline: Pipeline) -> Iterator[Finding]:
             (*path, "freshness"),
             "is of the incremental column, and there is none; write `{column: …, within: …}`",
         )
-    if pipeline.columns and isinstance(expect.freshness, str):
-        if pipeline.incremental_column not in pipeline.columns:
-            yield (
-                (*path, "freshness"),
-                f"is of `{pipeline.incremental_column}`, which `columns` does not list; add it there",
-            )
+    if (
+        pipeline.columns
+        and isinstance(expect.freshness, str)
+        and pipeline.incremental_column not in pipeline.columns
+    ):
+        yield (
+            (*path, "freshness"),
+            f"is of `{pipeline.incremental_column}`, which `columns` does not list; add it there",
+        )
     for names in expect.unique if pipeline.partitions else ():
         keys = [names] if isinstance(names, str) else names
         if pipeline.partitions and pipeline.partitions.column not in keys:

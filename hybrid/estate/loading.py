@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from hybrid.estate.document import Document, DocumentError, read_document
 from hybrid.estate.contract_rules import warnings
+from hybrid.estate.document import Document, DocumentError, read_document
 from hybrid.estate.document import Path as KeyPath
 from hybrid.estate.model import AnywhereSite, CloudSite, Estate
 from hybrid.estate.rules import findings, suggestion

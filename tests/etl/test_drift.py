@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from etl_process import Database, Etl, Outcome, client
 
+from hybrid_etl import aws, lake
 from hybrid_etl.drift import widens
 from hybrid_etl.interval import Interval
 from hybrid_etl.previous import find_previous
@@ -231,7 +232,8 @@ WIDENINGS = [
     ("uint32", "int32", False), ("float", "double", True), ("double", "float", False),
     ("decimal128(10, 2)", "decimal128(12, 2)", True), ("decimal128(10, 2)", "decimal128(12, 3)", False),
     ("decimal128(12, 2)", "decimal128(10, 2)", False), ("decimal128(38, 2)", "decimal256(40, 2)", False),
-    ("int32", "decimal128(10, 0)", False), ("int32", "double", False), ("date32[day]", "timestamp[us]", False),
+    ("int32", "decimal128(10, 0)", False), ("int32", "double", False),
+    ("date32[day]", "timestamp[us]", False),
     ("timestamp[us]", "timestamp[us, tz=UTC]", False), ("timestamp[us, tz=UTC]", "timestamp[us]", False),
     ("int32", "string", False),
 ]  # fmt: skip
@@ -295,8 +297,6 @@ def test_years_of_hours_in_s3_cost_two_lists(
     for name, value in s3.items():
         monkeypatch.setenv(name, value)
     asked: list[str] = []
-    from hybrid_etl import aws, lake
-
     listed = lake._list_s3
 
     def counted(*arguments: Any, **named: Any) -> lake.Listing:
