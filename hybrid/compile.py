@@ -158,6 +158,9 @@ def pipeline_manifest(estate: Estate, pipeline: str) -> dict[str, Any]:
         "deadline_seconds": declared.deadline,
         "readers": declared.readers,
         "masks": {column: mask.kind for column, mask in declared.masks.items()},
+        "columns": declared.columns,
+        "on_drift": declared.on_drift,
+        "expects": sorted(declared.expect.model_fields_set - {"on_failure"}) if declared.expect else [],
         "parts": declared.partitions.count if declared.partitions else None,
         "parts_at_once": source.connections,
     }

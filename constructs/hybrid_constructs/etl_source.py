@@ -32,9 +32,9 @@ SCRATCH_MIB = 128
 RECEIPTS = ("_manifest.json", "_part.json")
 
 #: Room for the prefixes in the task role: an inline policy ends at 10,240 characters, the other
-#: statements take about 2,300, and around a prefix stand the bucket's ARN and the word for its intervals.
-_PREFIX_CHARACTERS = 7_000
-_PREFIX_ROOM = 110
+#: statements take about 2,500, and around a prefix stand the bucket's ARN and the word for its intervals.
+_PREFIX_CHARACTERS = 7_500
+_PREFIX_ROOM = 96
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,6 @@ class EtlSource(Construct):
         site: where it is.
         buckets: where specifications come from and data goes.
         prefixes: of the lake that its pipelines write, without a slash at the end.
-        partitioned: those of them whose runs are read in parts, and committed by a container that reads
-            the parts' receipts.
         image_tag: of the ETL image in the site's registry.
         memory_mib: limit of the container.
         cpu_units: of the container, 1,024 to a vCPU.
@@ -88,7 +86,6 @@ class EtlSource(Construct):
         site: Site,
         buckets: Buckets,
         prefixes: Sequence[str],
-        partitioned: Sequence[str] = (),
         image_tag: str,
         memory_mib: int,
         cpu_units: int,
@@ -200,9 +197,7 @@ class EtlSource(Construct):
                 "FindOwnReceipts",
                 actions=["s3:ListBucket"],
                 resources=[lake.bucket_arn],
-                conditions={
-                    "StringLike": {"s3:prefix": [f"{prefix}/interval=*" for prefix in sorted(prefixes)]}
-                },
+                conditions={"StringLike": {"s3:prefix": [f"{prefix}/*" for prefix in sorted(prefixes)]}},
             )
             # S3 says of each s3:PutObject whether it creates an object (a part of an upload does not) and
             # whether the writer asks to find nothing there (S3 User Guide, "Enforce conditional writes").

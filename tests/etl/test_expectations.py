@@ -186,7 +186,9 @@ def test_a_range_is_exact_in_every_type(array: pa.Array, bounds: list[Any], outs
     assert measures.document()["outside"] == {"x": outside}
 
 
-@pytest.mark.parametrize(("kind", "bound"), [(pa.int32(), "soon"), (pa.timestamp("us"), 3), (pa.date32(), "x")])
+@pytest.mark.parametrize(
+    ("kind", "bound"), [(pa.int32(), "soon"), (pa.timestamp("us"), 3), (pa.date32(), "x")]
+)
 def test_a_bound_that_is_none_of_the_type_is_refused(kind: pa.DataType, bound: Any) -> None:
     column = Column(name="x", kind=Kind.STRING, type=kind, database_type="any")
     with pytest.raises(UserError, match=r"expect.range of x"):
