@@ -169,8 +169,7 @@ RANGES: list[tuple[pa.Array, list[Any], int]] = [
     (pa.array([5, 6, 7], pa.int8()), [5.5, 6.5], 2),
     (pa.array([date(2026, 11, 1), date(2026, 11, 2), None]), ["2026-11-02", None], 1),
     # Year 292277 and after are no date of Python's.
-    (pa.array([2**40, 0], pa.int32(), safe=False) if False else pa.array([2**30], pa.int32()).view(pa.date32()),
-     ["2026-01-01", "9999-12-31"], 1),
+    (pa.array([2**30], pa.int32()).view(pa.date32()), ["2026-01-01", "9999-12-31"], 1),
     (pa.array([datetime(2026, 11, 1, 23, 59, 59)], pa.timestamp("us")), [None, "2026-11-01"], 0),
     (pa.array([datetime(2026, 11, 2)], pa.timestamp("us")), [None, "2026-11-01"], 1),
     (pa.array([datetime(2026, 11, 1, 12, tzinfo=UTC)], pa.timestamp("us", "UTC")),
