@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hybrid.estate.contract_rules import selects_star
 from hybrid.estate.model import AnywhereSite, Estate
 from hybrid.estate.query_rules import parameters_named
 from hybrid.naming import CONTAINER, Names
@@ -74,6 +75,10 @@ def specification(estate: Estate, pipeline: str) -> Specification:
         "row_security": declared.row_security,
         "encoding": source.encoding,
         "masks": {column: mask.model_dump(exclude_none=True) for column, mask in declared.masks.items()},
+        "columns": declared.columns,
+        "on_drift": declared.on_drift,
+        "select_star": selects_star(declared.query),
+        "expect": declared.expect.model_dump(exclude_defaults=True) if declared.expect else None,
         "limits": {
             "statement_timeout_seconds": source.statement_timeout,
             "lock_timeout_seconds": source.lock_timeout,
@@ -157,6 +162,9 @@ def pipeline_manifest(estate: Estate, pipeline: str) -> dict[str, Any]:
         "deadline_seconds": declared.deadline,
         "readers": declared.readers,
         "masks": {column: mask.kind for column, mask in declared.masks.items()},
+        "columns": declared.columns,
+        "on_drift": declared.on_drift,
+        "expects": sorted(declared.expect.model_fields_set - {"on_failure"}) if declared.expect else [],
         "parts": declared.partitions.count if declared.partitions else None,
         "parts_at_once": source.connections,
     }

@@ -64,11 +64,6 @@ class SiteStack(EstateStack):
                 site=site,
                 buckets=buckets,
                 prefixes=[estate.prefix_of(pipeline) for pipeline in estate.pipelines_of(source)],
-                partitioned=[
-                    estate.prefix_of(pipeline)
-                    for pipeline, declared in estate.pipelines_of(source).items()
-                    if declared.partitions
-                ],
                 image_tag=image_tag,
                 memory_mib=size.memory,
                 cpu_units=size.cpu,

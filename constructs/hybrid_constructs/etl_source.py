@@ -32,9 +32,9 @@ SCRATCH_MIB = 128
 RECEIPTS = ("_manifest.json", "_part.json")
 
 #: Room for the prefixes in the task role: an inline policy ends at 10,240 characters, the other
-#: statements take about 2,300, and an ARN adds the bucket's name to the prefix.
-_PREFIX_CHARACTERS = 7_000
-_BUCKET_ARN_CHARACTERS = 90
+#: statements take about 2,500, and around a prefix stand the bucket's ARN and the word for its intervals.
+_PREFIX_CHARACTERS = 7_500
+_PREFIX_ROOM = 96
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,6 @@ class EtlSource(Construct):
         site: where it is.
         buckets: where specifications come from and data goes.
         prefixes: of the lake that its pipelines write, without a slash at the end.
-        partitioned: those of them whose runs are read in parts, and committed by a container that reads
-            the parts' receipts.
         image_tag: of the ETL image in the site's registry.
         memory_mib: limit of the container.
         cpu_units: of the container, 1,024 to a vCPU.
@@ -88,7 +86,6 @@ class EtlSource(Construct):
         site: Site,
         buckets: Buckets,
         prefixes: Sequence[str],
-        partitioned: Sequence[str] = (),
         image_tag: str,
         memory_mib: int,
         cpu_units: int,
@@ -108,7 +105,7 @@ class EtlSource(Construct):
             removal_policy=shared.removal_policy,
             why_no_rotation="The database and its passwords belong to the site, which rotates them itself.",
         )
-        self.task_role = self._task_role(prefixes, partitioned)
+        self.task_role = self._task_role(prefixes)
         self.task_definition = self._task_definition(memory_mib, cpu_units)
         self._container(image_tag, memory_mib, cpu_units)
         acknowledge(
@@ -137,10 +134,10 @@ class EtlSource(Construct):
         ]
         return functools.reduce(iam.Grant.combine, grants)
 
-    def _task_role(self, prefixes: Sequence[str], partitioned: Sequence[str]) -> ScopedRole:
+    def _task_role(self, prefixes: Sequence[str]) -> ScopedRole:
         names, stack, buckets = self.site.services.names, Stack.of(self), self._buckets
-        named = [*prefixes, *partitioned]
-        if sum(len(prefix) + _BUCKET_ARN_CHARACTERS for prefix in named) > _PREFIX_CHARACTERS:
+        # Each prefix stands in the policy twice: as objects, and as what may be listed.
+        if sum(2 * len(prefix) + _PREFIX_ROOM for prefix in prefixes) > _PREFIX_CHARACTERS:
             raise ValueError(
                 f"source {self.name}: the prefixes of its {len(prefixes)} pipelines do not fit into the "
                 "10,240 characters of a role's policy: split the source into two of the same database"
@@ -159,7 +156,7 @@ class EtlSource(Construct):
             resources=[buckets.dags.arn_for_objects(f"pipelines/{self.name}/*")],
             wildcard="A specification's key is the hash of its content, new with every change.",
         )
-        self._allow_lake(role, prefixes, partitioned)
+        self._allow_lake(role, prefixes)
         role.allow(
             "UseKeyForObjects",
             actions=["kms:Decrypt", "kms:GenerateDataKey"],
@@ -186,14 +183,21 @@ class EtlSource(Construct):
         )
         return role
 
-    def _allow_lake(self, role: ScopedRole, prefixes: Sequence[str], partitioned: Sequence[str]) -> None:
+    def _allow_lake(self, role: ScopedRole, prefixes: Sequence[str]) -> None:
         lake = self._buckets.lake
         if prefixes:
             role.allow(
-                "WriteToLake",
-                actions=["s3:AbortMultipartUpload", "s3:PutObject"],
+                "UseOwnLake",
+                actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
                 resources=[lake.arn_for_objects(f"{prefix}/*") for prefix in sorted(prefixes)],
-                wildcard="Below the prefix the keys name the interval and the attempt, new at every run.",
+                wildcard="Below the prefix the keys name the interval and the attempt, new at every run; "
+                "what landed before is compared with, and nothing of another pipeline.",
+            )
+            role.allow(
+                "FindOwnReceipts",
+                actions=["s3:ListBucket"],
+                resources=[lake.bucket_arn],
+                conditions={"StringLike": {"s3:prefix": [f"{prefix}/*" for prefix in sorted(prefixes)]}},
             )
             # S3 says of each s3:PutObject whether it creates an object (a part of an upload does not) and
             # whether the writer asks to find nothing there (S3 User Guide, "Enforce conditional writes").
@@ -205,13 +209,6 @@ class EtlSource(Construct):
                     "Bool": {"s3:ObjectCreationOperation": "true"},
                     "Null": {"s3:if-none-match": "true"},
                 },
-            )
-        if partitioned:
-            role.allow(
-                "ReadOwnParts",
-                actions=["s3:GetObject"],
-                resources=[lake.arn_for_objects(f"{prefix}/*/_part.json") for prefix in partitioned],
-                wildcard="A part's receipt lies below interval and attempt; no rows are in it.",
             )
 
     def _task_definition(self, memory_mib: int, cpu_units: int) -> ecs.TaskDefinition:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from hybrid_etl import __version__, commit, inspect, run
+from hybrid_etl import __version__, commit, inspect, reconcile, run
 from hybrid_etl.errors import EtlError, Terminated, UserError
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval
@@ -72,6 +72,12 @@ def _parser() -> argparse.ArgumentParser:
         "--rows", type=int, default=10, metavar="N", help="how many, at most 1000 (default 10)"
     )
     _command(commands, "check", _check, "try specification, secret, database, query and lake")
+    comparing = _command(
+        commands, "reconcile", _reconcile, "compare what landed with the source as it is now"
+    )
+    comparing.add_argument("--full", action="store_true", help="what landed as interval=full")
+    comparing.add_argument("--key", metavar="COLUMN", help="whole numbers by which rows are put into ranges")
+    comparing.add_argument("--ranges", type=int, default=16, metavar="N", help="how many (default 16)")
     return parser
 
 
@@ -121,6 +127,16 @@ def _preview(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> None:
     inspect.check(Settings.from_environment(), sha256=options.sha256, interval=_interval(options))
+
+
+def _reconcile(options: argparse.Namespace) -> None:
+    reconcile.reconcile(
+        Settings.from_environment(),
+        sha256=options.sha256,
+        interval=_interval(options),
+        key=options.key,
+        ranges=options.ranges,
+    )
 
 
 def _interval(options: argparse.Namespace) -> Interval | None:

@@ -15,6 +15,7 @@ from typing import Any
 from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval, directory_of
+from hybrid_etl.kept import judged_parts
 from hybrid_etl.manifest import NAME, PART, described, encode
 from hybrid_etl.partitions import Partitions
 from hybrid_etl.run import host_name, now
@@ -44,6 +45,7 @@ def commit(
         for number, part in enumerate(parts)
     ]
     document = _together(receipts, partitions, attempt=attempt)
+    document |= judged_parts(settings, specification, interval, receipts, rows=document["rows"])
     sink = open_sink(settings.lake, bytes_per_second=None, target_file_bytes=specification.target_file_bytes)
     sink.put(f"{base}/{NAME}", encode(document))
     emit("info", "Committed.", rows=document["rows"], bytes=document["bytes"], files=len(document["files"]))
@@ -91,7 +93,7 @@ def _together(receipts: list[dict[str, Any]], partitions: Partitions, *, attempt
                 f"run all {partitions.count} parts again."
             )
     return {
-        **{name: value for name, value in first.items() if name != "part"},
+        **{name: value for name, value in first.items() if name not in ("part", "measured")},
         "attempt": attempt,
         "rows": sum(receipt["rows"] for receipt in receipts),
         "bytes": sum(receipt["bytes"] for receipt in receipts),

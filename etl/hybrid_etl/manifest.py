@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from hybrid_etl.columns import Column
@@ -38,6 +39,7 @@ class Manifest:
     image: Image = field(default_factory=Image)
     seconds: dict[str, float] = field(default_factory=dict)
     statistics: dict[str, dict[str, object]] = field(default_factory=dict)
+    kept: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -91,6 +93,7 @@ class Manifest:
             "rounded": self.rounded,
             "masked": self.masked,
             "decoder": self.decoder,
+            **self.kept,
             **({"part": {"number": part.number, "count": part.count}} if part else {}),
         }
 

@@ -76,6 +76,15 @@ def limit_rows(
     return f"select * from (\n{_read(query, syntax).text}\n) q where {' and '.join(limits)}"
 
 
+def choose_columns(query: str, columns: tuple[str, ...], *, quote: str, syntax: Syntax | None = None) -> str:
+    """The query with the columns of the allow-list and no other; `quote` is the engine's identifier quote."""
+    if not columns:
+        return query
+    syntax = syntax or Syntax(engine="postgresql" if quote == '"' else "mysql")
+    names = ", ".join(_quoted(name, quote) for name in columns)
+    return f"select {names} from (\n{_read(query, syntax).text}\n) chosen"
+
+
 def _quoted(name: str, quote: str) -> str:
     return quote + name.replace(quote, quote * 2) + quote
 

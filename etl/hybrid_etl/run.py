@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval, directory_of
+from hybrid_etl.kept import Promises
 from hybrid_etl.manifest import Manifest
 from hybrid_etl.masks import Masks
 from hybrid_etl.memory import keep_small, without_collector
@@ -38,17 +39,20 @@ def run(
     specification = settings.read_specification(sha256).of_part(part)
     secret = settings.read_secret(specification.engine)
     emit("info", "Started.", pipeline=specification.pipeline, attempt=attempt, database=secret.address)
+    promises = Promises(settings, specification, interval)
     with without_collector():
         reader = open_reader(specification, secret, interval)
     clock.lap("connect")
     tell_rounded(reader)
     try:
         masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
+        promises.look(reader, masks.columns)
         manifest = _extract(
             settings,
             specification,
             reader,
             masks,
+            promises,
             interval=interval,
             attempt=attempt,
             started=started,
@@ -65,6 +69,7 @@ def _extract(
     specification: Specification,
     reader: Reader,
     masks: Masks,
+    promises: Promises,
     *,
     interval: Interval | None,
     attempt: str,
@@ -92,9 +97,10 @@ def _extract(
 
         far_dates = FarDates(masks.columns, reader.refusals)
     try:
-        _copy(reader, masks, writer, clock, far_dates=far_dates)
+        _copy(reader, masks, writer, clock, far_dates=far_dates, promises=promises)
         files = writer.finish()
         clock.lap("write")
+        kept = promises.kept(rows=sum(file.rows for file in files), database=reader.database)
     except BaseException:
         writer.abort()
         raise
@@ -116,6 +122,7 @@ def _extract(
         image=Image.running(),
         seconds=clock.seconds,
         statistics=writer.statistics.document(),
+        kept=kept,
     )
     if specification.part is None:
         sink.put(manifest.key, manifest.encode())
@@ -138,12 +145,19 @@ def tell_rounded(reader: Reader) -> None:
 
 
 def _copy(
-    reader: Reader, masks: Masks, writer: RollingWriter, clock: Clock, *, far_dates: FarDates | None
+    reader: Reader,
+    masks: Masks,
+    writer: RollingWriter,
+    clock: Clock,
+    *,
+    far_dates: FarDates | None,
+    promises: Promises,
 ) -> None:
     rows = 0
     began = said = time.monotonic()
     for batch in reader.batches():
         clock.lap("read")
+        promises.take(batch)
         masked = masks.apply(batch)
         writer.write(far_dates.refuse(masked) if far_dates else masked)
         clock.lap("write")

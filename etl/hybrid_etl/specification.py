@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hybrid_etl.contract import Contract
 from hybrid_etl.errors import UserError
 from hybrid_etl.partitions import KeyRange, Partitions
 from hybrid_etl.query import Parameter, check_parameters
@@ -84,6 +85,7 @@ class Specification:
     limits: Limits = field(default_factory=Limits)
     partitions: Partitions | None = None
     part: KeyRange | None = None
+    contract: Contract = field(default_factory=Contract)
 
     def of_part(self, number: int | None) -> Specification:
         """The same pipeline limited to one of its key ranges; raises UserError where it has no such range."""
@@ -173,6 +175,7 @@ def _build(cls: type[Specification], document: dict[str, Any], *, digest: str, w
         masks=document.get("masks") or {},
         limits=_limits(document.get("limits") or {}, where=where),
         partitions=Partitions.parse(document.get("partitions"), where=where),
+        contract=Contract.parse(document, where=where),
     )
 
 

@@ -10,7 +10,7 @@ import typer
 from hybrid.cli import terminal
 from hybrid.estate import Estate, EstateError, load_estate
 from hybrid.estate.airflow_versions import warning
-from hybrid.estate.query_rules import query_warnings
+from hybrid.estate.loading import load_with_warnings
 from hybrid.estate.schema import schema_text
 from hybrid.paths import ESTATE
 
@@ -44,10 +44,11 @@ def validate(
         _validate_json(file)
         return
     with terminal.exit_codes():
-        estate = read_estate(file)
+        read_estate(file)
+    estate, warnings = load_with_warnings(file)
+    for problem in warnings:
+        terminal.say(f"warning: {problem}")
     if text := warning(estate.airflow.version):
-        terminal.say(f"warning: {text}")
-    for text in query_warnings(estate):
         terminal.say(f"warning: {text}")
     counts = [
         f"{len(things)} {word}{'' if len(things) == 1 else 's'}"
@@ -63,11 +64,13 @@ def validate(
 
 def _validate_json(file: Path) -> None:
     try:
-        load_estate(file)
+        _, warnings = load_with_warnings(file)
     except EstateError as error:
-        terminal.result_json({"valid": False, "problems": [vars(problem) for problem in error.problems]})
+        terminal.result_json(
+            {"valid": False, "problems": [vars(problem) for problem in error.problems], "warnings": []}
+        )
         raise typer.Exit(2) from error
-    terminal.result_json({"valid": True, "problems": []})
+    terminal.result_json({"valid": True, "problems": [], "warnings": [vars(problem) for problem in warnings]})
 
 
 def schema() -> None:

@@ -9,9 +9,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from hybrid.estate.contract_rules import warnings as contract_warnings
 from hybrid.estate.document import Document, DocumentError, read_document
 from hybrid.estate.document import Path as KeyPath
 from hybrid.estate.model import AnywhereSite, CloudSite, Estate
+from hybrid.estate.query_rules import query_warnings
 from hybrid.estate.rules import findings
 from hybrid.estate.suggestion import suggestion
 
@@ -49,6 +51,15 @@ def load_estate(path: Path) -> Estate:
     """Read and check an estate file.
 
     Raises:
+        EstateError: as `load_with_warnings`.
+    """
+    return load_with_warnings(path)[0]
+
+
+def load_with_warnings(path: Path) -> tuple[Estate, list[Problem]]:
+    """Read and check an estate file; with the estate comes what can be deployed and may be regretted.
+
+    Raises:
         EstateError: the file is missing, is not YAML, or describes something that cannot be deployed.
     """
     try:
@@ -76,7 +87,11 @@ def load_estate(path: Path) -> Estate:
     ]
     if problems:
         raise EstateError(sorted(problems))
-    return estate
+    warned = [
+        Problem(str(path), document.line_of(key), _dotted(key), message)
+        for key, message in (*contract_warnings(estate), *query_warnings(estate))
+    ]
+    return estate, sorted(warned)
 
 
 def _problem(path: Path, document: Document, details: ErrorDetails) -> Problem:

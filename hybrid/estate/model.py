@@ -13,7 +13,10 @@ import ipaddress
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from hybrid.estate.expect import Expect
+from hybrid.estate.part import Part
 
 Name = Annotated[
     str,
@@ -35,12 +38,6 @@ RetentionDays = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
 ]
 LogLevel = Literal["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG"]
-
-
-class Part(BaseModel):
-    """Base of every part of the file: immutable, unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Removal(StrEnum):
@@ -350,6 +347,16 @@ class Pipeline(Schedule):
         "lands what the policies show, and says so in the receipt.",
     )
     masks: dict[str, Mask] = Field(default_factory=dict)
+    columns: list[str] = Field(
+        default_factory=list,
+        description="Allow-list: of what the query returns, these columns leave, in this order; empty: all.",
+    )
+    on_drift: Literal["fail", "accept", "widen"] = Field(
+        default="widen",
+        description="When the columns are not those of the run before. `widen` lets wider types pass, and a "
+        "new column where nothing is masked or listed; `fail` nothing; `accept` everything, and tells it.",
+    )
+    expect: Expect | None = Field(default=None, description="What the rows must be like.")
     start_date: datetime.date = datetime.date(2026, 1, 1)
     catchup: bool = False
     max_active_runs: int = Field(default=1, ge=1)
@@ -360,6 +367,15 @@ class Pipeline(Schedule):
     after: list[str] = Field(
         default_factory=list, description="Pipelines that land first; takes the place of a schedule."
     )
+
+    @field_validator("columns")
+    @classmethod
+    def _are_different(cls, value: list[str]) -> list[str]:
+        if doubled := sorted({name for name in value if value.count(name) > 1}):
+            raise ValueError(f"{', '.join(doubled)} stands here twice; remove one")
+        if "" in value:
+            raise ValueError("a column has a name")
+        return value
 
 
 class Dag(Schedule):

@@ -38,7 +38,7 @@ def query_findings(estate: Estate) -> Iterator[Finding]:
             yield from _names(name, pipeline, statement)
 
 
-def query_warnings(estate: Estate) -> Iterator[str]:
+def query_warnings(estate: Estate) -> Iterator[Finding]:
     """What is allowed, and most likely not meant."""
     for name, pipeline in estate.pipelines.items():
         source = estate.sources.get(pipeline.source)
@@ -50,8 +50,9 @@ def query_warnings(estate: Estate) -> Iterator[str]:
             value = pipeline.parameters.get(key)
             if isinstance(value, str) and "," in value:
                 yield (
-                    f"pipelines.{name}.parameters.{key} is one text with commas, and `in (:{key})` compares "
-                    f"with the whole of it; for several values write a list: {key}: [A, B]"
+                    ("pipelines", name, "parameters", key),
+                    f"is one text with commas, and `in (:{key})` compares with the whole of it; for several "
+                    f"values write a list: {key}: [A, B]",
                 )
 
 

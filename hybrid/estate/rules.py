@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations
 
 from hybrid.estate.airflow_versions import refusal
+from hybrid.estate.contract_rules import contract_findings
 from hybrid.estate.document import Finding, Path
 from hybrid.estate.model import AnywhereSite, CloudSite, Estate
 from hybrid.estate.query_rules import query_findings
@@ -38,6 +39,7 @@ def findings(estate: Estate) -> Iterator[Finding]:
     yield from _prefixes(estate)
     yield from query_findings(estate)
     yield from _passthroughs(estate)
+    yield from contract_findings(estate)
     yield from _lengths(estate)
     yield from _places(estate)
     yield from _fargate_sizes(estate)

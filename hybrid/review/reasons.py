@@ -56,8 +56,8 @@ _REASONS = {
     ): "A data file is written where nothing is; only the receipt is replaced, by a rerun.",
     (
         "task",
-        "ReadOwnParts",
-    ): "The container that commits a run reads what each of its parts says.",
+        "FindOwnReceipts",
+    ): "Columns and rows are compared with the run before: which of its own intervals are there?",
     ("task", "ReadOwnSecret"): "The container reads the password of its own database.",
     ("task", "ReadSpecifications"): "The container reads what to run, of its own source only.",
     (
@@ -66,8 +66,8 @@ _REASONS = {
     ): "The lake is encrypted with the estate's key; an upload in parts decrypts as well.",
     (
         "task",
-        "WriteToLake",
-    ): "The container writes below the prefixes of its pipelines, and takes back what it gave up.",
+        "UseOwnLake",
+    ): "The container writes below its pipelines' prefixes, takes uploads back, reads what landed before.",
 }
 
 _ON_RESOURCES = {

@@ -75,6 +75,8 @@ def _object(
     def ask(call: Call, place: Estate) -> Iterator[Asked]:
         arn = f"arn:{place.stack.partition}:s3:::{call.names['Bucket']}"
         context = {} if creates is None else {"s3:ObjectCreationOperation": str(creates).lower()}
+        if "Prefix" in call.names:
+            context["s3:prefix"] = call.names["Prefix"]
         if "IfNoneMatch" in call.names:
             context["s3:if-none-match"] = call.names["IfNoneMatch"]
         yield Asked(action, f"{arn}/{call.names['Key']}" if "Key" in call.names else arn, context)

@@ -131,6 +131,7 @@ def test_every_call_that_the_container_made_is_allowed_by_its_role(house: House)
     assert {call.operation for call in calls} == {
         "GetObject",
         "GetSecretValue",
+        "ListObjectsV2",
         "CreateMultipartUpload",
         "UploadPart",
         "CompleteMultipartUpload",
@@ -186,11 +187,11 @@ ATTACKS: dict[str, _Attack] = {
         {"Bucket": "LAKE", "Key": "x", "Body": ""},
     ),
     "list the lake": ("s3", "list_objects_v2", {"Bucket": "LAKE"}),
-    "list its own prefix": ("s3", "list_objects_v2", {"Bucket": "LAKE", "Prefix": _OWN}),
-    "read back a finished run": (
+    "list the prefix of another source": ("s3", "list_objects_v2", {"Bucket": "LAKE", "Prefix": _OTHER}),
+    "read a finished run of another source": (
         "s3",
         "get_object",
-        {"Bucket": "LAKE", "Key": f"{_OWN}/_manifest.json"},
+        {"Bucket": "LAKE", "Key": f"{_OTHER}/_manifest.json"},
     ),
     "overwrite a data file of a finished run": (
         "s3",

@@ -85,7 +85,7 @@ def test_diff_shows_exactly_what_was_added_and_taken(assembly: Path, tmp_path: P
     template = after / "hybrid-acme-site-on-premises.template.json"
     data = json.loads(template.read_text())
     role = next(r for r in data["Resources"].values() if r.get("Properties", {}).get("RoleName") == _TASK)
-    statement = _statement(role["Properties"]["Policies"][0]["PolicyDocument"], "WriteToLake")
+    statement = _statement(role["Properties"]["Policies"][0]["PolicyDocument"], "UseOwnLake")
     statement["Action"] = ["s3:DeleteObject", "s3:PutObject"]
     template.write_text(json.dumps(data))
 
@@ -100,6 +100,8 @@ def test_diff_shows_exactly_what_was_added_and_taken(assembly: Path, tmp_path: P
         ("added", True, "s3:DeleteObject", "shared/orders/*"),
         ("taken", False, "s3:AbortMultipartUpload", "regional/customers-regional/*"),
         ("taken", False, "s3:AbortMultipartUpload", "shared/orders/*"),
+        ("taken", False, "s3:GetObject", "regional/customers-regional/*"),
+        ("taken", False, "s3:GetObject", "shared/orders/*"),
     }
     assert result.exit_code == 1
     assert _review("--assembly", assembly, "--diff", after, "--role", "hybrid-acme-airflow").exit_code == 0

@@ -120,12 +120,12 @@ def test_roles_of_a_kind_are_alike_but_for_names(kind: str, parts: str) -> None:
 
 def _shape(role: Role, names: str) -> list[Any]:
     statements = copy.deepcopy([role.trust["Statement"], role.policies["permissions"]["Statement"]])
-    parts = [one for one in statements[1] if one["Sid"] == "ReadOwnParts"]
-    # As many as the source has pipelines in parts, which may be none.
-    assert all(arn.endswith("/*/_part.json") for one in parts for arn in _listed(one["Resource"]))
-    statements[1] = [one for one in statements[1] if one not in parts]
     for statement in statements[1]:
-        if statement["Sid"] == "WriteToLake":
+        if statement["Sid"] == "FindOwnReceipts":
+            named = statement["Condition"]["StringLike"]["s3:prefix"]
+            assert all(prefix.endswith("/*") for prefix in _listed(named))
+            statement["Condition"] = "PREFIXES"
+        if statement["Sid"] == "UseOwnLake":
             # As many as the source has pipelines, wherever those write.
             assert all(arn.endswith("/*") for arn in _listed(statement["Resource"]))
             statement["Resource"] = "PREFIXES"

@@ -36,7 +36,7 @@ def test_the_same_names_are_found(engine: str, query: str, expected: str) -> Non
     ("countries", "words"),
     [
         ("[PT, ES]", "is valid"),
-        ("'PT,ES'", "warning: pipelines.customers.parameters.countries"),
+        ("'PT,ES'", "pipelines.customers.parameters.countries: is one text with commas"),
         ("[]", "empty"),
     ],
 )

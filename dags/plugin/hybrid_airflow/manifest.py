@@ -75,6 +75,9 @@ class Pipeline(_Part):
     Attributes:
         readers: Who may see what lands, in words.
         masks: Column → kind of its mask.
+        columns: The columns that may leave, empty for all.
+        on_drift: What a run does whose columns are not those of the run before.
+        expects: Kinds of expectations that its rows are held to.
         parts: Key ranges that containers of their own read, None for one container.
         parts_at_once: How many of them may read the database at once.
     """
@@ -107,6 +110,9 @@ class Pipeline(_Part):
     deadline_seconds: int | None = Field(default=None, ge=1)
     readers: tuple[str, ...] = ()
     masks: dict[str, str] = {}
+    columns: tuple[str, ...] = ()
+    on_drift: str = "widen"
+    expects: tuple[str, ...] = ()
     parts: int | None = Field(default=None, ge=2)
     parts_at_once: int = Field(default=1, ge=1)
 

@@ -22,6 +22,7 @@ from hybrid_airflow.launch import LaunchError, Order
 from hybrid_airflow.logs import LogReader
 from hybrid_airflow.manifest import Estate, Pipeline
 from hybrid_airflow.plan import Plan
+from hybrid_airflow.promises import tell
 from hybrid_airflow.receipt import Receipt, ReceiptError, read_receipt, refreshed_until
 from hybrid_airflow.retrying import passes, plain
 from hybrid_airflow.snapshot import TaskSnapshot, load
@@ -336,6 +337,13 @@ class RunPipelineOperator(BaseOperator):
             "%d rows, %d bytes in %d files landed in s3://%s/%s/.",
             receipt.rows, receipt.bytes, receipt.files, receipt.bucket, receipt.prefix,
         )  # fmt: skip
+        tell(
+            self.log,
+            self._clients,
+            estate=self.estate.estate,
+            drift=receipt.drift,
+            unexpected=receipt.unexpected,
+        )
         value = receipt.to_xcom()
         for outlet in self.outlets:
             context["outlet_events"][outlet].extra = value

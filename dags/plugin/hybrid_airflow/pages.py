@@ -34,6 +34,7 @@ def _about(estate: Estate, pipeline: Pipeline) -> list[str]:
         f"| Lands in | `s3://{estate.lake_bucket}/{pipeline.prefix}/` |",
         f"| A run reads | {_reads(pipeline)} |",
         f"| Who may see it | {_readers(pipeline)} |",
+        f"| Columns | {_columns(pipeline)} |",
         f"| Container log | `{site.log_group}`, stream `{pipeline.log_stream_prefix}/TASK_ID` |",
         f"| Ends at the latest | {span(pipeline.start_deadline_seconds)} to start, "
         f"{span(pipeline.run_deadline_seconds)} to run{_alarm(pipeline.deadline_seconds)} |",
@@ -66,6 +67,16 @@ def _readers(pipeline: Pipeline) -> str:
         f"{named}who is granted `s3:GetObject` below this prefix, and `kms:Decrypt` by the estate's key"
         f"{f'. Masked before it leaves the site: {masked}' if masked else ''}"
     )
+
+
+def _columns(pipeline: Pipeline) -> str:
+    which = ", ".join(f"`{name}`" for name in pipeline.columns) or "all that the query returns"
+    then = {
+        "fail": "a run with others than the run before fails",
+        "accept": "a run with others than the run before lands, and tells it",
+    }.get(pipeline.on_drift, "wider types than those of the run before are told, other changes fail")
+    held = f"; its rows are held to {', '.join(pipeline.expects)}" if pipeline.expects else ""
+    return f"{which}; {then}{held}"
 
 
 def _alarm(seconds: int | None) -> str:

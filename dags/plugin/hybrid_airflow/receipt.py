@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from hybrid_airflow import interval as intervals
 from hybrid_airflow.interval import Interval
+from hybrid_airflow.promises import drift_of, unexpected_of
 from hybrid_airflow.retrying import patiently, plain
 
 #: Name of the object that makes a run visible.
@@ -44,6 +45,8 @@ class Receipt:
         manifest: Key of the manifest, which names the files.
         snapshot_time: When the database was read, ISO 8601.
         host: Machine that ran the container.
+        drift: Columns that are others than in the run before, a few words each.
+        unexpected: What is not as expected and landed all the same, a sentence each.
     """
 
     estate: str
@@ -63,6 +66,8 @@ class Receipt:
     host: str | None
     started_at: str | None
     finished_at: str | None
+    drift: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
 
     def to_xcom(self) -> dict[str, Any]:
         """The receipt as JSON: Airflow reads XCom classes only of packages that its settings allow."""
@@ -76,7 +81,13 @@ class Receipt:
             ReceiptError: The value is not a receipt.
         """
         try:
-            return cls(**{name: value[name] for name in cls.__dataclass_fields__})
+            return cls(
+                **{
+                    name: value[name]
+                    for name, one in cls.__dataclass_fields__.items()
+                    if name in value or one.default is MISSING
+                }
+            )
         except (KeyError, TypeError):
             raise ReceiptError(f"This is not a receipt of a pipeline: {str(value)[:200]}") from None
 
@@ -119,6 +130,8 @@ def read_receipt(
         host=body.get("host"),
         started_at=body.get("started_at"),
         finished_at=body.get("finished_at"),
+        drift=drift_of(body),
+        unexpected=unexpected_of(body),
     )
 
 

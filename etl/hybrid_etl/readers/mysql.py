@@ -18,7 +18,7 @@ from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval
 from hybrid_etl.native.library import load
-from hybrid_etl.query import BoundQuery, Syntax, Value, bind, limit_rows
+from hybrid_etl.query import BoundQuery, Syntax, Value, bind, choose_columns, limit_rows
 from hybrid_etl.readers import Database, batch_bytes, mysql_native, mysql_rows
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.dial import dial, ended_after
@@ -261,13 +261,14 @@ def _column(field: Field, specification: Specification) -> Column:
 def _bind(specification: Specification, interval: Interval | None, *, sql_mode: str) -> BoundQuery:
     """The query as the session reads it: what "…" and a backslash mean is the server's `sql_mode`."""
     syntax = Syntax.of_sql_mode(specification.engine, sql_mode)
-    query = limit_rows(
+    limited = limit_rows(
         specification.query,
         incremental_column=specification.incremental_column,
         part=specification.part,
         quote="`",
         syntax=syntax,
     )
+    query = choose_columns(limited, specification.contract.columns, quote="`", syntax=syntax)
     return bind(query, specification.parameters, interval, engine=specification.engine, syntax=syntax)
 
 

@@ -19,7 +19,7 @@ from hybrid_etl.columns import Column
 from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval
-from hybrid_etl.query import BoundQuery, Value, bind, limit_rows
+from hybrid_etl.query import BoundQuery, Value, bind, choose_columns, limit_rows
 from hybrid_etl.readers import Database, batch_bytes, postgresql_copy, postgresql_csv, postgresql_native
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.postgresql_copy import CopyRefused
@@ -66,12 +66,13 @@ class PostgresqlReader:
         self.refusals = Refusals(specification.unrepresentable)
         self.warnings: dict[str, int] = {}
         self.rounded: dict[str, int] = {}
-        query = limit_rows(
+        limited = limit_rows(
             specification.query,
             incremental_column=specification.incremental_column,
             part=specification.part,
             quote='"',
         )
+        query = choose_columns(limited, specification.contract.columns, quote='"')
         bound = bind(query, specification.parameters, interval, engine="postgresql")
         self._certificate: Path | None = None
         self._connection = connect_with_retry(

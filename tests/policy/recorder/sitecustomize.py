@@ -179,9 +179,12 @@ def _on_the_wire(
     """Operation and parameters; for S3 of a request in path style."""
     if service != "s3":
         return headers.get("x-amz-target", "?").rpartition(".")[2], json.loads(body or b"{}")
-    query = sorted(parse_qs(scope["query_string"].decode(), keep_blank_values=True))
+    queried = parse_qs(scope["query_string"].decode(), keep_blank_values=True)
+    query = sorted(queried)
     bucket, _, object_key = unquote(scope["path"]).lstrip("/").partition("/")
     asked = " ".join([scope["method"], *query])
+    if not object_key and "list-type" in queried:
+        return "ListObjectsV2", {"Bucket": bucket, "Prefix": queried.get("prefix", [""])[0]}
     names = {"Bucket": bucket, "Key": object_key, "IfNoneMatch": headers.get("if-none-match")}
     return _S3.get(asked, asked), {name: value for name, value in names.items() if value}
 

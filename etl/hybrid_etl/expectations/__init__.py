@@ -1,0 +1,1 @@
+"""Expectations of rows: measured while they pass, judged before the receipt."""

@@ -1,0 +1,136 @@
+"""`expect` of a specification: what is asked of the rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from hybrid_etl.errors import UserError
+
+ON_FAILURE = ("fail", "warn")
+Bound = Decimal | str | None
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_KNOWN = ("rows", "nulls", "unique", "range", "freshness", "on_failure")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freshness:
+    """The newest value of a column is at most `within` seconds older than the end of what is read."""
+
+    column: str
+    within: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectations:
+    """Counts of rows, shares from 0 to 1 (`most_change`: of the rows before), bounds that are inside."""
+
+    least_rows: int | None = None
+    most_rows: int | None = None
+    most_change: Decimal | None = None
+    nulls: Mapping[str, Decimal]
+    unique: tuple[tuple[str, ...], ...] = ()
+    ranges: Mapping[str, tuple[Bound, Bound]]
+    freshness: Freshness | None = None
+    on_failure: str = "fail"
+
+    @property
+    def columns(self) -> list[str]:
+        """Every column that something is asked of."""
+        named = [*self.nulls, *self.ranges, *(name for names in self.unique for name in names)]
+        return sorted({*named, *([self.freshness.column] if self.freshness else [])})
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any], *, where: str) -> Expectations | None:
+        """Read `expect` of a specification, None without; raises UserError when it is wrong."""
+        asked = document.get("expect")
+        if not asked:
+            return None
+        if not isinstance(asked, dict) or not set(asked) <= set(_KNOWN):
+            raise UserError(f"{where}: expect may have {', '.join(_KNOWN)}; deploy the matching image.")
+        try:
+            found = _build(cls, asked, document)
+        except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
+            raise UserError(
+                f"{where}: expect is not as docs/reference/contracts.md has it ({error})."
+            ) from None
+        if (document.get("format") or {}).get("passthrough") and found.columns:
+            raise UserError(f"{where}: format.passthrough looks at no value; expect only rows of it.")
+        _check_parts(found, document.get("partitions"), where=where)
+        return found
+
+
+def _build(cls: type[Expectations], asked: dict[str, Any], document: Mapping[str, Any]) -> Expectations:
+    rows = asked.get("rows") or {}
+    change = rows.get("change")
+    on_failure = asked.get("on_failure", "fail")
+    if on_failure not in ON_FAILURE:
+        raise ValueError(f"on_failure is {on_failure!r}")
+    unique = [[names] if isinstance(names, str) else names for names in asked.get("unique") or ()]
+    return cls(
+        least_rows=None if rows.get("min") is None else int(rows["min"]),
+        most_rows=None if rows.get("max") is None else int(rows["max"]),
+        most_change=None if change is None else share(change),
+        nulls={str(name): share(value) for name, value in (asked.get("nulls") or {}).items()},
+        unique=tuple(tuple(map(str, names)) for names in unique),
+        ranges={str(name): _range(bounds) for name, bounds in (asked.get("range") or {}).items()},
+        freshness=_freshness(asked.get("freshness"), document.get("incremental_column")),
+        on_failure=on_failure,
+    )
+
+
+def share(value: object) -> Decimal:
+    """`0.01`, or `"1%"`, as a share."""
+    text = str(value).strip()
+    return Decimal(text[:-1]) / 100 if text.endswith("%") else Decimal(text)
+
+
+def seconds(value: object) -> float:
+    """`"2d"`, `"36h"`, `"90m"`, `"30s"` in seconds; a number is seconds."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    match = _SPAN.fullmatch(str(value).strip())
+    if not match:
+        raise ValueError(f"{value!r} is no time span such as 2d or 36h")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def _range(bounds: object) -> tuple[Bound, Bound]:
+    if not isinstance(bounds, list) or len(bounds) != 2:
+        raise ValueError("a range is [least, greatest]")
+    low, high = (_bound(bound) for bound in bounds)
+    return low, high
+
+
+def _bound(value: object) -> Bound:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        raise ValueError("a bound is a number, a date or a time")
+    # The digits that were written, and not what binary makes of them.
+    return Decimal(repr(value))
+
+
+def _freshness(value: object, incremental: object) -> Freshness | None:
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        return Freshness(column=str(value.get("column") or incremental), within=seconds(value["within"]))
+    if not incremental:
+        raise ValueError("freshness without a column needs incremental_column")
+    return Freshness(column=str(incremental), within=seconds(value))
+
+
+def _check_parts(found: Expectations, partitions: object, *, where: str) -> None:
+    if not isinstance(partitions, dict):
+        return
+    for names in found.unique:
+        if partitions.get("column") not in names:
+            raise UserError(
+                f"{where}: expect.unique of {', '.join(names)} cannot be known of key ranges that are "
+                f"read apart; add {partitions.get('column')}, or take `partitions` out."
+            )

@@ -1,0 +1,99 @@
+"""Uniqueness in bounded memory: exactly up to MOST_KEYS keys, beyond them in a sample of the keys.
+
+The sample is of keys and not of rows (distinct sampling, Gibbons, VLDB 2001): a key is in it by its hash, so
+all rows of a key are, or none. A duplicate that it finds is one; of d keys that are doubled, a sample of 1 in
+n keys misses all with a chance of (1 - 1/n)^d.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import pyarrow as pa
+
+MOST_KEYS = 1_000_000
+MOST_BYTES = 24 * 1024 * 1024
+_PENDING = 64
+
+
+class Uniqueness:
+    """Whether rows differ in some columns. A row with a null in one of them is like no other, as in SQL."""
+
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        self.columns = columns
+        self._arrays: list[pa.Array] = []
+        self._keys = self._bytes = self._since = 0
+        self._duplicates = 0
+        self._bits = 0
+
+    def take(self, batch: pa.RecordBatch) -> None:
+        """Take the keys of a batch in."""
+        keys = self._sampled(_keys(batch, self.columns))
+        if not len(keys):
+            return
+        # Together with nothing, so that it is copied: an array keeps the whole batch that it came with.
+        copied = pa.concat_arrays([keys, keys.slice(0, 0)])
+        self._arrays.append(copied)
+        self._keys += len(copied)
+        self._bytes += copied.nbytes
+        self._since += 1
+        if self._since >= _PENDING:
+            self._arrays, self._since = [pa.concat_arrays(self._arrays)], 0
+        while self._keys > MOST_KEYS or self._bytes > MOST_BYTES:
+            self._thin()
+
+    def document(self) -> dict[str, Any]:
+        """`duplicates` counts rows beyond the first of their key; `sample` is n for one key in n."""
+        return {
+            "columns": list(self.columns),
+            "duplicates": max(self._duplicates, self._count()),
+            "sample": 2**self._bits,
+        }
+
+    def _count(self) -> int:
+        if not self._arrays:
+            return 0
+        import pyarrow.compute as pc
+
+        distinct = pc.count_distinct(pa.chunked_array(self._arrays), mode="only_valid").as_py()
+        return int(self._keys - distinct)
+
+    def _thin(self) -> None:
+        """Count what is held, then hold half of the keys."""
+        self._duplicates = max(self._duplicates, self._count())
+        self._bits += 1
+        whole = pa.concat_arrays(self._arrays)
+        self._arrays.clear()
+        kept = self._sampled(whole)
+        self._arrays, self._keys, self._bytes = [kept], len(kept), kept.nbytes
+
+    def _sampled(self, keys: pa.Array) -> pa.Array:
+        if not self._bits or not len(keys):
+            return keys
+        mask = 2**self._bits - 1
+        return keys.filter(pa.array([_hash(key) & mask == 0 for key in keys.to_pylist()], pa.bool_()))
+
+
+def _hash(key: object) -> int:
+    return zlib.crc32(key if isinstance(key, bytes) else str(key).encode())
+
+
+def _keys(batch: pa.RecordBatch, columns: tuple[str, ...]) -> pa.Array:
+    import pyarrow.compute as pc
+
+    arrays = [batch.column(name) for name in columns]
+    if len(arrays) == 1 and pa.types.is_integer(arrays[0].type):
+        return arrays[0].drop_null()
+    texts = [_bytes(array) for array in arrays]
+    if len(texts) == 1:
+        return texts[0].drop_null()
+    # Each with its length, so that ("a", "bc") is not ("ab", "c").
+    pieces: list[pa.Array | pa.Scalar] = []
+    for text in texts:
+        pieces += [pc.binary_length(text).cast(pa.string()).cast(pa.binary()), text]
+    return pc.binary_join_element_wise(*pieces, pa.scalar(b":", pa.binary())).drop_null()
+
+
+def _bytes(array: pa.Array) -> pa.Array:
+    return array if pa.types.is_binary(array.type) else array.cast(pa.string()).cast(pa.binary())
