@@ -38,6 +38,7 @@ class Manifest:
     image: Image = field(default_factory=Image)
     seconds: dict[str, float] = field(default_factory=dict)
     statistics: dict[str, dict[str, object]] = field(default_factory=dict)
+    facts: dict[str, object] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -91,6 +92,7 @@ class Manifest:
             "rounded": self.rounded,
             "masked": self.masked,
             "decoder": self.decoder,
+            **self.facts,
             **({"part": {"number": part.number, "count": part.count}} if part else {}),
         }
 

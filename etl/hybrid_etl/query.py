@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from hybrid_etl.errors import UserError
+from hybrid_etl.incremental import Bounds
 from hybrid_etl.interval import Interval
 from hybrid_etl.partitions import KeyRange
 
@@ -46,16 +47,15 @@ class BoundQuery:
         return "".join(text)
 
 
-def limit_rows(query: str, *, incremental_column: str | None, part: KeyRange | None, quote: str) -> str:
+def limit_rows(query: str, *, bounds: Bounds | None, part: KeyRange | None, quote: str) -> str:
     """Limit a query to the interval and the key range of a run, each by one of its columns.
 
-    `quote` is the engine's identifier quote. The bounds of a range are whole numbers of the specification,
-    so they stand in the text: the database's planner sees them.
+    `quote` is the engine's identifier quote. The bounds are literals that were made of times and of whole
+    numbers of the specification, so they stand in the text: the database's planner sees them.
     """
     limits = []
-    if incremental_column is not None:
-        name = _quoted(incremental_column, quote)
-        limits.append(f"{name} >= :from and {name} < :to")
+    if bounds is not None:
+        limits.append(bounds.condition(_quoted(bounds.column, quote)))
     if part is not None:
         limits.append(part.condition(_quoted(part.column, quote)))
     return f"select * from (\n{trim(query)}\n) q where {' and '.join(limits)}" if limits else query
@@ -68,6 +68,12 @@ def _quoted(name: str, quote: str) -> str:
 def trim(query: str) -> str:
     """The query without what would end it: white space and a final semicolon."""
     return query.strip().rstrip(";").rstrip()
+
+
+def names_interval(query: str, *, engine: str) -> bool:
+    """Whether a query names `:from` or `:to`."""
+    pattern = _POSTGRESQL if engine == "postgresql" else _MYSQL
+    return any(match.group("name") in ("from", "to") for match in pattern.finditer(query))
 
 
 def bind(

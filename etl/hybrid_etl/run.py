@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from hybrid_etl import incremental
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.manifest import Manifest
@@ -42,6 +43,7 @@ def run(
         reader = open_reader(specification, secret, interval)
     clock.lap("connect")
     tell_rounded(reader)
+    incremental.say(reader.facts.get("incremental"))
     try:
         masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
         manifest = _extract(
@@ -116,6 +118,7 @@ def _extract(
         image=Image.running(),
         seconds=clock.seconds,
         statistics=writer.statistics.document(),
+        facts=reader.facts,
     )
     if specification.part is None:
         sink.put(manifest.key, manifest.encode())

@@ -7,10 +7,12 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 import pymysql  # type: ignore[import-untyped]
 from pymysql.connections import Connection  # type: ignore[import-untyped]
+from pymysql.cursors import DictCursor  # type: ignore[import-untyped]
 
 from hybrid_etl.column_names import check_names
 from hybrid_etl.columns import Column
@@ -19,15 +21,17 @@ from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval
 from hybrid_etl.native.library import load
 from hybrid_etl.query import BoundQuery, Value, bind, limit_rows
-from hybrid_etl.readers import Database, batch_bytes, mysql_native, mysql_rows
+from hybrid_etl.readers import Database, batch_bytes, mysql_interval, mysql_native, mysql_rows
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.mysql_errors import explain
 from hybrid_etl.readers.mysql_protocol import Field, Statement, execute, prepare, row_packets
+from hybrid_etl.readers.mysql_settling import MysqlWatch
 from hybrid_etl.readers.mysql_types import column_of
 from hybrid_etl.readers.retry import connect_with_retry
 from hybrid_etl.readers.turn import source_digest, wait_for_turn
 from hybrid_etl.refusals import Refusals
 from hybrid_etl.secret import Secret
+from hybrid_etl.settling import settle
 from hybrid_etl.specification import Limits, Specification
 
 _STALL_SECONDS = 3600
@@ -51,20 +55,16 @@ class MysqlReader:
         self.refusals = Refusals(specification.unrepresentable)
         self.warnings: dict[str, int] = {}
         self.rounded: dict[str, int] = {}
-        query = limit_rows(
-            specification.query,
-            incremental_column=specification.incremental_column,
-            part=specification.part,
-            quote="`",
-        )
-        self._bound = bind(query, specification.parameters, interval, engine=specification.engine)
+        self.facts: dict[str, Any] = {}
         self._streaming = False
         self._connection = connect_with_retry(self._connect, explain=lambda error: explain(error, secret))
         try:
             self.decoder = choose_decoder(load)
             with self._explained():
+                self._settle(specification, interval)
                 wait_for_turn(self._lock_of(specification), connections=specification.limits.connections)
                 self.database = self._begin(specification.limits)
+                self._bound = self._bind(specification, interval)
                 statement, self.columns = self._describe(specification)
                 if not only_describe:
                     self._fields, self.columns = self._execute(statement, specification)
@@ -168,6 +168,25 @@ class MysqlReader:
             snapshot=snapshot or None,
             snapshot_time=time,
         )
+
+    def _settle(self, specification: Specification, interval: Interval | None) -> None:
+        """Wait, before the snapshot, until the interval is over and nothing may write into it any more."""
+        with contextlib.closing(MysqlWatch(self._rows)) as watch:
+            self.facts |= settle(watch, specification, interval)
+
+    def _bind(self, specification: Specification, interval: Interval | None) -> BoundQuery:
+        """The query, limited to what the run reads."""
+        bounds, facts = mysql_interval.bounds(
+            self._connection, specification, interval, mariadb=self.database.engine == "mariadb"
+        )
+        self.facts |= facts
+        query = limit_rows(specification.query, bounds=bounds, part=specification.part, quote="`")
+        return bind(query, specification.parameters, interval, engine=specification.engine)
+
+    def _rows(self, query: str) -> list[dict[str, object]]:
+        with self._connection.cursor(DictCursor) as cursor:
+            cursor.execute(query)
+            return list(cursor.fetchall())
 
     def _lock_of(self, specification: Specification) -> Callable[[int], bool]:
         # A lock's name has at most 64 characters (MySQL Reference Manual, "Locking Functions").
