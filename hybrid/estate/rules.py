@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
+from hybrid.estate import incremental
 from hybrid.estate.airflow_versions import refusal
 from hybrid.estate.document import Path
 from hybrid.estate.model import AnywhereSite, CloudSite, Estate
@@ -48,6 +49,7 @@ def findings(estate: Estate) -> Iterator[Finding]:
     yield from _references(estate)
     yield from _prefixes(estate)
     yield from _queries(estate)
+    yield from _incremental(estate)
     yield from _passthroughs(estate)
     yield from _lengths(estate)
     yield from _places(estate)
@@ -155,6 +157,13 @@ def _queries(estate: Estate) -> Iterator[Finding]:
             yield ("pipelines", name, "parameters", reserved), f"`:{reserved}` is the interval's; rename it"
         if len(named & {"from", "to"}) == 1:
             yield ("pipelines", name, "query"), "names one of `:from` and `:to`; an interval needs both"
+
+
+def _incremental(estate: Estate) -> Iterator[Finding]:
+    for name, pipeline in estate.pipelines.items():
+        uses = pipeline.incremental_column is not None or "from" in parameters_named(pipeline.query)
+        for key, sentence in incremental.findings(pipeline, uses_interval=uses):
+            yield ("pipelines", name, key), sentence
 
 
 def _passthroughs(estate: Estate) -> Iterator[Finding]:

@@ -76,6 +76,7 @@ class Pipeline(_Part):
         readers: Who may see what lands, in words.
         masks: Column → kind of its mask.
         parts: Key ranges that containers of their own read, None for one container.
+        overlap: How many intervals before its own a run reads again.
         parts_at_once: How many of them may read the database at once.
     """
 
@@ -109,6 +110,7 @@ class Pipeline(_Part):
     masks: dict[str, str] = {}
     parts: int | None = Field(default=None, ge=2)
     parts_at_once: int = Field(default=1, ge=1)
+    overlap: int = Field(default=0, ge=0)
 
 
 _P = TypeVar("_P", bound=_Part)
