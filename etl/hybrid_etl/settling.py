@@ -28,7 +28,7 @@ _SAY_SECONDS = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Settling:
-    """`seconds` after an interval's end until it counts as over; `wait_seconds`: the longest wait."""
+    """`seconds` after an interval's end until it counts as over; `wait_seconds`, the longest wait beyond."""
 
     seconds: float = 0
     wait_seconds: float = 900
@@ -124,12 +124,13 @@ def wait_until_settled(
     began = clock()
     said = began
     settled = Settled(until=horizon)
+    limit = settling.seconds + settling.wait_seconds
     poll, clean = _POLL_SECONDS, 0
     while True:
         now = watch.now()
         ahead = (horizon - now).total_seconds()
         waited = clock() - began
-        if ahead + waited > settling.wait_seconds and ahead > 0:
+        if ahead > 0 and ahead + waited > limit:
             raise Failure(_too_early(interval, ahead, settling))
         found = None
         if ahead <= 0:
@@ -140,7 +141,7 @@ def wait_until_settled(
             # look is there at the next.
             if clean == 2:
                 break
-        if found and waited >= settling.wait_seconds:
+        if found and waited >= limit:
             raise Failure(_still_open(found, interval, now, settling))
         if found and (settled.looks == 1 or clock() - said >= _SAY_SECONDS):
             said = clock()
@@ -148,7 +149,7 @@ def wait_until_settled(
         rest = ahead if ahead > 0 else watch.again_seconds if clean else poll
         if found:
             poll = min(poll * 1.5, _SLOWEST_POLL_SECONDS)
-        left = max(settling.wait_seconds - waited, 0.0) if not clean else rest
+        left = max(limit - waited, 0.0) if not clean else rest
         sleep(max(min(rest, left), 0.001))
     settled.waited_seconds = clock() - began
     settled.unseen = list(watch.unseen)
@@ -166,8 +167,9 @@ def _too_early(interval: Interval, ahead: float, settling: Settling) -> str:
 
 
 def _still_open(found: Open, interval: Interval, now: datetime, settling: Settling) -> str:
+    waited = settling.seconds + settling.wait_seconds
     return (
-        f"After {settling.wait_seconds:g} s there still may be written into the interval that ended at "
+        f"After {waited:g} s there still may be written into the interval that ended at "
         f"{interval.end.isoformat()}: {found.sentence(now)}. End them, raise settle_wait, or set settle: "
         "null to read without them; run again."
     )

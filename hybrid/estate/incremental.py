@@ -29,6 +29,15 @@ def findings(pipeline: Pipeline, *, uses_interval: bool) -> Iterator[tuple[str, 
         fault = format_fault(pipeline.incremental_format, zone=pipeline.incremental_zone)
         if fault:
             yield "incremental_format", fault
+    # Only where somebody chose: a short deadline beside the defaults was fine before there was a wait.
+    if pipeline.settle is not None and {"settle", "settle_wait"} & pipeline.model_fields_set:
+        longest = pipeline.settle + pipeline.settle_wait
+        if longest >= pipeline.run_deadline:
+            yield (
+                "settle_wait",
+                f"with `settle` a run may wait {longest} s, and `run_deadline` ends it after "
+                f"{pipeline.run_deadline}; raise that, or lower these",
+            )
     if pipeline.overlap:
         yield from _overlap(pipeline, uses_interval=uses_interval)
 

@@ -342,7 +342,9 @@ class Pipeline(Schedule):
         "must have ended. null: neither is waited for.",
     )
     settle_wait: int = Field(
-        default=900, ge=1, description="Seconds that this may take, after which the run fails."
+        default=900,
+        ge=1,
+        description="Seconds beyond `settle` that this may take, after which the run fails.",
     )
     overlap: int = Field(
         default=0, ge=0, le=100, description="How many intervals before its own a run reads again."

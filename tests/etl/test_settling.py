@@ -268,3 +268,21 @@ def test_a_prepared_transaction_and_a_standby_are_waited_for(tmp_path: Path, etl
             outcome = read(etl, behind, end=end, settle_wait=20)
             assert (outcome.code, outcome.manifest["rows"]) == (0, 2), outcome.lines
             assert "standby" in outcome.manifest["settled"]["unseen"][0]
+
+
+def test_a_backdated_row_lands_when_its_interval_is_read_again_and_once(
+    each_database: Database, etl: Etl
+) -> None:
+    # Given an interval that has landed, and a row that is written into it afterwards with a stamp of its own
+    database = each_database
+    with_table(database)
+    end = now(database) - timedelta(seconds=5)
+    read(etl, database, end=end)
+    stamp = (end - timedelta(seconds=1)).strftime("%Y-%m-%d %H:%M:%S.%f")
+    database.say(f"insert into late values (1, '{stamp}{'+00' if database.engine == 'postgresql' else ''}')")
+    # When the interval after it is read, it is not there
+    later = read(Etl(etl.directory / "later"), database, end=end + timedelta(hours=1), settle=None)
+    assert later.manifest["rows"] == 0
+    # But when its own is read again, as `overlap` does, which replaces the receipt
+    outcome = read(etl, database, end=end)
+    assert outcome.manifest["rows"] == 1

@@ -44,6 +44,8 @@ def test_both_sides_judge_a_format_alike(text: str, zone: str) -> None:
             {"incremental_column": "at", "incremental_unit": "seconds", "incremental_format": "%Y%m%d"},
             ["incremental_format"],
         ),
+        ({"settle": 600, "settle_wait": 900, "run_deadline": 1200}, ["settle_wait"]),
+        ({"settle": None, "run_deadline": 600}, []),
         ({"incremental_zone": "Europe/Berlin"}, ["incremental_zone"]),
         ({"incremental_column": "at", "overlap": 2}, []),
         ({"incremental_column": "at", "overlap": 2, "schedule": None}, ["overlap"]),
