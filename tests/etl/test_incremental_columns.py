@@ -35,9 +35,9 @@ def between(start: datetime, *steps: timedelta) -> list[Interval]:
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 CUTS = {
-    "hours of autumn, then days at six": between(AUTUMN - HOUR, *[HOUR] * 4, HOUR * 3, DAY, DAY),
-    "half an hour in spring": between(SPRING, *[HOUR / 2] * 5),
-    "odd": between(AUTUMN - 30 * HOUR, *[timedelta(hours=15, microseconds=300_001)] * 3),
+    "hours of autumn, then days at six": between(AUTUMN - HOUR, *[HOUR] * 4, HOUR * 3, DAY),
+    "half an hour in spring": between(SPRING + HOUR / 2, *[HOUR / 2] * 3),
+    "odd": between(AUTUMN - 30 * HOUR, *[timedelta(hours=15, microseconds=300_001)] * 2),
 }
 
 
