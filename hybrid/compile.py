@@ -65,6 +65,12 @@ def specification(estate: Estate, pipeline: str) -> Specification:
         "query": declared.query.strip(),
         "parameters": declared.parameters,
         "incremental_column": declared.incremental_column,
+        "incremental_zone": declared.incremental_zone,
+        "incremental_unit": declared.incremental_unit,
+        "incremental_format": declared.incremental_format,
+        "incremental_nulls": declared.incremental_nulls,
+        "settle": declared.settle,
+        "settle_wait": declared.settle_wait,
         "prefix": estate.prefix_of(pipeline),
         "format": declared.format.model_dump(),
         "partition_by": declared.partition_by,
@@ -167,6 +173,7 @@ def pipeline_manifest(estate: Estate, pipeline: str) -> dict[str, Any]:
         "expects": sorted(declared.expect.model_fields_set - {"on_failure"}) if declared.expect else [],
         "parts": declared.partitions.count if declared.partitions else None,
         "parts_at_once": source.connections,
+        "overlap": declared.overlap,
     }
 
 

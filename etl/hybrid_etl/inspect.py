@@ -50,7 +50,7 @@ def preview(settings: Settings, *, sha256: str, interval: Interval | None, rows:
         raise UserError(f"--rows must be from 1 to {MOST_ROWS}.")
     specification = settings.read_specification(sha256)
     secret = settings.read_secret(specification.engine)
-    reader = open_reader(specification, secret, interval)
+    reader = open_reader(replace(specification, settling=None), secret, interval)
     try:
         if specification.format.passthrough:
             found = itertools.islice(_csv_lines(reader), rows + 1)
@@ -101,6 +101,12 @@ def check(settings: Settings, *, sha256: str, interval: Interval | None) -> None
 
 
 def _open_reader(specification: Specification, secret: Secret, interval: Interval | None) -> Reader:
-    """A reader that only describes: it waits for no other run."""
+    """A reader that only describes: it waits for no other run, and for no transaction."""
     limits = replace(specification.limits, connections=None)
-    return open_reader(replace(specification, limits=limits), secret, interval, only_describe=True)
+    asked = replace(specification.incremental, nulls="ignore") if specification.incremental else None
+    return open_reader(
+        replace(specification, limits=limits, settling=None, incremental=asked),
+        secret,
+        interval,
+        only_describe=True,
+    )

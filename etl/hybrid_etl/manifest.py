@@ -40,6 +40,7 @@ class Manifest:
     seconds: dict[str, float] = field(default_factory=dict)
     statistics: dict[str, dict[str, object]] = field(default_factory=dict)
     kept: Mapping[str, object] = field(default_factory=dict)
+    facts: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -94,6 +95,7 @@ class Manifest:
             "masked": self.masked,
             "decoder": self.decoder,
             **self.kept,
+            **self.facts,
             **({"part": {"number": part.number, "count": part.count}} if part else {}),
         }
 

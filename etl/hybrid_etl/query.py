@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from hybrid_etl.errors import UserError
+from hybrid_etl.incremental import Bounds
 from hybrid_etl.interval import Interval
 from hybrid_etl.partitions import KeyRange
 from hybrid_etl.query_text import Place, QueryTextError, Statement, read
@@ -54,20 +55,20 @@ class Syntax:
 def limit_rows(
     query: str,
     *,
-    incremental_column: str | None,
+    bounds: Bounds | None,
     part: KeyRange | None,
     quote: str,
     syntax: Syntax | None = None,
 ) -> str:
     """Limit a query to the interval and the key range of a run, each by one of its columns.
 
-    `quote` is the engine's identifier quote, `syntax` that of the engine by default. The bounds of a range
-    are whole numbers of the specification, so they stand in the text: the database's planner sees them.
+    `quote` is the engine's identifier quote, `syntax` that of the engine by default. The bounds are literals
+    that were made of times and of whole numbers of the specification, so they stand in the text: the
+    database's planner sees them.
     """
     limits = []
-    if incremental_column is not None:
-        name = _quoted(incremental_column, quote)
-        limits.append(f"{name} >= :from and {name} < :to")
+    if bounds is not None:
+        limits.append(bounds.condition(_quoted(bounds.column, quote)))
     if part is not None:
         limits.append(part.condition(_quoted(part.column, quote)))
     if not limits:
@@ -85,6 +86,13 @@ def choose_columns(query: str, columns: tuple[str, ...], *, quote: str, syntax: 
     return f"select {names} from (\n{_read(query, syntax).text}\n) chosen"
 
 
+def count_nulls(query: str, column: str, *, quote: str, syntax: Syntax | None = None) -> str:
+    """SQL that counts the query's rows with NULL in the column."""
+    syntax = syntax or Syntax(engine="postgresql" if quote == '"' else "mysql")
+    text = _read(query, syntax).text
+    return f"select count(*) from (\n{text}\n) q where {_quoted(column, quote)} is null"
+
+
 def _quoted(name: str, quote: str) -> str:
     return quote + name.replace(quote, quote * 2) + quote
 
@@ -100,6 +108,15 @@ def _read(query: str, syntax: Syntax, known: Mapping[str, Parameter] | None = No
         )
     except QueryTextError as error:
         raise UserError(f"The query {error}.") from None
+
+
+def names_interval(query: str, *, engine: str) -> bool:
+    """Whether a query names `:from` or `:to`."""
+    try:
+        statement = read(query, engine=engine, known={"from", "to"})
+    except QueryTextError:
+        return False  # it is refused where it is bound
+    return any(place.name in ("from", "to") for place in statement.places)
 
 
 def bind(

@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from hybrid_etl import incremental
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.kept import Promises
@@ -44,6 +45,7 @@ def run(
         reader = open_reader(specification, secret, interval)
     clock.lap("connect")
     tell_rounded(reader)
+    incremental.say(reader.facts.get("incremental"))
     try:
         masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
         promises.look(reader, masks.columns)
@@ -123,6 +125,7 @@ def _extract(
         seconds=clock.seconds,
         statistics=writer.statistics.document(),
         kept=kept,
+        facts=reader.facts,
     )
     if specification.part is None:
         sink.put(manifest.key, manifest.encode())

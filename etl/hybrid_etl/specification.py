@@ -12,8 +12,10 @@ from typing import Any
 
 from hybrid_etl.contract import Contract
 from hybrid_etl.errors import UserError
+from hybrid_etl.incremental import Incremental
 from hybrid_etl.partitions import KeyRange, Partitions
-from hybrid_etl.query import Parameter, check_parameters
+from hybrid_etl.query import Parameter, check_parameters, names_interval
+from hybrid_etl.settling import Settling
 
 ENGINES = ("postgresql", "mysql", "mariadb")
 COMPRESSIONS = {
@@ -73,7 +75,8 @@ class Specification:
     query: str
     prefix: str
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
-    incremental_column: str | None = None
+    incremental: Incremental | None = None
+    settling: Settling | None = None
     format: Format = field(default_factory=Format)
     partition_by: tuple[str, ...] = ()
     target_file_bytes: int = 256 * 1024 * 1024
@@ -86,6 +89,11 @@ class Specification:
     partitions: Partitions | None = None
     part: KeyRange | None = None
     contract: Contract = field(default_factory=Contract)
+
+    @property
+    def reads_interval(self) -> bool:
+        """Whether the interval of a run says what is read."""
+        return self.incremental is not None or names_interval(self.query, engine=self.engine)
 
     def of_part(self, number: int | None) -> Specification:
         """The same pipeline limited to one of its key ranges; raises UserError where it has no such range."""
@@ -164,7 +172,8 @@ def _build(cls: type[Specification], document: dict[str, Any], *, digest: str, w
         engine=one_of("engine", document.get("engine"), ENGINES),
         prefix=text("prefix").strip("/"),
         parameters=check_parameters(document.get("parameters") or {}, where=where),
-        incremental_column=document.get("incremental_column"),
+        incremental=Incremental.parse(document, where=where),
+        settling=Settling.parse(document, where=where),
         format=Format(type=kind, compression=compression, passthrough=passthrough),
         partition_by=tuple(document.get("partition_by") or ()),
         target_file_bytes=target,

@@ -322,6 +322,35 @@ class Pipeline(Schedule):
     incremental_column: str | None = Field(
         default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="Column that the interval selects on."
     )
+    incremental_zone: str = Field(
+        default="UTC",
+        description="IANA name of the zone that dates and times without one are in; only of such columns.",
+    )
+    incremental_unit: Literal["seconds", "milliseconds", "microseconds"] | None = Field(
+        default=None, description="What an integer column counts since 1970-01-01 UTC."
+    )
+    incremental_format: str | None = Field(
+        default=None,
+        description="How a text column is written, greatest first, as in `%Y-%m-%d %H:%M:%S`.",
+    )
+    incremental_nulls: Literal["tell", "ignore"] = Field(
+        default="tell", description="Whether a run counts the rows that no interval has, for 5 s at most."
+    )
+    settle: int | None = Field(
+        default=0,
+        ge=0,
+        le=86400,
+        description="Seconds after an interval's end until it is read; every transaction that began before "
+        "must have ended. null: neither is waited for.",
+    )
+    settle_wait: int = Field(
+        default=900,
+        ge=1,
+        description="Seconds beyond `settle` that this may take, after which the run fails.",
+    )
+    overlap: int = Field(
+        default=0, ge=0, le=100, description="How many intervals before its own a run reads again."
+    )
     prefix: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=-]*(/[A-Za-z0-9][A-Za-z0-9_.=-]*)*$",

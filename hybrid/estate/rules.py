@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
+from hybrid.estate import incremental
 from hybrid.estate.airflow_versions import refusal
 from hybrid.estate.contract_rules import contract_findings
 from hybrid.estate.document import Finding, Path
 from hybrid.estate.model import AnywhereSite, CloudSite, Estate
-from hybrid.estate.query_rules import query_findings
+from hybrid.estate.query_rules import parameters_named, query_findings
 from hybrid.estate.suggestion import suggestion
 from hybrid.naming import AIRFLOW_LOG_COMPONENTS, Names
 
@@ -38,6 +39,7 @@ def findings(estate: Estate) -> Iterator[Finding]:
     yield from _references(estate)
     yield from _prefixes(estate)
     yield from query_findings(estate)
+    yield from _incremental(estate)
     yield from _passthroughs(estate)
     yield from contract_findings(estate)
     yield from _lengths(estate)
@@ -123,6 +125,17 @@ def _prefixes(estate: Estate) -> Iterator[Finding]:
                 ("pipelines", second),
                 f"prefix `{other}` and `{one}` of `{first}` are nested; give one another `prefix`",
             )
+
+
+def _incremental(estate: Estate) -> Iterator[Finding]:
+    for name, pipeline in estate.pipelines.items():
+        source = estate.sources.get(pipeline.source)
+        if source is None:
+            continue
+        named = parameters_named(pipeline.query, engine=source.engine, known=pipeline.parameters)
+        uses = pipeline.incremental_column is not None or "from" in named
+        for key, sentence in incremental.findings(pipeline, uses_interval=uses):
+            yield ("pipelines", name, key), sentence
 
 
 def _passthroughs(estate: Estate) -> Iterator[Finding]:

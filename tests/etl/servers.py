@@ -10,7 +10,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hybrid.environments import EMULATOR
@@ -130,6 +130,28 @@ def postgresql(directory: Path, *settings: str) -> Iterator[Server]:
             running=running,
             directory=directory,
         )
+
+
+@contextlib.contextmanager
+def standby(directory: Path, primary: Server) -> Iterator[Server]:
+    """A streaming standby of a PostgreSQL server of the tests, in a directory beside it."""
+    data, port = directory / "standby", free_port()
+    address = f"host={primary.host} port={primary.port} user={primary.username} password={primary.password}"
+    subprocess.run(
+        [*_as("postgres"), str(program("pg_basebackup")), "-D", str(data), "-R", "-c", "fast", "-d", address],
+        check=True,
+        cwd=directory,
+    )
+    options = ["fsync=off", f"unix_socket_directories={directory}", "wal_receiver_status_interval=1s"]
+    command = [*_as("postgres"), str(program("postgres")), "-D", str(data), "-p", str(port)]
+    for option in (*options, "listen_addresses=127.0.0.1", "max_prepared_transactions=5"):
+        command += ["-c", option]
+    process = _start(command, directory)
+    ready = [str(program("pg_isready")), "-q", "-h", "127.0.0.1", "-p", str(port)]
+    running = [process]
+    with _stopping(running, port):
+        _until(lambda: subprocess.run(ready, check=False).returncode == 0, "the standby")
+        yield replace(primary, port=port, running=running)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from airflow.sdk import CronDataIntervalTimetable
     from airflow.sdk.definitions.callback import AsyncCallback
     from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
-    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 else:
     try:
         from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
@@ -19,13 +19,14 @@ else:
     except ImportError:
         from airflow.timetables.interval import CronDataIntervalTimetable
     try:
-        from airflow.sdk.exceptions import AirflowException, AirflowFailException
+        from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
     except ImportError:
-        from airflow.exceptions import AirflowException, AirflowFailException
+        from airflow.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 __all__ = [
     "AirflowException",
     "AirflowFailException",
+    "AirflowSkipException",
     "AsyncCallback",
     "CronDataIntervalTimetable",
     "DeadlineAlert",

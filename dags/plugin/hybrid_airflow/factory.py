@@ -17,8 +17,9 @@ from hybrid_airflow import pages
 from hybrid_airflow.deadline import deadline_arguments
 from hybrid_airflow.manifest import Estate, ManifestError, Pipeline, read_estate, read_pipeline
 from hybrid_airflow.operators import RunPipelineOperator, task_arguments
+from hybrid_airflow.overlap import RunAgainOperator
 from hybrid_airflow.parts import CommitPartsOperator, RunPartOperator
-from hybrid_airflow.timetables import timetable
+from hybrid_airflow.timetables import WITHOUT_INTERVAL, timetable
 
 #: `schedule` of a pipeline that runs when those in `after` have landed.
 AFTER = "after"
@@ -81,6 +82,7 @@ def pipeline_dag(estate: Estate, pipeline: Pipeline, *, after: Sequence[Pipeline
         **deadline_arguments(estate, pipeline.deadline_seconds),
     ) as dag:
         _tasks(estate, pipeline)
+        _read_again(estate, pipeline, schedule=pipeline.schedule, start=_start_date(pipeline))
     if pipeline.uses_interval:
         _ask_for_interval(dag)
     return dag
@@ -104,6 +106,7 @@ def paired_dag(estate: Estate, name: str, pipelines: list[Pipeline]) -> DAG:
     ) as dag:
         for pipeline in pipelines:
             _tasks(estate, pipeline)
+            _read_again(estate, pipeline, schedule=entry.schedule, start=_start_date(pipeline))
     if uses_interval:
         _ask_for_interval(dag)
     return dag
@@ -126,6 +129,20 @@ def _tasks(estate: Estate, pipeline: Pipeline) -> None:
         CommitPartsOperator(
             task_id="commit", estate=estate, pipeline=pipeline, receipts=parts.output, outlets=landed
         )
+
+
+def _read_again(estate: Estate, pipeline: Pipeline, *, schedule: str | None, start: datetime) -> None:
+    """A task for each interval of `overlap`, with no order to the run's own: one that fails leaves it be."""
+    if not pipeline.overlap or not pipeline.uses_interval or schedule is None or schedule in WITHOUT_INTERVAL:
+        return
+    RunAgainOperator.partial(
+        task_id=f"{pipeline.pipeline}-again",
+        estate=estate,
+        pipeline=pipeline,
+        cron=schedule,
+        not_before=start,
+        **task_arguments(estate, pipeline),
+    ).expand(back=list(range(1, pipeline.overlap + 1)))
 
 
 def _schedule(estate: Estate, pipeline: Pipeline, after: Sequence[Pipeline]) -> Any:

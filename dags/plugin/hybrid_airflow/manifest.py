@@ -79,6 +79,7 @@ class Pipeline(_Part):
         on_drift: What a run does whose columns are not those of the run before.
         expects: Kinds of expectations that its rows are held to.
         parts: Key ranges that containers of their own read, None for one container.
+        overlap: How many intervals before its own a run reads again.
         parts_at_once: How many of them may read the database at once.
     """
 
@@ -115,6 +116,7 @@ class Pipeline(_Part):
     expects: tuple[str, ...] = ()
     parts: int | None = Field(default=None, ge=2)
     parts_at_once: int = Field(default=1, ge=1)
+    overlap: int = Field(default=0, ge=0)
 
 
 _P = TypeVar("_P", bound=_Part)

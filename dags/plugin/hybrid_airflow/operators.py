@@ -175,20 +175,24 @@ class RunPipelineOperator(BaseOperator):
         never see this run."""
         if interval is None or interval.full:
             return
-        try:
-            until = refreshed_until(
-                self._clients.s3, bucket=self.estate.lake_bucket, prefix=self.pipeline.prefix
-            )
-        except (ReceiptError, BotoCoreError) as error:
-            raise AirflowException(
-                f"It cannot be seen whether a full refresh covers this run: {error}"
-            ) from None
+        until = self._refreshed_until()
         if until is not None and interval.start < until:
             raise AirflowFailException(
                 f"A full refresh of '{self.pipeline.pipeline}' covers everything before {until.isoformat()}, "
                 f"and this run begins at {interval.start.isoformat()}. "
                 "Trigger the DAG with full_refresh instead."
             )
+
+    def _refreshed_until(self) -> datetime | None:
+        """The end of the pipeline's last full refresh, None without one."""
+        try:
+            return refreshed_until(
+                self._clients.s3, bucket=self.estate.lake_bucket, prefix=self.pipeline.prefix
+            )
+        except (ReceiptError, BotoCoreError) as error:
+            raise AirflowException(
+                f"It cannot be seen whether a full refresh covers this run: {error}"
+            ) from None
 
     def _go(self, context: Any, plan: Plan) -> dict[str, Any]:
         self._plan = plan

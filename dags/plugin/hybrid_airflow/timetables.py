@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any
 
 from hybrid_airflow.compat import CronDataIntervalTimetable
+from hybrid_airflow.interval import Interval
 
-_WITHOUT_INTERVAL = frozenset({"@once", "@continuous"})
+#: Presets whose runs have none.
+WITHOUT_INTERVAL = frozenset({"@once", "@continuous"})
 
 
 def timetable(schedule: str | None, *, uses_interval: bool) -> Any:
@@ -15,6 +18,20 @@ def timetable(schedule: str | None, *, uses_interval: bool) -> Any:
     Since Airflow 3 a cron line alone gives runs without a data interval (`create_cron_data_intervals`
     is false by default); a pipeline with an interval names the other timetable itself.
     """
-    if schedule is None or not uses_interval or schedule in _WITHOUT_INTERVAL:
+    if schedule is None or not uses_interval or schedule in WITHOUT_INTERVAL:
         return schedule
     return CronDataIntervalTimetable(schedule, timezone="UTC")
+
+
+def interval_before(schedule: str, interval: Interval) -> Interval:
+    """The interval that the schedule has before this one, which it need not be one of: it ends where this
+    begins, or at the last moment of the schedule before that.
+
+    The reckoning is Airflow's own; the SDK's timetable, which a DAG is made of, has none.
+    """
+    # Not above: a DAG file is parsed without them.
+    from airflow.timetables.interval import CronDataIntervalTimetable as Reckoned  # noqa: PLC0415
+    from pendulum import instance  # noqa: PLC0415
+
+    found = Reckoned(schedule, timezone="UTC").infer_manual_data_interval(run_after=instance(interval.start))
+    return Interval(start=found.start.astimezone(UTC), end=found.end.astimezone(UTC))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -50,6 +50,8 @@ class Reader(Protocol):
     refusals: Refusals
     warnings: dict[str, int]
     rounded: dict[str, int]
+    facts: dict[str, Any]
+    """What the receipt says beside that, by its key."""
 
     @property
     def decoder(self) -> str:

@@ -7,10 +7,12 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 import pymysql  # type: ignore[import-untyped]
 from pymysql.connections import Connection  # type: ignore[import-untyped]
+from pymysql.cursors import DictCursor  # type: ignore[import-untyped]
 
 from hybrid_etl.column_names import check_names
 from hybrid_etl.columns import Column
@@ -19,17 +21,19 @@ from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval
 from hybrid_etl.native.library import load
 from hybrid_etl.query import BoundQuery, Syntax, Value, bind, choose_columns, limit_rows
-from hybrid_etl.readers import Database, batch_bytes, mysql_native, mysql_rows
+from hybrid_etl.readers import Database, batch_bytes, mysql_interval, mysql_native, mysql_rows
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.dial import dial, ended_after
 from hybrid_etl.readers.mysql_errors import explain
 from hybrid_etl.readers.mysql_protocol import Field, Statement, execute, prepare, row_packets
+from hybrid_etl.readers.mysql_settling import MysqlWatch
 from hybrid_etl.readers.mysql_types import column_of
 from hybrid_etl.readers.retry import TRY_SECONDS, connect_with_retry
 from hybrid_etl.readers.silence import longest_silence
 from hybrid_etl.readers.turn import source_digest, wait_for_turn
 from hybrid_etl.refusals import Refusals
 from hybrid_etl.secret import Secret
+from hybrid_etl.settling import settle
 from hybrid_etl.specification import Limits, Specification
 
 _STALL_SECONDS = 3600
@@ -53,15 +57,17 @@ class MysqlReader:
         self.refusals = Refusals(specification.unrepresentable)
         self.warnings: dict[str, int] = {}
         self.rounded: dict[str, int] = {}
+        self.facts: dict[str, Any] = {}
         self._streaming = False
         self._longest_silence = longest_silence(specification.limits)
         self._connection = connect_with_retry(self._connect, explain=lambda error: explain(error, secret))
         try:
             self.decoder = choose_decoder(load)
             with self._explained():
+                self._settle(specification, interval)
                 wait_for_turn(self._lock_of(specification), connections=specification.limits.connections)
-                self._bound = _bind(specification, interval, sql_mode=self._one("select @@sql_mode"))
                 self.database = self._begin(specification.limits)
+                self._bound = self._bind(specification, interval)
                 statement, self.columns = self._describe(specification)
                 if not only_describe:
                     self._fields, self.columns = self._execute(statement, specification)
@@ -176,6 +182,33 @@ class MysqlReader:
             snapshot_time=time,
         )
 
+    def _settle(self, specification: Specification, interval: Interval | None) -> None:
+        """Wait, before the snapshot, until the interval is over and nothing may write into it any more."""
+        with contextlib.closing(MysqlWatch(self._rows)) as watch:
+            self.facts |= settle(watch, specification, interval)
+
+    def _bind(self, specification: Specification, interval: Interval | None) -> BoundQuery:
+        """The query, limited to what the run reads; what "…" and a backslash mean in it, sql_mode says."""
+        syntax = Syntax.of_sql_mode(specification.engine, self._one("select @@sql_mode"))
+        bounds, facts = mysql_interval.bounds(
+            self._connection,
+            specification,
+            interval,
+            mariadb=self.database.engine == "mariadb",
+            syntax=syntax,
+        )
+        self.facts |= facts
+        limited = limit_rows(
+            specification.query, bounds=bounds, part=specification.part, quote="`", syntax=syntax
+        )
+        query = choose_columns(limited, specification.contract.columns, quote="`", syntax=syntax)
+        return bind(query, specification.parameters, interval, engine=specification.engine, syntax=syntax)
+
+    def _rows(self, query: str) -> list[dict[str, object]]:
+        with self._connection.cursor(DictCursor) as cursor:
+            cursor.execute(query)
+            return list(cursor.fetchall())
+
     def _lock_of(self, specification: Specification) -> Callable[[int], bool]:
         # A lock's name has at most 64 characters (MySQL Reference Manual, "Locking Functions").
         name = f"hybrid-etl/{source_digest(specification).hex()[:32]}"
@@ -256,20 +289,6 @@ class MysqlReader:
 
 def _column(field: Field, specification: Specification) -> Column:
     return column_of(field, policy=specification.unrepresentable, decimal_width=specification.decimal_width)
-
-
-def _bind(specification: Specification, interval: Interval | None, *, sql_mode: str) -> BoundQuery:
-    """The query as the session reads it: what "…" and a backslash mean is the server's `sql_mode`."""
-    syntax = Syntax.of_sql_mode(specification.engine, sql_mode)
-    limited = limit_rows(
-        specification.query,
-        incremental_column=specification.incremental_column,
-        part=specification.part,
-        quote="`",
-        syntax=syntax,
-    )
-    query = choose_columns(limited, specification.contract.columns, quote="`", syntax=syntax)
-    return bind(query, specification.parameters, interval, engine=specification.engine, syntax=syntax)
 
 
 def _tls(secret: Secret) -> ssl.SSLContext | None:

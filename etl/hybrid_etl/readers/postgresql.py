@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pyarrow as pa
@@ -20,7 +21,14 @@ from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval
 from hybrid_etl.query import BoundQuery, Value, bind, choose_columns, limit_rows
-from hybrid_etl.readers import Database, batch_bytes, postgresql_copy, postgresql_csv, postgresql_native
+from hybrid_etl.readers import (
+    Database,
+    batch_bytes,
+    postgresql_copy,
+    postgresql_csv,
+    postgresql_interval,
+    postgresql_native,
+)
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.postgresql_copy import CopyRefused
 from hybrid_etl.readers.postgresql_describe import describe_statement
@@ -37,12 +45,14 @@ from hybrid_etl.readers.postgresql_errors import (
     from_result,
     is_row_security,
 )
+from hybrid_etl.readers.postgresql_settling import PostgresqlWatch
 from hybrid_etl.readers.postgresql_types import ROUNDED, ServerType, column_of, passed_column
 from hybrid_etl.readers.retry import TRY_SECONDS, connect_with_retry
 from hybrid_etl.readers.silence import Silence, longest_silence
 from hybrid_etl.readers.turn import source_digest, wait_for_turn
 from hybrid_etl.refusals import Refusals
 from hybrid_etl.secret import Secret
+from hybrid_etl.settling import settle
 from hybrid_etl.specification import Specification
 
 _TYPES = """
@@ -66,14 +76,7 @@ class PostgresqlReader:
         self.refusals = Refusals(specification.unrepresentable)
         self.warnings: dict[str, int] = {}
         self.rounded: dict[str, int] = {}
-        limited = limit_rows(
-            specification.query,
-            incremental_column=specification.incremental_column,
-            part=specification.part,
-            quote='"',
-        )
-        query = choose_columns(limited, specification.contract.columns, quote='"')
-        bound = bind(query, specification.parameters, interval, engine="postgresql")
+        self.facts: dict[str, Any] = {}
         self._certificate: Path | None = None
         self._connection = connect_with_retry(
             lambda: self._connect(specification), explain=lambda error: explain_connection(error, secret)
@@ -83,11 +86,12 @@ class PostgresqlReader:
             self._native = choose_decoder(postgresql_native.libpq) == "native"
             self._passthrough = specification.format.passthrough
             with self._explained():
+                self._settle(specification, interval)
                 self.database = self._begin(specification)
                 server_encoding = self._connection.info.parameter_status("server_encoding") or ""
                 check_encoding(specification.encoding, server=server_encoding)
                 self._encoding = specification.encoding
-                self.columns, self._copy = self._describe(bound, specification)
+                self.columns, self._copy = self._describe(self._bound(specification, interval), specification)
                 if server_encoding == SQL_ASCII and not self._passthrough:
                     # Else the server itself refuses bytes that are no UTF-8, whatever the policy says.
                     self._connection.execute("select set_config('client_encoding', 'SQL_ASCII', true)")
@@ -196,6 +200,27 @@ class PostgresqlReader:
         return Database(
             engine="postgresql", version=version.split()[0], snapshot=snapshot, snapshot_time=time
         )
+
+    def _settle(self, specification: Specification, interval: Interval | None) -> None:
+        """Wait, before the snapshot, until the interval is over and nothing may write into it any more."""
+        watch = PostgresqlWatch(
+            lambda *statement: self._connection.execute(*statement).fetchall(),
+            version=self._connection.info.server_version,
+        )
+        self.facts |= settle(watch, specification, interval)
+
+    def _bound(self, specification: Specification, interval: Interval | None) -> BoundQuery:
+        """The query, limited to what the run reads."""
+        if specification.incremental is not None and specification.row_security == "allow":
+            inner = bind(specification.query, specification.parameters, interval, engine="postgresql")
+            self._allow_row_security(inner.render(lambda number: f"${number + 1}"))
+        bounds, facts = postgresql_interval.bounds(
+            self._connection, specification, interval, types=self._types, secret=self._secret
+        )
+        self.facts |= facts
+        limited = limit_rows(specification.query, bounds=bounds, part=specification.part, quote='"')
+        query = choose_columns(limited, specification.contract.columns, quote='"')
+        return bind(query, specification.parameters, interval, engine="postgresql")
 
     def _begin_in_turn(self, specification: Specification) -> None:
         """Begin the transaction that reads, with one of the source's locks where it has a limit.
