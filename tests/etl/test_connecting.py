@@ -334,10 +334,8 @@ def test_a_server_that_falls_silent_in_a_query_is_given_up(
     monkeypatch.setattr(mysql_reader, "longest_silence", lambda _: longest_silence(limited.limits))
     # When
     began = time.monotonic()
-    reader = open_reader(specification, secret, None)
     with pytest.raises(Failure, match=r"silent|timed out"):
-        list(reader.batches())
-    reader.close()
+        list(open_reader(specification, secret, None).batches())
     # Then
     assert time.monotonic() - began < 10
 

@@ -49,18 +49,22 @@ def _pgbouncer(postgresql: Database, *, mode: str, size: int, wait: int = 120) -
             process.wait(10)
 
 
+def _connect(secret: dict[str, object]) -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(
+        host=str(secret["host"]),
+        port=int(str(secret["port"])),
+        user=str(secret["username"]),
+        password=str(secret["password"]),
+        dbname=str(secret["dbname"]),
+        autocommit=True,
+    )
+
+
 def _until_it_answers(secret: dict[str, object]) -> None:
     end = time.monotonic() + 20
     while True:
         try:
-            with psycopg.connect(
-                host=str(secret["host"]),
-                port=int(str(secret["port"])),
-                user=str(secret["username"]),
-                password=str(secret["password"]),
-                dbname=str(secret["dbname"]),
-                autocommit=True,
-            ):
+            with _connect(secret):
                 return
         except psycopg.OperationalError:
             if time.monotonic() > end:
@@ -75,6 +79,7 @@ def test_one_run_after_another_reads_and_leaves_no_lock(
     with _pgbouncer(postgresql, mode=mode, size=size) as secret:
         # Given one run, and two more at once, of a source that takes one at a time
         first = etl.run(postgresql, secret=secret, limits=_LIMITS)
+        began = time.monotonic()
         runs = [
             etl.start(
                 "run",
@@ -95,7 +100,7 @@ def test_one_run_after_another_reads_and_leaves_no_lock(
     # Then all have read, one after the other, and nothing is left in the sessions that the pooler keeps
     assert first.code == 0, first.lines
     assert [outcome.code for outcome in outcomes] == [0, 0], [outcome.lines for outcome in outcomes]
-    assert max(outcome.seconds for outcome in outcomes) >= 1.5
+    assert time.monotonic() - began >= 2
     assert left == [(0,)]
 
 
@@ -107,23 +112,15 @@ def test_settings_of_a_run_do_not_stay_with_the_pooled_session(etl: Etl, postgre
             query="select :p as p, current_setting('statement_timeout') as t",
             parameters={"p": "x"},
         )
-        again = etl.run(
-            postgresql,
-            secret=secret,
-            query="select coalesce(current_setting('hybrid_etl.p0', true), '') as p, "
-            "current_setting('statement_timeout') as t",
-            pipeline="other",
-            prefix="other",
-        )
-        ((left,),) = postgresql.say("show statement_timeout")
-    assert (outcome.code, again.code) == (0, 0), (outcome.lines, again.lines)
-    assert pq.read_table(_file(etl, "shop/orders")).to_pylist() == [{"p": "x", "t": "10min"}]
-    assert pq.read_table(_file(etl, "other")).to_pylist() == [{"p": "", "t": left}]
-
-
-def _file(etl: Etl, prefix: str) -> Path:
-    (found,) = (etl.lake / prefix).rglob("*.parquet")
-    return found
+        # Whoever gets the pooled session next
+        with _connect(secret) as connection:
+            row = connection.execute(
+                "select coalesce(current_setting('hybrid_etl.p0', true), ''),"
+                " current_setting('statement_timeout'), current_setting('row_security')"
+            ).fetchone()
+    assert outcome.code == 0, outcome.lines
+    assert pq.read_table(outcome.files[0]).to_pylist() == [{"p": "x", "t": "10min"}]
+    assert row == ("", "0", "on")
 
 
 def test_statement_mode_is_refused_with_what_to_do(etl: Etl, postgresql: Database) -> None:
