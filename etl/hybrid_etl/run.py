@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from hybrid_etl.errors import Failure
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.manifest import Manifest
@@ -17,7 +18,8 @@ from hybrid_etl.readers import Database, Reader, open_reader
 from hybrid_etl.settings import Image, Settings
 from hybrid_etl.sinks import open_sink
 from hybrid_etl.specification import Specification
-from hybrid_etl.writers.rolling import RollingWriter
+from hybrid_etl.writers.partition_paths import PartitionPaths
+from hybrid_etl.writers.rolling import DataFile, RollingWriter
 
 if TYPE_CHECKING:
     from hybrid_etl.writers.far_dates import FarDates
@@ -81,7 +83,7 @@ def _extract(
         sink,
         directory=f"{specification.prefix}/{directory_of(interval)}/{attempt}",
         file_format=specification.format,
-        partition_by=specification.partition_by,
+        paths=partition_paths(specification, masks),
         target_file_bytes=specification.target_file_bytes,
         metadata=_metadata(specification, attempt, interval, reader.database),
     )
@@ -92,8 +94,9 @@ def _extract(
 
         far_dates = FarDates(masks.columns, reader.refusals)
     try:
-        _copy(reader, masks, writer, clock, far_dates=far_dates)
+        rows = _copy(reader, masks, writer, clock, far_dates=far_dates)
         files = writer.finish()
+        check_rows(files, read=rows)
         clock.lap("write")
     except BaseException:
         writer.abort()
@@ -139,7 +142,8 @@ def tell_rounded(reader: Reader) -> None:
 
 def _copy(
     reader: Reader, masks: Masks, writer: RollingWriter, clock: Clock, *, far_dates: FarDates | None
-) -> None:
+) -> int:
+    """Read all there is and write it; gives the rows that the reader got."""
     rows = 0
     began = said = time.monotonic()
     for batch in reader.batches():
@@ -160,6 +164,21 @@ def _copy(
                 bytes_per_second=round(writer.bytes / passed),
             )
     clock.lap("read")
+    return rows
+
+
+def partition_paths(specification: Specification, masks: Masks) -> PartitionPaths | None:
+    """The paths of a pipeline that has `partition_by`; raises UserError where they cannot be made."""
+    return PartitionPaths(specification.partition_by, masks.columns) if specification.partition_by else None
+
+
+def check_rows(files: list[DataFile], *, read: int) -> None:
+    """Hold the rows of all files, which each file has counted, against those read; raises Failure."""
+    landed = sum(file.rows for file in files)
+    if landed != read:
+        raise Failure(
+            f"The files hold {landed} rows, and {read} were read; nothing became visible: report this line."
+        )
 
 
 class Clock:
