@@ -25,7 +25,7 @@ class Tap:
     def write(self, data: bytes) -> int:
         """Pass bytes on."""
         self._stream.write(data)
-        self._passed.append(data)
+        self._passed.append(bytes(data))
         self._position += len(data)
         return len(data)
 
