@@ -47,7 +47,7 @@ def _say_less(said: Message) -> bytes | None:
     [
         (_PARQUET, _lose(3), "sent 5 rows, and 4 came"),
         (_PARQUET, _lose(4), "sent 5 rows, and 4 came"),
-        (_PARQUET, _lose(0), "signature"),
+        (_PARQUET, _lose(0), "The database"),
         (_PARQUET, _lose_trailer, "trailer"),
         (_PARQUET, _say_less, "sent 4 rows, and 5 came"),
         (_LINES, _lose(2), "sent 5 rows, and 4 came"),
