@@ -11,7 +11,7 @@ import typer
 
 from hybrid.cli import terminal
 from hybrid.cli.aws_options import Fleet, fleet_command
-from hybrid.estate.rules import suggestion
+from hybrid.estate.suggestion import suggestion
 from hybrid.fleet.translation import translated
 from hybrid.lake.sweeping import Swept, sweep
 from hybrid.naming import Names
