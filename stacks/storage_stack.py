@@ -7,8 +7,21 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from hybrid.estate.model import Estate
+from hybrid.lake.sweeping import TAG
 from hybrid_constructs import AccessLogBucket, Buckets, EstateKey, ImageRepository, PrivateBucket
 from stacks.estate_stack import EstateStack
+
+#: What `bin/hybrid lake sweep` has marked. Days count from when an object was written, not marked.
+#: A version that was let go can be had back for 30 days; markers of those that are gone for good go as well.
+_LET_GO = (
+    s3.LifecycleRule(
+        id="expire-unreferenced",
+        tag_filters={TAG: "true"},
+        expiration=Duration.days(7),
+        noncurrent_version_expiration=Duration.days(30),
+    ),
+    s3.LifecycleRule(id="remove-expired-markers", expired_object_delete_marker=True),
+)
 
 
 class StorageStack(EstateStack):
@@ -56,6 +69,7 @@ class StorageStack(EstateStack):
             access_logs=access_logs,
             access_log_prefix="lake/",
             removal_policy=removal,
+            lifecycle_rules=_LET_GO,
         )
         self.buckets = Buckets(dags=dags, lake=lake, key=self.key)
         self.repository = ImageRepository(self, "Images", key=self.key, removal_policy=removal)

@@ -1,8 +1,17 @@
-"""Example: when the customers of both worlds have landed, compare them and say what to load.
+"""Example: when the customers of both worlds have landed, compare them and say which files to load.
 
 A TaskFlow DAG that is scheduled by assets and reads receipts, never rows: what an Airflow worker sees of the
 data is where it is and how much of it there is. Copy it beside `hybrid_pipelines.py` and name pipelines of
 your own.
+
+No loader reads our receipts, so the last task makes of each what Amazon Redshift's COPY does read: a manifest
+of exactly the files of the run. Put it where your cluster reads it, with a connection that may write there:
+
+    S3CreateObjectOperator.partial(task_id="put", s3_bucket="my-bucket", replace=True).expand_kwargs(...)
+    copy customers from 's3://my-bucket/customers-regional.json' iam_role '…' format parquet manifest
+
+Spark and pyarrow take the list of its `url`s as it is. A path with a wildcard would load the files of failed
+and replaced runs too.
 """
 
 from __future__ import annotations
@@ -13,9 +22,10 @@ from typing import Any
 
 from airflow.sdk import dag, task
 
+from hybrid_airflow.aws import Clients
 from hybrid_airflow.factory import asset
 from hybrid_airflow.manifest import read_estate, read_pipeline
-from hybrid_airflow.receipt import Receipt
+from hybrid_airflow.receipt import Receipt, named_files
 
 HERE = Path(__file__).parent
 ESTATE = read_estate(HERE)
@@ -36,7 +46,7 @@ SHARE = 0.5
     tags=["example"],
 )
 def customers_reconciled() -> None:
-    """Compare what landed, then name it for a loader."""
+    """Compare what landed, then name its files for a loader."""
 
     @task
     def receipts(triggering_asset_events: Any = None) -> list[dict[str, Any]]:
@@ -53,11 +63,27 @@ def customers_reconciled() -> None:
         return landed
 
     @task
-    def manifests(landed: list[dict[str, Any]]) -> list[str]:
-        """What a loader (COPY, Athena, Spark) is given: the manifests, which name files and schema."""
-        return [f"s3://{receipt.bucket}/{receipt.manifest}" for receipt in map(Receipt.from_xcom, landed)]
+    def copy_manifests(landed: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """By pipeline, what COPY takes (Redshift Developer Guide, "Using a manifest to specify data files").
 
-    manifests(compare(receipts()))
+        `meta.content_length` is needed for Parquet; `mandatory` ends the load where a file is missing.
+        """
+        s3 = Clients(aws_conn_id="aws_default", region=ESTATE.region).s3
+        return {
+            receipt.pipeline: {
+                "entries": [
+                    {
+                        "url": f"s3://{receipt.bucket}/{file['key']}",
+                        "mandatory": True,
+                        "meta": {"content_length": file["bytes"]},
+                    }
+                    for file in named_files(s3, receipt)
+                ]
+            }
+            for receipt in map(Receipt.from_xcom, landed)
+        }
+
+    copy_manifests(compare(receipts()))
 
 
 customers_reconciled()

@@ -14,7 +14,7 @@ from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval
 from hybrid_etl.masks import Masks
 from hybrid_etl.readers import Reader, open_reader
-from hybrid_etl.run import tell_rounded
+from hybrid_etl.run import partition_paths, tell_rounded
 from hybrid_etl.secret import Secret
 from hybrid_etl.settings import Settings
 from hybrid_etl.sinks import open_sink
@@ -30,6 +30,7 @@ def describe(settings: Settings, *, sha256: str, interval: Interval | None) -> N
     reader = _open_reader(specification, secret, interval)
     try:
         masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
+        partition_paths(specification, masks)
         for column in masks.columns:
             line = {"name": column.name, "type": str(column.type), "database_type": column.database_type}
             sys.stdout.write(json.dumps(line | {"mask": masks.applied.get(column.name)}) + "\n")
@@ -91,6 +92,7 @@ def check(settings: Settings, *, sha256: str, interval: Interval | None) -> None
     reader = _open_reader(specification, secret, interval)
     try:
         masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
+        partition_paths(specification, masks)
         tell_rounded(reader)
         emit("info", "The database takes the query.", columns=len(masks.columns), decoder=reader.decoder)
     finally:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from hybrid_etl import incremental
+from hybrid_etl.errors import Failure
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.kept import Promises
@@ -19,7 +20,8 @@ from hybrid_etl.readers import Database, Reader, open_reader
 from hybrid_etl.settings import Image, Settings
 from hybrid_etl.sinks import open_sink
 from hybrid_etl.specification import Specification
-from hybrid_etl.writers.rolling import RollingWriter
+from hybrid_etl.writers.partition_paths import PartitionPaths
+from hybrid_etl.writers.rolling import DataFile, RollingWriter
 
 if TYPE_CHECKING:
     from hybrid_etl.writers.far_dates import FarDates
@@ -88,7 +90,7 @@ def _extract(
         sink,
         directory=f"{specification.prefix}/{directory_of(interval)}/{attempt}",
         file_format=specification.format,
-        partition_by=specification.partition_by,
+        paths=partition_paths(specification, masks),
         target_file_bytes=specification.target_file_bytes,
         metadata=_metadata(specification, attempt, interval, reader.database),
     )
@@ -99,8 +101,9 @@ def _extract(
 
         far_dates = FarDates(masks.columns, reader.refusals)
     try:
-        _copy(reader, masks, writer, clock, far_dates=far_dates, promises=promises)
+        rows = _copy(reader, masks, writer, clock, far_dates=far_dates, promises=promises)
         files = writer.finish()
+        check_rows(files, read=rows)
         clock.lap("write")
         kept = promises.kept(rows=sum(file.rows for file in files), database=reader.database)
     except BaseException:
@@ -155,7 +158,8 @@ def _copy(
     *,
     far_dates: FarDates | None,
     promises: Promises,
-) -> None:
+) -> int:
+    """Read all there is and write it; gives the rows that the reader got."""
     rows = 0
     began = said = time.monotonic()
     for batch in reader.batches():
@@ -177,6 +181,21 @@ def _copy(
                 bytes_per_second=round(writer.bytes / passed),
             )
     clock.lap("read")
+    return rows
+
+
+def partition_paths(specification: Specification, masks: Masks) -> PartitionPaths | None:
+    """The paths of a pipeline that has `partition_by`; raises UserError where they cannot be made."""
+    return PartitionPaths(specification.partition_by, masks.columns) if specification.partition_by else None
+
+
+def check_rows(files: list[DataFile], *, read: int) -> None:
+    """Hold the rows of all files, which each file has counted, against those read; raises Failure."""
+    landed = sum(file.rows for file in files)
+    if landed != read:
+        raise Failure(
+            f"The files hold {landed} rows, and {read} were read; nothing became visible: report this line."
+        )
 
 
 class Clock:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hybrid.estate import Estate
+from hybrid.lake.reading import receipts, visible
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-_MANIFEST = "/_manifest.json"
 
 
 @dataclass(frozen=True)
@@ -41,19 +39,19 @@ class Landed:
 
 
 def landed(s3: S3Client, *, bucket: str, estate: Estate) -> list[Landed]:
-    """Every visible run of the estate's pipelines, by pipeline and interval."""
-    found = []
-    for pipeline in sorted(estate.pipelines):
-        prefix = f"{estate.prefix_of(pipeline)}/"
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for entry in page.get("Contents", []):
-                if entry["Key"].endswith(_MANIFEST):
-                    body = s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
-                    found.append(_landed(json.loads(body)))
-    return found
+    """Every visible run of the estate's pipelines, by pipeline and interval.
+
+    Raises:
+        UnreadableLake: two runs of a pipeline hold the same rows, and neither stands for the other.
+    """
+    return [
+        _landed(receipt.body)
+        for pipeline in sorted(estate.pipelines)
+        for receipt in visible(list(receipts(s3, bucket=bucket, prefix=estate.prefix_of(pipeline))))
+    ]
 
 
-def _landed(receipt: dict[str, Any]) -> Landed:
+def _landed(receipt: Mapping[str, Any]) -> Landed:
     return Landed(
         pipeline=receipt["pipeline"],
         site=receipt["site"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ from airflow_runs import ESTATE, TaskInstance, context, operator, run
 from scripted_aws import ScriptedAws
 from test_dag_factory import load_dag_file, serialized
 
-from hybrid_airflow.receipt import Receipt
+from hybrid_airflow.receipt import Receipt, ReceiptError
 
 pytestmark = pytest.mark.slow
 
@@ -66,11 +67,29 @@ def test_receipts_of_both_worlds_are_compared_and_handed_on(read: Any, aws: Scri
     events = {receipt["pipeline"]: [SimpleNamespace(extra=receipt)] for receipt in landed}
     # When the DAG's tasks see their receipts
     receipts = function(dag, "receipts")(triggering_asset_events=events)
-    # Then they pass, and a loader is told of their manifests
-    assert function(dag, "manifests")(function(dag, "compare")(receipts)) == [
-        "s3://acme-lake/headquarters/customers-headquarters/interval=full/_manifest.json",
-        "s3://acme-lake/regional/customers-regional/interval=full/_manifest.json",
-    ]
+    # Then they pass, and a loader is given the files that the receipts name, with their sizes
+    manifests = function(dag, "copy_manifests")(function(dag, "compare")(receipts))
+    named = {
+        name: json.loads(aws.objects[f"acme-lake/{side}/{name}/interval=full/_manifest.json"])["files"]
+        for side, name in (("headquarters", "customers-headquarters"), ("regional", "customers-regional"))
+    }
+    assert all(named.values())
+    assert manifests == {
+        name: {
+            "entries": [
+                {
+                    "url": f"s3://acme-lake/{file['key']}",
+                    "mandatory": True,
+                    "meta": {"content_length": file["bytes"]},
+                }
+                for file in files
+            ]
+        }
+        for name, files in named.items()
+    }
+    # And what was replaced meanwhile is not named under the old receipt
+    with pytest.raises(ReceiptError, match="was replaced"):
+        function(dag, "copy_manifests")([{**receipts[0], "attempt": "earlier"}])
     # And a side that lost most of its rows stops the load
     with pytest.raises(ValueError, match="less than 50%"):
         function(dag, "compare")([receipts[0], {**receipts[1], "rows": 1000}])

@@ -136,7 +136,7 @@ def _peak(etl: Etl, database: Database, *, query: str, kind: str) -> float:
     process = etl.start("run", digest, secret=database.secret, environment={"MALLOC_ARENA_MAX": "2"})
     peak = 0
     while process.poll() is None:
-        peak = max(peak, _high_water(process.pid))
+        peak = max(peak, high_water(process.pid))
         time.sleep(0.01)
     outcome = etl.finish(process)
     assert outcome.code == 0, outcome.lines
@@ -144,7 +144,7 @@ def _peak(etl: Etl, database: Database, *, query: str, kind: str) -> float:
     return peak / 1024
 
 
-def _high_water(pid: int) -> int:
+def high_water(pid: int) -> int:
     """Peak resident KiB of the program; getrusage would count what the test process had before exec."""
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():

@@ -76,7 +76,7 @@ def _write(directory: Path, batches: list[pa.RecordBatch]) -> list[pq.FileMetaDa
         LocalSink(str(directory)),
         directory="run",
         file_format=Format(),
-        partition_by=(),
+        paths=None,
         target_file_bytes=1 << 30,
         metadata={},
     )

@@ -209,7 +209,7 @@ def test_a_file_that_was_taken_back_stays_away_when_its_writer_is_collected(tmp_
         LocalSink(str(tmp_path)),
         directory="run",
         file_format=Format(),
-        partition_by=(),
+        paths=None,
         target_file_bytes=1 << 30,
         metadata={},
     )

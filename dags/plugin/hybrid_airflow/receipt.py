@@ -135,6 +135,25 @@ def read_receipt(
     )
 
 
+def named_files(s3: Any, receipt: Receipt) -> list[dict[str, Any]]:
+    """The files of a run, as its manifest names them: `{"key", "bytes", "rows", "sha256"}` each.
+
+    Args:
+        s3: An S3 client of boto3.
+
+    Raises:
+        ReceiptError: The manifest cannot be read, or is by now of another run, which has files of its own.
+    """
+    body = _read(s3, bucket=receipt.bucket, key=receipt.manifest)
+    if body.get("attempt") != receipt.attempt:
+        raise ReceiptError(
+            f"s3://{receipt.bucket}/{receipt.manifest} is by now of attempt {body.get('attempt')}, not "
+            f"{receipt.attempt}: what landed was replaced, and a run for that follows"
+        )
+    files: list[dict[str, Any]] = body["files"]
+    return files
+
+
 def refreshed_until(s3: Any, *, bucket: str, prefix: str) -> datetime | None:
     """The end of the last full refresh of a pipeline that reads intervals, None without one.
 

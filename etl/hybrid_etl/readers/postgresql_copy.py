@@ -68,6 +68,14 @@ def finish_copy(connection: PGconn) -> int:
     return sent
 
 
+def check_count(sent: int, rows: int) -> None:
+    """Hold the rows that came against those that the server says it sent; raises Failure."""
+    if sent != rows:
+        raise Failure(
+            f"The database says that it sent {sent} rows, and {rows} came; check what is between, run again."
+        )
+
+
 def copy_batches(
     connection: PGconn, statement: str, columns: list[Column], refusals: Refusals, *, batch_bytes: int
 ) -> Iterator[pa.RecordBatch]:
@@ -75,6 +83,7 @@ def copy_batches(
     start_copy(connection, statement)
     rows = RowBatch(columns, [decoder(column) for column in columns], refusals)
     begun = ended = False
+    count = 0
     while True:
         length, data = connection.get_copy_data(1)
         if length == 0:
@@ -89,12 +98,16 @@ def copy_batches(
         while position < len(message) and not ended:
             position, ended = _row(message, position, rows, len(columns))
         if rows.bytes >= batch_bytes:
-            yield rows.take()
-    finish_copy(connection)
+            taken = rows.take()
+            count += taken.num_rows
+            yield taken
+    sent = finish_copy(connection)
+    rest = rows.take()
+    check_count(sent, count + rest.num_rows)
     if not ended:
         raise Failure("The database's copy ended without its trailer; run again.")
-    if rows.bytes:
-        yield rows.take()
+    if rest.num_rows:
+        yield rest
 
 
 def _header(message: bytes) -> int:

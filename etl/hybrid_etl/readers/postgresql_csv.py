@@ -13,8 +13,7 @@ import pyarrow as pa
 from psycopg.pq.abc import PGconn
 
 from hybrid_etl.columns import Column, Kind
-from hybrid_etl.errors import Failure
-from hybrid_etl.readers.postgresql_copy import finish_copy, start_copy, wait
+from hybrid_etl.readers.postgresql_copy import check_count, finish_copy, start_copy, wait
 
 
 def line_column(columns: list[Column]) -> Column:
@@ -46,14 +45,6 @@ def line_batches(
         if length < 0:
             break
     check_count(finish_copy(connection), rows)
-
-
-def check_count(sent: int, rows: int) -> None:
-    """Hold the rows that came against those that the server says it sent; raises Failure."""
-    if sent != rows:
-        raise Failure(
-            f"The database sent {sent} rows in {rows} messages; check what is between, and run again."
-        )
 
 
 def _batch(schema: pa.Schema, lines: bytearray, ends: array[int]) -> pa.RecordBatch:

@@ -13,8 +13,8 @@ from psycopg.pq.abc import PGconn
 from hybrid_etl.columns import Column
 from hybrid_etl.errors import Failure
 from hybrid_etl.native.library import END, FAULT, FULL, SERVER_ERROR, NativeDecoder, NotAvailable, load
-from hybrid_etl.readers.postgresql_copy import finish_copy, start_copy
-from hybrid_etl.readers.postgresql_csv import check_count, line_column
+from hybrid_etl.readers.postgresql_copy import check_count, finish_copy, start_copy
+from hybrid_etl.readers.postgresql_csv import line_column
 from hybrid_etl.refusals import Refusals
 
 
@@ -54,9 +54,12 @@ def copy_batches(
     """Run a COPY … TO STDOUT (FORMAT BINARY) and yield its rows; same results as postgresql_copy."""
     start_copy(connection, statement)
     decoder = NativeDecoder(columns, refusals)
+    rows = 0
     try:
-        yield from _full_batches(connection, decoder, decoder.library.hetl_postgresql_read, batch_bytes)
-        finish_copy(connection)
+        for batch in _full_batches(connection, decoder, decoder.library.hetl_postgresql_read, batch_bytes):
+            rows += batch.num_rows
+            yield batch
+        check_count(finish_copy(connection), rows + decoder.rows)
         if not decoder.library.hetl_postgresql_ended(decoder.handle):
             raise Failure("The database's copy ended without its trailer; run again.")
         if decoder.rows:

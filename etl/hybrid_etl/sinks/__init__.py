@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from hybrid_etl.errors import Failure
 from hybrid_etl.settings import location
 
 
@@ -15,6 +16,14 @@ class StoredFile:
     key: str
     bytes: int
     sha256: str
+
+
+def check_size(taken: int, *, stored: int) -> None:
+    """Hold the bytes that a file took against those that were stored; raises Failure."""
+    if taken != stored:
+        raise Failure(
+            f"A file took {taken} bytes, and {stored} were stored; nothing became visible: run again."
+        )
 
 
 class OutputFile(Protocol):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 from pathlib import Path
 
-from hybrid_etl.errors import Failure
-from hybrid_etl.sinks import StoredFile
+from hybrid_etl.errors import EtlError, Failure, UserError
+from hybrid_etl.sinks import StoredFile, check_size
 from hybrid_etl.sinks.throttle import Throttle
 
 
@@ -67,6 +68,7 @@ class LocalFile:
         """Flush to disk and rename."""
         try:
             os.fsync(self._file.fileno())
+            check_size(self.size, stored=os.fstat(self._file.fileno()).st_size)
             self._file.close()
             self._unfinished.replace(self._path)
             directory = os.open(self._path.parent, os.O_RDONLY)
@@ -84,7 +86,12 @@ class LocalFile:
             self._file.close()
             self._unfinished.unlink(missing_ok=True)
 
-    def _failure(self, error: OSError) -> Failure:
+    def _failure(self, error: OSError) -> EtlError:
+        if error.errno == errno.ENAMETOOLONG:
+            return UserError(
+                "A file's name would be longer than its file system takes: shorten the values of "
+                "partition_by in the query."
+            )
         return Failure(
             f"{self._path} cannot be written ({error.strerror}); check space and permissions, run again."
         )

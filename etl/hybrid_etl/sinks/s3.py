@@ -17,13 +17,16 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hybrid_etl import aws
-from hybrid_etl.sinks import StoredFile
+from hybrid_etl.errors import UserError
+from hybrid_etl.sinks import StoredFile, check_size
 from hybrid_etl.sinks.throttle import Throttle
 
 PART_BYTES = 5 * 1024 * 1024
 """The least that S3 takes for a part that is not the last (Amazon S3 User Guide, "multipart upload
 limits")."""
 MOST_PARTS = 10_000
+LONGEST_KEY = 1024
+"""Bytes of UTF-8 (Amazon S3 User Guide, "Naming Amazon S3 objects")."""
 _TYPES = {"json": "application/json", "parquet": "application/vnd.apache.parquet"}
 
 
@@ -40,7 +43,15 @@ class S3Sink:
         self._target = target_file_bytes
 
     def open(self, key: str) -> S3File:
-        """Begin an object; nothing is sent before the first part is full."""
+        """Begin an object; nothing is sent before the first part is full.
+
+        Raises UserError for a key that S3 would not take.
+        """
+        if len((self._prefix + key).encode()) > LONGEST_KEY:
+            raise UserError(
+                f"The key of a file would be longer than the {LONGEST_KEY} bytes that S3 takes: shorten the "
+                "values of partition_by in the query, or the prefix."
+            )
         return S3File(
             self._client,
             bucket=self._bucket,
@@ -91,6 +102,7 @@ class S3File:
         self._sender: threading.Thread | None = None
         self._fault: Exception | None = None
         self._over = False
+        self._sent = 0
         self.size = 0
 
     def write(self, data: bytes) -> int:
@@ -109,6 +121,7 @@ class S3File:
         if self._buffer.tell() or self._upload is None:
             self._send()
         self._join()
+        check_size(self.size, stored=self._sent)
         self._complete()
         self._over = True
         return StoredFile(key=self._key, bytes=self.size, sha256=self._digest.hexdigest())
@@ -145,10 +158,10 @@ class S3File:
         part: dict[str, Any] = {"PartNumber": len(self._parts) + 1}
         self._parts.append(part)
         self._throttle.take(size)
-        self._sender = threading.Thread(target=self._send_part, args=(part, body), daemon=True)
+        self._sender = threading.Thread(target=self._send_part, args=(part, body, size), daemon=True)
         self._sender.start()
 
-    def _send_part(self, part: dict[str, Any], body: io.BytesIO) -> None:
+    def _send_part(self, part: dict[str, Any], body: io.BytesIO, size: int) -> None:
         try:
             answer = self._client.upload_part(
                 **self._address,
@@ -161,6 +174,7 @@ class S3File:
             self._fault = error
             return
         part["ETag"] = answer["ETag"]
+        self._sent += size
         if "ChecksumCRC32" in answer:
             part["ChecksumCRC32"] = answer["ChecksumCRC32"]
 

@@ -18,8 +18,15 @@ class Writer(Protocol):
     def full(self) -> bool:
         """Whether the file should end here, whatever its size, because of what is kept until its end."""
 
+    @property
+    def rows(self) -> int:
+        """Rows that the finished file holds, as the file itself says and not as they were counted before."""
+
     def write(self, batch: pa.RecordBatch) -> None:
         """Take a batch; bytes reach the output when a row group or a block is full."""
+
+    def flush(self) -> None:
+        """Write what waits for more rows, so that none of it is kept."""
 
     def finish(self) -> None:
         """Write what is left and the file's end; the output itself is finished by its owner."""

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.csv as pc_csv
 
 from hybrid_etl.sinks import OutputFile
+from hybrid_etl.writers.records import Tap
 from hybrid_etl.writers.statistics import Statistics
 from hybrid_etl.writers.stream import open_stream
 from hybrid_etl.writers.text import as_text
@@ -25,12 +26,21 @@ class CsvWriter:
         self._stream = open_stream(output, compression)
         plain = as_text(pa.RecordBatch.from_pylist([], schema=schema))
         options = pc_csv.WriteOptions(include_header=True, batch_size=BLOCK_ROWS, quoting_style="needed")
-        self._writer = pc_csv.CSVWriter(self._stream, plain.schema, write_options=options)
+        self._tap = Tap(self._stream)
+        self._writer = pc_csv.CSVWriter(
+            pa.PythonFile(self._tap, mode="w"), plain.schema, write_options=options
+        )
+        self._tap.records(expected=1)
+        self.rows = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write the rows of a batch."""
         self._statistics.take_batch(batch)
         self._writer.write_batch(as_text(batch))
+        self.rows += self._tap.records(expected=batch.num_rows)
+
+    def flush(self) -> None:
+        """Nothing waits here."""
 
     def finish(self) -> None:
         """End the compressed stream."""

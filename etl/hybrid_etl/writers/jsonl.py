@@ -24,12 +24,19 @@ class JsonLinesWriter:
     def __init__(self, output: OutputFile, *, compression: str, statistics: Statistics) -> None:
         self._statistics = statistics
         self._stream = open_stream(output, compression)
+        self.rows = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write the rows of a batch, block by block so that memory stays small."""
         self._statistics.take_batch(batch)
         for start in range(0, batch.num_rows, BLOCK_ROWS):
-            self._stream.write("".join(json_lines(batch.slice(start, BLOCK_ROWS))).encode())
+            block = "".join(json_lines(batch.slice(start, BLOCK_ROWS))).encode()
+            # JSON escapes the line feeds of values: each that is there ends a record.
+            self.rows += block.count(b"\n")
+            self._stream.write(block)
+
+    def flush(self) -> None:
+        """Nothing waits here."""
 
     def finish(self) -> None:
         """End the compressed stream."""

@@ -39,6 +39,7 @@ class ParquetWriter:
         self._stream = open_stream(output, "none")
         self._compression = compression
         self._writer: _parquet.ParquetWriter | None = None
+        self._footer: _parquet.FileMetaData | None = None
         self._waiting: list[pa.RecordBatch] = []
         self._bytes = 0
         self._chunks = 0
@@ -48,6 +49,11 @@ class ParquetWriter:
         """Whether one more row group would be too many for the memory."""
         return self._chunks + len(self._schema) > MOST_CHUNKS
 
+    @property
+    def rows(self) -> int:
+        """Rows as the footer has them; 0 until it is written."""
+        return int(self._footer.num_rows) if self._footer else 0
+
     def write(self, batch: pa.RecordBatch) -> None:
         """Keep a batch until a row group is full."""
         self._statistics.count_nulls(batch)
@@ -56,12 +62,18 @@ class ParquetWriter:
         if self._bytes >= ROW_GROUP_BYTES:
             self._flush()
 
+    def flush(self) -> None:
+        """Make a row group of what waits."""
+        if self._waiting:
+            self._flush()
+
     def finish(self) -> None:
         """Write the last row group and the footer."""
         self._flush()
         assert self._writer is not None
         self._writer.close()
-        self._statistics.take_footer(self._writer.metadata)
+        self._footer = self._writer.metadata
+        self._statistics.take_footer(self._footer)
         self._stream.close()
 
     def _flush(self) -> None:

@@ -20,6 +20,7 @@ class PassthroughWriter:
         (header,) = schema.names
         self._stream = open_stream(output, compression)
         self._stream.write(f"{header}\n".encode())
+        self.rows = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write the lines of a batch, in one piece: they stand in its buffer one after the other."""
@@ -28,6 +29,10 @@ class PassthroughWriter:
         ends = memoryview(offsets).cast("i")
         first, last = ends[lines.offset], ends[lines.offset + len(lines)]
         self._stream.write(content.slice(first, last - first))
+        self.rows += len(lines)
+
+    def flush(self) -> None:
+        """Nothing waits here."""
 
     def finish(self) -> None:
         """End the compressed stream."""

@@ -5,21 +5,23 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from urllib.parse import quote
 
 import pyarrow as pa
 
-from hybrid_etl.errors import UserError
+from hybrid_etl.errors import Failure
 from hybrid_etl.sinks import OutputFile, Sink, StoredFile
 from hybrid_etl.specification import Format
 from hybrid_etl.writers import Writer, open_writer
+from hybrid_etl.writers.holding import Holding
+from hybrid_etl.writers.partition_paths import PartitionPaths, pieces
 from hybrid_etl.writers.statistics import Statistics
 
 MOST_OPEN = 8
 """Open partitions at once; the one longest without rows is finished to make room."""
 ABORT_SECONDS = 8.0
 """A run ends within 10 s of SIGTERM; what S3 has not taken back by then, the lifecycle rule does."""
-NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+PIECE_BYTES = 8 * 1024 * 1024
+"""Rows of a path go to its writer in pieces of this size."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +50,13 @@ class RollingWriter:
         *,
         directory: str,
         file_format: Format,
-        partition_by: tuple[str, ...],
+        paths: PartitionPaths | None,
         target_file_bytes: int,
         metadata: dict[str, str],
     ) -> None:
         self._sink, self._directory, self._format = sink, directory, file_format
-        self._partition_by, self._target, self._metadata = partition_by, target_file_bytes, metadata
+        self._target, self._metadata = target_file_bytes, metadata
+        self._holding = Holding(paths) if paths else None
         self._open: dict[str, _Open] = {}
         self._numbers: dict[str, int] = {}
         self._files: list[DataFile] = []
@@ -65,17 +68,20 @@ class RollingWriter:
         return sum(file.bytes for file in self._files) + sum(file.output.size for file in self._open.values())
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Write a batch to the file of its partition, and begin a new file when that one is full."""
-        for partition, rows in self._split(batch):
-            current = self._open.pop(partition, None) or self._begin(partition, rows.schema)
-            self._open[partition] = current
-            current.writer.write(rows)
-            current.rows += rows.num_rows
-            if current.output.size >= self._target or current.writer.full:
-                self._finish(partition)
+        """Write a batch to the files of its paths, at once or later; a full file is followed by a new one."""
+        if self._holding is None:
+            self._write("", batch)
+            return
+        for path, rows in self._holding.take(batch, is_open=lambda: frozenset(self._open)):
+            self._write_pieces(path, rows)
 
     def finish(self) -> list[DataFile]:
-        """Finish every open file; the files in the order of their keys."""
+        """Finish every open file; the files in the order of their keys.
+
+        Raises Failure when a file does not hold the rows that were given to it.
+        """
+        for path, rows in self._holding.rest() if self._holding else ():
+            self._write_pieces(path, rows)
         for partition in list(self._open):
             self._finish(partition)
         return sorted(self._files, key=lambda file: file.key)
@@ -93,6 +99,20 @@ class RollingWriter:
             abort.join(max(0.0, end - time.monotonic()))
         self._open.clear()
 
+    def _write_pieces(self, path: str, rows: pa.RecordBatch) -> None:
+        for piece in pieces(rows, most_bytes=PIECE_BYTES):
+            self._write(path, piece)
+        if path in self._open:
+            self._open[path].writer.flush()
+
+    def _write(self, path: str, rows: pa.RecordBatch) -> None:
+        current = self._open.pop(path, None) or self._begin(path, rows.schema)
+        self._open[path] = current
+        current.writer.write(rows)
+        current.rows += rows.num_rows
+        if current.output.size >= self._target or current.writer.full:
+            self._finish(path)
+
     def _begin(self, partition: str, schema: pa.Schema) -> _Open:
         while len(self._open) >= MOST_OPEN:
             self._finish(next(iter(self._open)))
@@ -108,30 +128,13 @@ class RollingWriter:
     def _finish(self, partition: str) -> None:
         current = self._open[partition]
         current.writer.finish()
+        if current.writer.rows != current.rows:
+            raise Failure(
+                f"A data file holds {current.writer.rows} rows where {current.rows} were written to it; "
+                "report this line, and run again."
+            )
         stored: StoredFile = current.output.finish()
         del self._open[partition]
         self._files.append(
             DataFile(key=stored.key, bytes=stored.bytes, rows=current.rows, sha256=stored.sha256)
         )
-
-    def _split(self, batch: pa.RecordBatch) -> list[tuple[str, pa.RecordBatch]]:
-        if not self._partition_by:
-            return [("", batch)]
-        for name in self._partition_by:
-            if name not in batch.schema.names:
-                raise UserError(
-                    f"partition_by names {name}, which the query does not return; correct either."
-                )
-        keys = [batch.column(name).cast(pa.string()) for name in self._partition_by]
-        rest = batch.select([name for name in batch.schema.names if name not in self._partition_by])
-        groups: dict[tuple[str | None, ...], list[int]] = {}
-        for row, values in enumerate(zip(*(key.to_pylist() for key in keys), strict=True)):
-            groups.setdefault(values, []).append(row)
-        return [(self._path(values), rest.take(pa.array(rows))) for values, rows in groups.items()]
-
-    def _path(self, values: tuple[str | None, ...]) -> str:
-        parts = []
-        for name, value in zip(self._partition_by, values, strict=True):
-            text = NULL_PARTITION if value is None or value == "" else quote(value, safe=" ")
-            parts.append(f"{quote(name, safe='')}={text}")
-        return "/".join(parts)
