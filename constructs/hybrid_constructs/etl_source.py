@@ -197,7 +197,7 @@ class EtlSource(Construct):
                 "FindOwnReceipts",
                 actions=["s3:ListBucket"],
                 resources=[lake.bucket_arn],
-                conditions={"StringLike": {"s3:prefix": [f"{prefix}/*" for prefix in sorted(prefixes)]}},
+                conditions={"StringLike": {"s3:prefix": tuple(f"{prefix}/*" for prefix in sorted(prefixes))}},
             )
             # S3 says of each s3:PutObject whether it creates an object (a part of an upload does not) and
             # whether the writer asks to find nothing there (S3 User Guide, "Enforce conditional writes").

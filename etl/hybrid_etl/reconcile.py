@@ -1,8 +1,8 @@
 """Reconcile: what landed beside the source as it is now, by ranges of a key, without showing a value.
 
 Both sides come as Arrow batches of the same types, after masks. A row's hash is added up, so that no order
-matters, and a doubled row counts twice (with XOR, two would vanish). It takes Python's time for each row, some
-microseconds: it is for looking, and no part of a run.
+matters, and a doubled row counts twice (with XOR, two would vanish). It takes Python's time for each row,
+some microseconds: it is for looking, and no part of a run.
 """
 
 from __future__ import annotations
@@ -100,13 +100,13 @@ def reconcile(
 def _check_format(specification: Specification) -> None:
     if specification.format.type != "parquet":
         raise UserError(
-            f"reconcile reads Parquet, and pipeline {specification.pipeline} lands {specification.format.type}, "
-            "whose texts have no types; compare the receipt's counts, or land it as Parquet."
+            f"reconcile reads Parquet, and pipeline {specification.pipeline} lands "
+            f"{specification.format.type}, whose texts have no types; compare the receipt's counts, or land it as Parquet."
         )
     if specification.partition_by:
         raise UserError(
-            f"Pipeline {specification.pipeline} has partition_by: these columns are in the keys and not in the "
-            "files, so reconcile cannot compare them."
+            f"Pipeline {specification.pipeline} has partition_by: these columns are in the keys and not in "
+            "the files, so reconcile cannot compare them."
         )
 
 
@@ -223,7 +223,7 @@ def _tell(lake: list[RangeSum], source: list[RangeSum], columns: list[Column], c
     rows = {"lake": sum(one.rows for one in lake), "source": sum(one.rows for one in source)}
     if different:
         raise Failure(
-            f"{len(different)} of {len(lake)} ranges differ ({', '.join(map(str, different))}): {rows['lake']} rows "
-            f"landed, {rows['source']} are in the source; run the interval again, or find what changed them."
+            f"{len(different)} of {len(lake)} ranges differ ({', '.join(map(str, different))}): "
+            f"{rows['lake']} rows landed, {rows['source']} are in the source; run the interval again, or find what changed them."
         )
     emit("info", "Equal.", ranges=len(lake), rows=rows["lake"])
