@@ -101,7 +101,8 @@ def _check_format(specification: Specification) -> None:
     if specification.format.type != "parquet":
         raise UserError(
             f"reconcile reads Parquet, and pipeline {specification.pipeline} lands "
-            f"{specification.format.type}, whose texts have no types; compare the receipt's counts, or land it as Parquet."
+            f"{specification.format.type}, whose texts have no types; compare the receipt's counts, or land "
+            "it as Parquet."
         )
     if specification.partition_by:
         raise UserError(
@@ -224,6 +225,7 @@ def _tell(lake: list[RangeSum], source: list[RangeSum], columns: list[Column], c
     if different:
         raise Failure(
             f"{len(different)} of {len(lake)} ranges differ ({', '.join(map(str, different))}): "
-            f"{rows['lake']} rows landed, {rows['source']} are in the source; run the interval again, or find what changed them."
+            f"{rows['lake']} rows landed, {rows['source']} are in the source; run the interval again, or "
+            "find what changed them."
         )
     emit("info", "Equal.", ranges=len(lake), rows=rows["lake"])
