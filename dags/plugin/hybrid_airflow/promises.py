@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,9 +33,13 @@ def unexpected_of(body: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def tell(
-    log: logging.Logger, clients: Clients, *, estate: str, drift: tuple[str, ...], unexpected: tuple[str, ...]
+    log: Any, clients: Clients, *, estate: str, drift: tuple[str, ...], unexpected: tuple[str, ...]
 ) -> None:
-    """Say it in the task's log and count it in CloudWatch; a metric that is refused changes nothing."""
+    """Say it in the task's log and count it in CloudWatch; a metric that is refused changes nothing.
+
+    Args:
+        log: the task's logger, of a kind of Airflow's own.
+    """
     for said, metric in ((drift, DRIFT), (unexpected, UNEXPECTED)):
         if not said:
             continue
