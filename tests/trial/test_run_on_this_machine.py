@@ -9,8 +9,11 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from hybrid.paths import ROOT
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -157,3 +160,30 @@ def test_the_password_is_in_no_argument_and_its_file_is_gone(run: Run, tmp_path:
     assert done.returncode == 0, done.stderr
     assert [path for path in tmp_path.rglob("*") if "hybrid-run-" in path.name] == []
     assert os.environ.get("HYBRID_DATABASE_PASSWORD") is None
+
+
+def test_the_commands_of_the_document_run_as_they_stand(
+    estate: Path, shop: Any, environment: dict[str, str]
+) -> None:
+    # Given the commands of the page, with the address of this database in place of the page's
+    page = (ROOT / "docs" / "how-to" / "run-a-query.md").read_text()
+    commands = "".join(block.partition("```")[0] for block in page.split("```sh\n")[1:])
+    commands = commands.replace("localhost:5432", f"{shop.host}:{shop.port}")
+    commands = commands.replace("bin/hybrid", f"{ROOT}/bin/hybrid").replace("hybrid.yaml", f"'{estate}'")
+
+    # When they are run one after the other, in one shell
+    done = subprocess.run(
+        ["sh", "-euc", commands.replace("--limit", f"--lake '{estate.parent}/lake' --limit")],
+        env={name: value for name, value in environment.items() if not name.startswith("HYBRID_DATABASE")},
+        cwd=estate.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    # Then each does what the page says
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("5 rows, ") == 2
+    assert "id=3 email=***" in done.stdout
+    assert '"rows": 2' in done.stdout
