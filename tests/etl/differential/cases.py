@@ -15,7 +15,7 @@ _ODD = ("Größe", "order", "a b", "x:y", "per%cent", "q?m", "semi;colon", "it's
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """One column of the select list; `oracle` is what an exact text needs (MySQL writes 6 digits of a float)."""
+    """One column of the select list; `oracle` gives exact digits (MySQL writes 6 of a float)."""
 
     sql: str
     name: str

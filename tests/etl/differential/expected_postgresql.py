@@ -15,7 +15,7 @@ _SETTINGS = (
     "set timezone to 'UTC'; set intervalstyle to iso_8601; set datestyle to 'ISO'; "
     "set bytea_output to hex; set extra_float_digits to 3"
 )
-#: First microsecond after the last year that int64 holds, less PostgreSQL's own epoch (docs: the year 294246).
+#: Microseconds since 1970 that int64 holds (docs: the year 294246).
 _LAST = 2**63 - 1
 
 
