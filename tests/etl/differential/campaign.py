@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pymysql
 from etl_process import Database, Etl
 
 from differential import expected_mysql, expected_postgresql, values
@@ -46,7 +48,7 @@ class Campaign:
         fetch = expected_postgresql.fetch if case.engine == "postgresql" else expected_mysql.fetch
         try:
             names, kinds, rows = fetch(database.server, _literal_query(case))
-        except Exception as error:  # noqa: BLE001 - the server refuses it: then the command has to refuse it too
+        except (psycopg.Error, pymysql.Error, expected_postgresql.Refused) as error:
             code, lines = self._run(case, database)
             self.outcomes["refused by the server"] += 1
             return "" if code == 2 else f"the server says {error}; exit {code}: {lines[-1]['message']}"
@@ -154,13 +156,12 @@ def _main(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
 
 
 def _say(database: Database, case: Case) -> None:
+    """Make the table; one connection for all of it, for its sql_mode."""
     if case.engine == "postgresql":
         database.say("; ".join(case.creation[:2]))
         for line in case.creation[2:]:
             database.say(line)
         return
-    import pymysql  # noqa: PLC0415 - one connection for all of it, for its sql_mode
-
     server = database.server
     with (
         pymysql.connect(

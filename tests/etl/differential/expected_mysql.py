@@ -24,6 +24,7 @@ def fetch(server: Any, query: str) -> tuple[list[str], list[Kind], list[list[Any
         charset="utf8mb4",
         autocommit=True,
         conv={},
+        use_unicode=False,
     )
     with connection, connection.cursor() as cursor:
         cursor.execute("set time_zone = '+00:00'")
@@ -31,10 +32,17 @@ def fetch(server: Any, query: str) -> tuple[list[str], list[Kind], list[list[Any
         fields = cursor._result.fields  # type: ignore[union-attr]
         kinds = [_kind(field) for field in fields]
         rows = [
-            [None if one is None else kind.read(one) for kind, one in zip(kinds, row, strict=True)]
+            [
+                None if one is None else kind.read(one if _raw(field, kind) else one.decode())
+                for field, kind, one in zip(fields, kinds, row, strict=True)
+            ]
             for row in cursor.fetchall()
         ]
         return [field.name for field in fields], kinds, rows
+
+
+def _raw(field: Any, kind: Kind) -> bool:
+    return kind.family == "binary" or field.type_code == 16
 
 
 def _kind(field: Any) -> Kind:

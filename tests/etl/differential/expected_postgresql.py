@@ -19,6 +19,10 @@ _SETTINGS = (
 _LAST = 2**63 - 1
 
 
+class Refused(Exception):
+    """The server refuses the query."""
+
+
 def fetch(server: Any, query: str) -> tuple[list[str], list[Kind], list[list[Any]]]:
     """Names, kinds and values (None, REFUSED or as Kind.read has them)."""
     with psycopg.connect(
@@ -32,7 +36,7 @@ def fetch(server: Any, query: str) -> tuple[list[str], list[Kind], list[list[Any
         connection.execute(_SETTINGS)
         result = connection.pgconn.exec_(query.encode())
         if result.status != ExecStatus.TUPLES_OK:
-            raise ValueError(f"oracle: {result.error_message.decode()}")
+            raise Refused(result.error_message.decode())
         width = result.nfields
         names = [(result.fname(n) or b"").decode() for n in range(width)]
         kinds = [_kind(result.ftype(n), result.fmod(n), stored=result.ftable(n) != 0) for n in range(width)]

@@ -186,7 +186,8 @@ MYSQL: Table = [
     ("time(6)", "any", among("'00:00:00'", "'23:59:59.999999'", "'-00:00:01'", "'838:59:59'", "'24:00:00'")),
     ("year", "any", among("1901", "2155", "0")),
     ("bit(1)", "any", among("b'0'", "b'1'")),
-    ("bit(64)", "any", among("b'0'", "18446744073709551615", "258")),
+    # Computed, it is described as a signed bigint: test_a_computed_bit_of_64 has that alone until it lands.
+    ("bit(64)", "stored", among("b'0'", "18446744073709551615", "258")),
     ("char(5)", "any", among("''", "'ab'", "'日本'")),
     ("varchar(300)", "text", texts(300, _mysql_quote)),
     ("varchar(60) character set latin1", "any", among("'é'", "''", "'abc'")),
