@@ -88,7 +88,15 @@ def make(seed: int, number: int, engine: str) -> Case:
         decoder=r.choice(["native", "python"]),
     )
     roles = [(n, role, kind) for n, (kind, role, _) in zip(names, chosen, strict=True)]
-    return _with_options(r, _with_query(r, case, roles))
+    case = _with_options(r, _with_query(r, case, roles))
+    texts = [n for n, role, _ in roles if role == "text" and n in {item.name for item in case.items}]
+    if texts and r.random() < 0.4:
+        mask = r.choice(
+            [{"kind": "hash"}, {"kind": "redact"}, {"kind": "truncate", "length": 2}, {"kind": "drop"}]
+        )
+        drops_all = mask["kind"] == "drop" and len(case.items) == 1
+        case = replace(case, options=case.options | ({} if drops_all else {"masks": {texts[0]: mask}}))
+    return case
 
 
 def _moment(engine: str) -> str:
@@ -178,6 +186,10 @@ def _with_options(r: random.Random, case: Case) -> Case:
         interval = (start.isoformat(), (start + dt.timedelta(hours=r.randint(1, 80))).isoformat())
     elif "id" in names and r.random() < 0.15:
         options["partitions"] = {"column": "id", "lower": 0, "upper": 30, "count": 3}
+    if r.random() < 0.02 and interval is None and "group by" not in case.tail:
+        only = [Item(sql="k", name="k")]
+        options.pop("partitions", None)
+        return replace(case, items=only, options=options | {"partition_by": ["k"]})
     if r.random() < 0.12 and "group by" not in case.tail:
         case = replace(case, items=[*case.items, Item(sql="k", name="k")])
         options["partition_by"] = ["k"]
