@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from hybrid_etl.columns import Column, Kind
 from hybrid_etl.errors import Failure, UserError
+from hybrid_etl.incremental import Bounds
 from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.native.library import NativeDecoder
 from hybrid_etl.query import bind, limit_rows
@@ -65,8 +66,9 @@ def test_the_interval_is_bound_in_utc() -> None:
 
 
 def test_an_incremental_column_is_quoted_as_the_engine_quotes() -> None:
-    wrapped = limit_rows("select 1 -- end;\n;", incremental_column='a"b', part=None, quote='"')
-    assert wrapped == 'select * from (\nselect 1 -- end;\n) q where "a""b" >= :from and "a""b" < :to'
+    bounds = Bounds(column='a"b', start="1", end="2")
+    wrapped = limit_rows("select 1 -- end;\n;", bounds=bounds, part=None, quote='"')
+    assert wrapped == 'select * from (\nselect 1 -- end;\n) q where "a""b" >= 1 and "a""b" < 2'
 
 
 @pytest.mark.parametrize(

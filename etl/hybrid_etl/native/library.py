@@ -53,6 +53,7 @@ def load() -> ctypes.CDLL:
         ("hetl_postgresql_read", i32, [pointer, pointer, pointer, i64]),
         ("hetl_postgresql_read_lines", i32, [pointer, pointer, pointer, i64]),
         ("hetl_postgresql_ended", i32, [pointer]),
+        ("hetl_csv_records", i64, [pointer, i64, ctypes.POINTER(ctypes.c_uint8)]),
         ("hetl_mysql_feed", i32, [pointer, pointer, i64, i64, ctypes.POINTER(i64)]),
     ):
         function = getattr(library, name)

@@ -30,14 +30,16 @@ class CsvWriter:
         self._writer = pc_csv.CSVWriter(
             pa.PythonFile(self._tap, mode="w"), plain.schema, write_options=options
         )
-        self._tap.records(expected=1)
-        self.rows = 0
+
+    @property
+    def rows(self) -> int:
+        """Records behind the header line, as the written text itself has them."""
+        return self._tap.records - 1
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write the rows of a batch."""
         self._statistics.take_batch(batch)
         self._writer.write_batch(as_text(batch))
-        self.rows += self._tap.records(expected=batch.num_rows)
 
     def flush(self) -> None:
         """Nothing waits here."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ctypes
+from collections.abc import Callable
 
 import pyarrow as pa
+
+from hybrid_etl.native.library import NotAvailable, load, wanted
 
 _OTHERS = bytes(byte for byte in range(256) if byte not in b'"\n')
 
 
 class Tap:
-    """Between Arrow's CSV writer and its stream: keeps what went by, until it is counted.
+    """Between Arrow's CSV writer and its stream: counts the records that go by.
 
     pyarrow.PythonFile asks these methods of it.
     """
@@ -20,14 +23,17 @@ class Tap:
     def __init__(self, stream: pa.NativeFile) -> None:
         self._stream = stream
         self._position = 0
-        self._passed: list[bytes] = []
+        self._count = counter()
+        self.records = 0
+        """Records that have ended so far, the header line among them."""
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: pa.Buffer | bytes) -> int:
         """Pass bytes on."""
-        self._stream.write(data)
-        self._passed.append(bytes(data))
-        self._position += len(data)
-        return len(data)
+        block = data if isinstance(data, pa.Buffer) else pa.py_buffer(data)
+        self._stream.write(block)
+        self.records += self._count(block)
+        self._position += block.size
+        return int(block.size)
 
     def tell(self) -> int:
         """Bytes so far, before any compression."""
@@ -39,26 +45,27 @@ class Tap:
     def close(self) -> None:
         """The stream is closed by its owner."""
 
-    def records(self, *, expected: int) -> int:
-        """Records of CSV that passed since the last call."""
-        passed, self._passed = self._passed, []
-        return csv_records(passed, expected=expected)
 
+def counter() -> Callable[[pa.Buffer], int]:
+    """Counts the records that end in each block of one CSV file (RFC 4180, lines end with a line feed).
 
-def csv_records(blocks: Sequence[bytes], *, expected: int) -> int:
-    """Records in these blocks of CSV (RFC 4180, lines end with a line feed), which begin and end with one.
-
-    Line feeds in quotes end no record. There are none where there are as many line feeds as expected records,
-    which costs a tenth of looking at the quotes.
+    The blocks may be cut anywhere. Native where the native library is, some twenty times as fast.
     """
-    if sum(block.count(b"\n") for block in blocks) == expected:
-        return expected
-    found, quoted = 0, 0
-    for block in blocks:
+    quoted = ctypes.c_uint8()
+    try:
+        count = load().hetl_csv_records if wanted() else None
+    except NotAvailable:
+        count = None
+    if count is not None:
+        return lambda block: int(count(block.address, block.size, ctypes.byref(quoted)))
+
+    def plainly(block: pa.Buffer) -> int:
+        found = 0
         # Of a pair of quotes with nothing between, neither changes what is within quotes.
-        signs = block.translate(None, _OTHERS).replace(b'""', b"")
-        for part in signs.split(b'"'):
-            found += 0 if quoted else len(part)
-            quoted ^= 1
-        quoted ^= 1
-    return found
+        signs = block.to_pybytes().translate(None, _OTHERS).replace(b'""', b"")
+        for number, part in enumerate(signs.split(b'"')):
+            quoted.value ^= number > 0
+            found += 0 if quoted.value else len(part)
+        return found
+
+    return plainly
