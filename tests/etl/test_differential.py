@@ -53,23 +53,3 @@ def _campaign(etl: Etl, database: Database, engine: str, monkeypatch: pytest.Mon
         )
         database.say("create type df_mood as enum ('sad', 'o k', 'ü'); create domain df_positive as int4")
     return Campaign(etl=etl, databases={engine: database}, outcomes=Counter())
-
-
-@pytest.mark.xfail(
-    strict=True, reason="a computed bit(64) of 2^63 and more has no int64, which is its described type"
-)
-@pytest.mark.parametrize("decoder", ["native", "python"])
-def test_a_computed_bit_of_64(
-    etl: Etl, mariadb: Database, native_decoder: None, monkeypatch: pytest.MonkeyPatch, decoder: str
-) -> None:
-    case = cases.Case(
-        seed="by hand",
-        engine="mariadb",
-        decoder=decoder,
-        columns=[("id", "int"), ("b", "bit(64)")],
-        rows=[["1", "18446744073709551615"]],
-        items=[cases.Item(sql="case when id > 0 then b end", name="c")],
-        options={"unrepresentable": "null"},
-    )
-    # Refused, or as large as it is; never another number and never an unforeseen end
-    assert _campaign(etl, mariadb, "mariadb", monkeypatch).differences(case) == ""

@@ -133,7 +133,12 @@ static int value(struct column *column, const uint8_t *data, int64_t length) {
     case KIND_TIME64:
     case KIND_TIMESTAMP: return temporal(column, data, length);
     case KIND_GEOMETRY: return length < 4 ? MALFORMED : column_bytes(column, data + 4, length - 4);
-    case KIND_BOOL: return column_bool(column, length == 1 && data[0] != 0);
+    case KIND_BOOL: {
+        /* One byte of a stored bit(1), or the eight of a number that the server made of a computed one. */
+        bool set = false;
+        for (int64_t n = 0; n < length; n++) set |= data[n] != 0;
+        return column_bool(column, set);
+    }
     case KIND_BIT: {
         uint64_t bits = 0;
         if (length > 8) return MALFORMED;

@@ -27,7 +27,7 @@ from hybrid_etl.readers.dial import dial, ended_after
 from hybrid_etl.readers.mysql_errors import explain
 from hybrid_etl.readers.mysql_protocol import Field, Statement, execute, prepare, row_packets
 from hybrid_etl.readers.mysql_settling import MysqlWatch
-from hybrid_etl.readers.mysql_types import column_of
+from hybrid_etl.readers.mysql_types import BIT, column_of, computed_bit
 from hybrid_etl.readers.retry import TRY_SECONDS, connect_with_retry
 from hybrid_etl.readers.silence import longest_silence
 from hybrid_etl.readers.turn import source_digest, wait_for_turn
@@ -38,6 +38,11 @@ from hybrid_etl.specification import Limits, Specification
 
 _STALL_SECONDS = 3600
 _SYNTAX = 1064
+_STORED_BIT = """
+select 1 from information_schema.columns c join information_schema.tables t
+    on t.table_schema = c.table_schema and t.table_name = c.table_name and t.table_type = 'BASE TABLE'
+where c.table_schema = %s and c.table_name = %s and c.column_name = %s and c.data_type = 'bit'
+"""
 _KEEPALIVES = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 6}
 """A cut line is noticed after 90 s, as with PostgreSQL; the system's own values would take two hours."""
 
@@ -232,9 +237,20 @@ class MysqlReader:
         check_names(specification.landing(field.name for field in statement.fields))
         fields = self._typed_fields(text, statement) if self._bound.uses else statement.fields
         columns = [_column(field, specification) for field in fields]
+        bits = [number for number, field in enumerate(fields) if field.type_code == BIT]
+        if bits and (any(column.expression for column in columns) or not self._are_stored(fields)):
+            # In a query that is wrapped, a stored bit may become one that is computed.
+            for number in bits:
+                columns[number] = computed_bit(fields[number])
         if any(column.expression for column in columns):
             statement = prepare(self._connection, _select(self._bound, columns))
         return statement, columns
+
+    def _are_stored(self, fields: list[Field]) -> bool:
+        """Whether all described bits are columns of a table."""
+        named = {(f.schema, f.table, f.origin) for f in fields if f.type_code == BIT}
+        with self._connection.cursor() as cursor:
+            return all(all(name) and cursor.execute(_STORED_BIT, name) for name in named)
 
     def _typed_fields(self, text: str, prepared: Statement) -> list[Field]:
         """The fields of a query with parameters, whose types the server knows only once it has their values.

@@ -23,7 +23,11 @@ BINARY_CHARSET = 63
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """A described column: the type code, flags and length of the protocol; `charset` 63 means bytes."""
+    """A described column: the type code, flags and length of the protocol; `charset` 63 means bytes.
+
+    `schema`, `table` and `origin` name the column of a table that stands behind it. Servers give them for
+    columns of views and of WITH as well, so they are to be looked up before they are believed.
+    """
 
     name: str
     type_code: int
@@ -31,6 +35,9 @@ class Field:
     length: int
     decimals: int
     charset: int
+    schema: str = ""
+    table: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +123,15 @@ def _fields(connection: Connection, count: int) -> list[Field]:
                 length=packet.length,
                 decimals=packet.scale,
                 charset=packet.charsetnr,
+                schema=_text(packet.db),
+                table=_text(packet.org_table),
+                origin=_text(packet.org_name),
             )
         )
     if count:
         connection._read_packet()
     return found
+
+
+def _text(name: str | bytes) -> str:
+    return name.decode() if isinstance(name, bytes) else name

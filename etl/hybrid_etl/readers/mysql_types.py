@@ -19,7 +19,7 @@ _INTEGERS = {
 _FLOATS = {4: ("float", Kind.FLOAT32), 5: ("double", Kind.FLOAT64)}
 _TEMPORAL = {7: "timestamp", 10: "date", 11: "time", 12: "datetime"}
 _DECIMALS = (0, 246)
-_BIT, _JSON, _GEOMETRY, _NULL = 16, 245, 255, 6
+BIT, _JSON, _GEOMETRY, _NULL = 16, 245, 255, 6
 _TEXTS = {249: "tinytext", 250: "mediumtext", 251: "longtext", 252: "text", 253: "varchar", 254: "char"}
 _BYTES = {249: "tinyblob", 250: "mediumblob", 251: "longblob", 252: "blob", 253: "varbinary", 254: "binary"}
 _UTC = pa.timestamp("us", tz="UTC")
@@ -42,7 +42,7 @@ def column_of(field: Field, *, policy: str, decimal_width: int = 128) -> Column:
         return _decimal(field, policy=policy, width=decimal_width)
     if code in _TEMPORAL:
         return _temporal(field, policy=policy)
-    if code == _BIT:
+    if code == BIT:
         word = f"bit({field.length})"
         kind = Kind.BOOL if field.length == 1 else Kind.BIT
         return Column(name=name, kind=kind, type=arrow_type(kind), database_type=word)
@@ -55,6 +55,21 @@ def column_of(field: Field, *, policy: str, decimal_width: int = 128) -> Column:
     if field.charset == BINARY_CHARSET:
         return Column(name=name, kind=Kind.BINARY, database_type=_BYTES.get(code, "varbinary"))
     return text_column(name, database_type=_TEXTS.get(code, "varchar"))
+
+
+def computed_bit(field: Field) -> Column:
+    """The column for a bit that no table stores, as a number that the server makes of it.
+
+    Of such a one the servers send bits, decimal digits or text, and describe all three as bits: of
+    `coalesce(flags, flags)` MariaDB and MySQL send the digits. The addition makes it a number, and what `|`
+    gives is a BIGINT UNSIGNED however few its bits are.
+    """
+    return Column(
+        name=field.name,
+        kind=Kind.BOOL if field.length == 1 else Kind.UINT64,
+        database_type=f"bit({field.length})",
+        expression="({} + 0 | 0)",
+    )
 
 
 def _decimal(field: Field, *, policy: str, width: int) -> Column:

@@ -118,7 +118,7 @@ _STRUCTS = {
     Kind.FLOAT64: "<d",
 }
 _DECODERS: dict[Kind, Decode] = {
-    Kind.BOOL: lambda data: data != b"\0",
+    Kind.BOOL: any,
     Kind.BIT: lambda data: int.from_bytes(data, "big"),
     Kind.DATE32: _days,
     Kind.TIMESTAMP: _timestamp,
