@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from hybrid_etl.columns import Column
 from hybrid_etl.drift import check_drift
+from hybrid_etl.errors import Failure
 from hybrid_etl.interval import Interval
 from hybrid_etl.previous import Previous, find_previous
 from hybrid_etl.readers import Database, Reader
@@ -74,6 +75,8 @@ def judged_parts(
         return {}
     from hybrid_etl.expectations.measure import merge
 
+    if not all("measured" in receipt for receipt in receipts):
+        raise Failure("A part was read by an older container, which measured nothing; run all parts again.")
     previous = Previous(reason="nothing asks for it")
     if asked.most_change is not None:
         previous = find_previous(settings, prefix=specification.prefix, interval=interval)

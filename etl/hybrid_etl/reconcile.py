@@ -11,6 +11,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Context
 from hashlib import blake2b
 from typing import Any
 from zlib import crc32
@@ -30,6 +31,7 @@ from hybrid_etl.specification import Specification
 
 MOST_RANGES = 4096
 _MODULUS = 2**128
+_DIGITS = Context(prec=100)
 
 
 @dataclass
@@ -185,8 +187,8 @@ def _add_column(
             continue
         here.checksum = (here.checksum + crc32(repr(value).encode())) % _MODULUS
         if exact:
-            # Digits without their point: a decimal's own sum would round at 28 digits.
-            here.total += value if isinstance(value, int) else int(value.scaleb(column.scale))
+            # Digits without their point: a sum of decimals would round at 28 digits.
+            here.total += value if isinstance(value, int) else int(value.scaleb(column.scale, _DIGITS))
         if ordered:
             here.least = value if here.least is None else min(here.least, value)
             here.greatest = value if here.greatest is None else max(here.greatest, value)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from etl_process import Database, Etl, Outcome
+from etl_process import ROOT, Database, Etl, Outcome
 
 from hybrid_etl.columns import Column, Kind
 from hybrid_etl.errors import UserError
@@ -245,3 +245,28 @@ def test_measures_of_parts_add_up() -> None:
     two = {**one, "newest_seconds": 5, "unique": [{"columns": ["a"], "duplicates": 2, "sample": 4}]}
     assert merge([one, two]) == {"nulls": {"a": 2}, "outside": {}, "newest_seconds": 5,
                                  "unique": [{"columns": ["a"], "duplicates": 2, "sample": 4}]}  # fmt: skip
+
+
+def test_the_sentences_of_the_how_to_page_are_those_of_the_container(etl: Etl, postgresql: Database) -> None:
+    # Given the page, and a table that changes under two pipelines
+    page = (ROOT / "docs/how-to/columns-and-expectations.md").read_text()
+    masked = {
+        "prefix": "shop/customers",
+        "masks": {"name": {"kind": "redact"}},
+        "query": "select * from told",
+    }
+    plain = {"query": "select id, name from told"}
+    postgresql.say("drop table if exists told")
+    postgresql.say("create table told (id int, name text)")
+    assert [etl.run(postgresql, **one).code for one in (masked, plain)] == [0, 0]
+    postgresql.say("alter table told add column email text")
+    added = etl.run(postgresql, **masked)
+    postgresql.say("alter table told alter column id type text")
+    changed = etl.run(postgresql, **plain)
+    # When rows are not as expected
+    query = "select 1 as id union all select 1"
+    rows = etl.run(postgresql, query=query, expect={"rows": {"min": 3}, "unique": ["id"]}, on_drift="accept")
+    # Then each says what the page says
+    for outcome in (added, changed, rows):
+        assert outcome.code == 2
+        assert outcome.message in page

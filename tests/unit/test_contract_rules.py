@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from hybrid.cli.main import app
 from hybrid.compile import specification
 from hybrid.estate import EstateError, load_estate
 from hybrid.estate.contract_rules import selects_star
+from hybrid.estate.loading import load_with_warnings
+from hybrid.paths import ROOT
 
 FILE = """\
 environment: {name: acme, region: eu-west-1}
@@ -118,3 +122,14 @@ def test_the_container_gets_the_contract_with_dates_as_text(tmp_path: Path) -> N
         "range": {"at": ["2026-01-01", None], "id": [0, "1e6"]},
         "freshness": "2d",
     }
+
+
+def test_the_examples_of_the_how_to_page_are_valid(tmp_path: Path) -> None:
+    page = (ROOT / "docs/how-to/columns-and-expectations.md").read_text()
+    examples = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    head = FILE.partition("    query:")[0]
+    assert len(examples) == 2
+    for example in examples:
+        file = tmp_path / "hybrid.yaml"
+        file.write_text(head + textwrap.indent(example, "    "))
+        assert load_with_warnings(file)[1] == []
