@@ -175,6 +175,7 @@ def test_every_expression_lands_as_the_server_computes_it(
         one_row,
         query=f"select {listed} from rows_of_one",
         unrepresentable="null",
+        decimal_width=256,
         parameters={"p": PARAMETERS[name]},
         environment={"HYBRID_DECODER": decoder},
     )

@@ -208,6 +208,7 @@ EXPORTED void hetl_close(struct decoder *decoder) {
 
 EXPORTED int64_t hetl_rows(const struct decoder *decoder) { return decoder->rows; }
 EXPORTED int64_t hetl_refused(const struct decoder *decoder, int32_t index) { return decoder->columns[index].refused; }
+EXPORTED int64_t hetl_longest(const struct decoder *decoder, int32_t index) { return decoder->columns[index].longest; }
 EXPORTED int32_t hetl_fault_column(const struct decoder *decoder) { return decoder->fault_column; }
 EXPORTED int32_t hetl_fault_reason(const struct decoder *decoder) { return decoder->fault_reason; }
 EXPORTED int64_t hetl_fault_row(const struct decoder *decoder) { return decoder->rows_before + decoder->rows + 1; }

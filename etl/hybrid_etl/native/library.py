@@ -46,6 +46,7 @@ def load() -> ctypes.CDLL:
         ("hetl_close", None, [pointer]),
         ("hetl_rows", i64, [pointer]),
         ("hetl_refused", i64, [pointer, i32]),
+        ("hetl_longest", i64, [pointer, i32]),
         ("hetl_fault_column", i32, [pointer]),
         ("hetl_fault_reason", i32, [pointer]),
         ("hetl_fault_row", i64, [pointer]),
@@ -138,6 +139,7 @@ class NativeDecoder:
         if self._handle:
             for index, column in enumerate(self._columns):
                 self._refusals.add(column, int(self.library.hetl_refused(self._handle, index)))
+                self._refusals.measure(column, int(self.library.hetl_longest(self._handle, index)))
             self.library.hetl_close(self._handle)
             self._handle = None
 
