@@ -14,6 +14,7 @@ from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval
 from hybrid_etl.masks import Masks
 from hybrid_etl.readers import Reader, open_reader
+from hybrid_etl.room import largest_value
 from hybrid_etl.run import partition_paths, tell_rounded
 from hybrid_etl.secret import Secret
 from hybrid_etl.settings import Settings
@@ -100,6 +101,12 @@ def check(settings: Settings, *, sha256: str, interval: Interval | None) -> None
     sink = open_sink(settings.lake, bytes_per_second=None, target_file_bytes=specification.target_file_bytes)
     sink.probe(f"{specification.prefix}/_check")
     emit("info", "The lake may be written.", prefix=specification.prefix)
+    # What a run has loaded when it reads: without it, more would seem to fit.
+    from hybrid_etl.writers import parquet  # noqa: F401
+
+    room = largest_value()
+    held = f"values up to {room // 2**20} MiB" if room else "values of any size, for it has no limit"
+    emit("info", f"The memory holds {held}.", largest_value=room)
 
 
 def _open_reader(specification: Specification, secret: Secret, interval: Interval | None) -> Reader:

@@ -1,4 +1,4 @@
-"""What no type can hold: counted, and answered by the policy `unrepresentable`."""
+"""What no type can hold, counted and answered by the policy `unrepresentable`; and the longest value."""
 
 from __future__ import annotations
 
@@ -18,6 +18,19 @@ class Refusals:
 
     policy: str
     counts: dict[str, int] = field(default_factory=dict)
+    longest: tuple[str, int] | None = None
+
+    @property
+    def largest_value(self) -> dict[str, object]:
+        """The longest text or bytes that was decoded, as receipts have it: nothing where there was none."""
+        if self.longest is None:
+            return {}
+        return {"largest_value": {"column": self.longest[0], "bytes": self.longest[1]}}
+
+    def measure(self, column: Column, size: int) -> None:
+        """Take the size of a column's longest value in."""
+        if size > (self.longest[1] if self.longest else 0):
+            self.longest = (column.name, size)
 
     def refuse(self, column: Column, *, reason: str, row: int) -> None:
         """Count a refused value, which becomes null; raises UserError when the policy is `fail`."""

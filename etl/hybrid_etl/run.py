@@ -17,6 +17,7 @@ from hybrid_etl.manifest import Manifest
 from hybrid_etl.masks import Masks
 from hybrid_etl.memory import keep_small, without_collector
 from hybrid_etl.readers import Database, Reader, open_reader
+from hybrid_etl.room import check_room
 from hybrid_etl.settings import Image, Settings
 from hybrid_etl.sinks import open_sink
 from hybrid_etl.specification import Specification
@@ -128,7 +129,7 @@ def _extract(
         seconds=clock.seconds,
         statistics=writer.statistics.document(),
         kept=kept,
-        facts=reader.facts,
+        facts={**reader.facts, **reader.refusals.largest_value},
     )
     if specification.part is None:
         sink.put(manifest.key, manifest.encode())
@@ -164,6 +165,7 @@ def _copy(
     began = said = time.monotonic()
     for batch in reader.batches():
         clock.lap("read")
+        check_room(batch)
         promises.take(batch)
         masked = masks.apply(batch)
         writer.write(far_dates.refuse(masked) if far_dates else masked)

@@ -27,6 +27,7 @@ class Line:
         self._data, self._chunk, self._at = data, chunk, 0
         self._rfile = self
         self.raw = self
+        self._next_seq_id = 5
 
     def read1(self, size: int) -> bytes:
         return self._take(min(size, self._chunk))

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybrid_etl.columns import Column, Kind
-from hybrid_etl.errors import Failure, UserError
+from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.incremental import Bounds
 from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.native.library import NativeDecoder
@@ -192,15 +192,15 @@ def test_hostile_bytes_of_a_server_are_refused_and_never_read_beyond_their_end(
     packet = struct.pack("<I", len(body))[:3] + bytes([sequence]) + body
     decoder = NativeDecoder(_COLUMNS, Refusals("null"), wires=[8, 253, 12])
     data = bytearray(packet)
-    consumed = ctypes.c_int64()
+    consumed, needed = ctypes.c_int64(), ctypes.c_int64()
     address = ctypes.addressof(ctypes.c_uint8.from_buffer(data)) if data else 0
     outcome = decoder.library.hetl_mysql_feed(
-        decoder.handle, address, len(data), 1 << 20, ctypes.byref(consumed)
+        decoder.handle, address, len(data), 1 << 20, ctypes.byref(consumed), ctypes.byref(needed)
     )
     if outcome == 0 and consumed.value:
         assert decoder.take().num_rows == 1
     elif outcome == -1:
-        assert isinstance(decoder.fault(), Failure)
+        assert isinstance(decoder.fault(), EtlError)
     decoder.close()
 
 

@@ -89,8 +89,10 @@ int column_grow(struct column *column, int64_t data_bytes) {
     if (column->width == 0 && column->bytes + data_bytes > column->data_capacity) {
         int64_t capacity = column->data_capacity;
         if (!capacity) capacity = first_room(column->last_bytes, FIRST_BYTES, MOST_FIRST_BYTES);
-        while (capacity < column->bytes + data_bytes) capacity *= 2;
         if (column->bytes + data_bytes > INT32_MAX) return OUT_OF_MEMORY;
+        /* A long value ends its batch: what is kept beyond it would hardly be used. */
+        if (data_bytes >= MOST_FIRST_BYTES) capacity = column->bytes + data_bytes;
+        while (capacity < column->bytes + data_bytes) capacity *= 2;
         uint8_t *data = realloc(column->data, (size_t)capacity);
         if (!data) return OUT_OF_MEMORY;
         column->data = data;
@@ -206,6 +208,7 @@ EXPORTED void hetl_close(struct decoder *decoder) {
 
 EXPORTED int64_t hetl_rows(const struct decoder *decoder) { return decoder->rows; }
 EXPORTED int64_t hetl_refused(const struct decoder *decoder, int32_t index) { return decoder->columns[index].refused; }
+EXPORTED int64_t hetl_longest(const struct decoder *decoder, int32_t index) { return decoder->columns[index].longest; }
 EXPORTED int32_t hetl_fault_column(const struct decoder *decoder) { return decoder->fault_column; }
 EXPORTED int32_t hetl_fault_reason(const struct decoder *decoder) { return decoder->fault_reason; }
 EXPORTED int64_t hetl_fault_row(const struct decoder *decoder) { return decoder->rows_before + decoder->rows + 1; }

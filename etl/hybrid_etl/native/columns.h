@@ -39,7 +39,7 @@ struct column {
     int64_t bytes, data_capacity;
     int32_t *offsets;
     int64_t last_rows, last_bytes; /* what the batch before held: the next begins with room for as much */
-    int64_t refused;
+    int64_t refused, longest; /* longest: bytes of the longest value of varying length */
     struct column *element;
 };
 
@@ -96,6 +96,7 @@ static inline int column_bytes(struct column *column, const uint8_t *value, int6
     if (UNLIKELY(column_reserve(column, length))) return OUT_OF_MEMORY;
     column_present(column);
     if (LIKELY(length)) memcpy(column->data + column->bytes, value, (size_t)length);
+    if (UNLIKELY(length > column->longest)) column->longest = length;
     column->bytes += length;
     column->rows++;
     column->offsets[column->rows] = (int32_t)column->bytes;
@@ -125,6 +126,7 @@ static inline bool copy_text(uint8_t *target, const uint8_t *text, int64_t lengt
 static inline int column_text(struct column *column, const uint8_t *value, int64_t length) {
     if (UNLIKELY(column_reserve(column, length))) return OUT_OF_MEMORY;
     if (UNLIKELY(copy_text(column->data + column->bytes, value, length)) && !is_utf8(value, length)) return NOT_UTF8;
+    if (UNLIKELY(length > column->longest)) column->longest = length;
     column_present(column);
     column->bytes += length;
     column->rows++;

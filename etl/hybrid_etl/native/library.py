@@ -46,6 +46,7 @@ def load() -> ctypes.CDLL:
         ("hetl_close", None, [pointer]),
         ("hetl_rows", i64, [pointer]),
         ("hetl_refused", i64, [pointer, i32]),
+        ("hetl_longest", i64, [pointer, i32]),
         ("hetl_fault_column", i32, [pointer]),
         ("hetl_fault_reason", i32, [pointer]),
         ("hetl_fault_row", i64, [pointer]),
@@ -54,7 +55,8 @@ def load() -> ctypes.CDLL:
         ("hetl_postgresql_read_lines", i32, [pointer, pointer, pointer, i64]),
         ("hetl_postgresql_ended", i32, [pointer]),
         ("hetl_csv_records", i64, [pointer, i64, ctypes.POINTER(ctypes.c_uint8)]),
-        ("hetl_mysql_feed", i32, [pointer, pointer, i64, i64, ctypes.POINTER(i64)]),
+        ("hetl_mysql_begin", None, [pointer, i32]),
+        ("hetl_mysql_feed", i32, [pointer, pointer, i64, i64, *[ctypes.POINTER(i64)] * 2]),
     ):
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
@@ -82,7 +84,7 @@ class NativeDecoder:
 
     def __init__(self, columns: list[Column], refusals: Refusals, *, wires: list[int] | None = None) -> None:
         self.library = load()
-        self._columns, self._refusals = columns, refusals
+        self._columns, self._refusals, self._is_mysql = columns, refusals, wires is not None
         self._schema = schema_of(columns)
         row = ctypes.c_int32 * max(len(columns), 1)
         self._handle = self.library.hetl_open(
@@ -119,9 +121,12 @@ class NativeDecoder:
         reason = int(self.library.hetl_fault_reason(self._handle))
         if reason == _OUT_OF_MEMORY:
             return MemoryError()
+        index = int(self.library.hetl_fault_column(self._handle))
         if reason == _MALFORMED:
+            if self._is_mysql and index >= 0:
+                return other_type(self._columns[index])
             return Failure("The database sent rows of another shape than it described; run again.")
-        column = self._columns[self.library.hetl_fault_column(self._handle)]
+        column = self._columns[index]
         row = int(self.library.hetl_fault_row(self._handle))
         try:
             self._refusals.refuse(column, reason=_reason(reason, column), row=row)
@@ -134,8 +139,17 @@ class NativeDecoder:
         if self._handle:
             for index, column in enumerate(self._columns):
                 self._refusals.add(column, int(self.library.hetl_refused(self._handle, index)))
+                self._refusals.measure(column, int(self.library.hetl_longest(self._handle, index)))
             self.library.hetl_close(self._handle)
             self._handle = None
+
+
+def other_type(column: Column) -> UserError:
+    """MySQL describes an expression of mixed types as one of them and sends another (a text as a decimal)."""
+    return UserError(
+        f"The database describes column {column.name} as {column.database_type} and sends a value "
+        f"that is none; say the type in the query: cast(… as char) as {column.name}, or that which is meant."
+    )
 
 
 def _reason(number: int, column: Column) -> str:

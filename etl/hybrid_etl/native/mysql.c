@@ -90,12 +90,13 @@ static int temporal(struct column *column, const uint8_t *data, int64_t length) 
     int64_t instant = 0;
     if (column->kind == KIND_TIME64) {
         if (length == 0) return column_8(column, 0);
-        if (length < 8) return MALFORMED;
+        if (length != 8 && length != 12) return MALFORMED;
         if (data[0] || fraction_of(data + 1) || data[5] > 23) return OUTSIDE_DAY;
         instant = ((int64_t)data[5] * 3600 + data[6] * 60 + data[7]) * 1000000;
         if (length >= 12) instant += fraction_of(data + 8);
         return column_8(column, (uint64_t)instant);
     }
+    if (length != 0 && length != 4 && length != 7 && length != 11) return MALFORMED;
     int64_t days;
     int reason = days_of(data, length, &days);
     if (reason) return reason;
@@ -162,15 +163,16 @@ static bool length_of(const uint8_t **at, const uint8_t *end, int64_t *length) {
     return found <= INT64_MAX;
 }
 
-static int malformed(struct decoder *decoder, int32_t index) {
-    decoder->fault_column = index;
+/* Bytes that are no row; a value that its column cannot be made of has the column's number instead. */
+static int malformed(struct decoder *decoder) {
+    decoder->fault_column = -1;
     decoder->fault_reason = MALFORMED;
     return FAULT;
 }
 
 static int row(struct decoder *decoder, const uint8_t *payload, int64_t size) {
     const uint8_t *end = payload + size, *nulls = payload + 1, *at = nulls + (decoder->width + 9) / 8;
-    if (payload[0] != 0 || at > end) return malformed(decoder, -1);
+    if (payload[0] != 0 || at > end) return malformed(decoder);
     for (int32_t n = 0; n < decoder->width; n++) {
         struct column *column = &decoder->columns[n];
         int reason;
@@ -178,30 +180,33 @@ static int row(struct decoder *decoder, const uint8_t *payload, int64_t size) {
             reason = column_null(column);
         } else {
             int64_t length = column->wire_width;
-            if (!length && !length_of(&at, end, &length)) return malformed(decoder, n);
-            if (length > end - at) return malformed(decoder, n);
+            if (!length && !length_of(&at, end, &length)) return malformed(decoder);
+            if (length > end - at) return malformed(decoder);
             reason = value(column, at, length);
             at += length;
         }
         if (UNLIKELY(reason) && !decoder_refuse(decoder, n, reason)) return FAULT;
     }
-    if (at != end) return malformed(decoder, -1);
+    if (at != end) return malformed(decoder);
     decoder->rows++;
     decoder->wire_bytes += size;
     return MORE;
 }
 
-/* Find a whole packet at `data`; one of several pieces is joined in place. Gives false when bytes are missing. */
-static bool packet(uint8_t *data, int64_t available, int64_t *payload, int64_t *whole) {
+/* Find a whole packet at `data`; one of several pieces is joined later. MORE: bytes are missing, and `whole` says how
+ * many are known to be needed. The pieces' numbers must follow each other: a lost or doubled one is a fault. */
+static int packet(const uint8_t *data, int64_t available, int16_t *sequence, int64_t *payload, int64_t *whole) {
     *payload = *whole = 0;
     for (;;) {
-        if (available - *whole < HEADER) return false;
         const uint8_t *header = data + *whole;
+        if (available - *whole < HEADER) { *whole += HEADER; return MORE; }
         int64_t length = header[0] | header[1] << 8 | header[2] << 16;
-        if (available - *whole < HEADER + length) return false;
+        if (*sequence >= 0 && header[3] != *sequence) return FAULT;
+        *sequence = (int16_t)((header[3] + 1) & 0xFF);
         *whole += HEADER + length;
         *payload += length;
-        if (length < LARGEST_PACKET) return true;
+        if (available < *whole) return MORE;
+        if (length < LARGEST_PACKET) return FULL;
     }
 }
 
@@ -217,18 +222,22 @@ static void join(uint8_t *data, int64_t payload) {
     }
 }
 
-/* Take whole packets from `data`; `consumed` says how many bytes they were. The final packet is left in place. */
+/* Number the packets from the one that follows what Python has read. */
+EXPORTED void hetl_mysql_begin(struct decoder *decoder, int32_t sequence) { decoder->sequence = (int16_t)(sequence & 0xFF); }
+
+/* Take whole packets from `data`; `consumed` says how many bytes they were, `needed` how many the next one has at the
+ * least where its end is missing. The final packet is left in place. */
 EXPORTED int32_t hetl_mysql_feed(struct decoder *decoder, uint8_t *data, int64_t available, int64_t batch_bytes,
-                                 int64_t *consumed) {
-    *consumed = 0;
+                                 int64_t *consumed, int64_t *needed) {
+    *consumed = *needed = 0;
     while (decoder->wire_bytes < batch_bytes) {
         uint8_t *at = data + *consumed;
         int64_t payload, whole;
-        if (!packet(at, available - *consumed, &payload, &whole)) return MORE;
-        if (payload < 1) return malformed(decoder, -1);
-        uint8_t sequence = at[3];
-        if (decoder->sequence >= 0 && sequence != decoder->sequence) return malformed(decoder, -1);
-        decoder->sequence = (int16_t)((sequence + payload / LARGEST_PACKET + 1) & 0xFF);
+        int16_t sequence = decoder->sequence;
+        int found = packet(at, available - *consumed, &sequence, &payload, &whole);
+        if (found == MORE) { *needed = whole; return MORE; }
+        if (found == FAULT || payload < 1) return malformed(decoder);
+        decoder->sequence = sequence;
         if (at[HEADER] == 0xFF) return SERVER_ERROR;
         if (at[HEADER] == 0xFE && payload < 9) return END;
         if (payload >= LARGEST_PACKET) join(at, payload);

@@ -25,6 +25,7 @@ from hybrid_etl.readers import Database, batch_bytes, mysql_interval, mysql_nati
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.dial import dial, ended_after
 from hybrid_etl.readers.mysql_errors import explain
+from hybrid_etl.readers.mysql_parameters import refuse_texts_as_numbers
 from hybrid_etl.readers.mysql_protocol import Field, Statement, execute, prepare, row_packets
 from hybrid_etl.readers.mysql_settling import MysqlWatch
 from hybrid_etl.readers.mysql_types import BIT, column_of, computed_bit
@@ -172,6 +173,8 @@ class MysqlReader:
             f"wait_timeout = {_STALL_SECONDS}",
             f"lock_wait_timeout = {lock}",
             f"innodb_lock_wait_timeout = {lock}",
+            # A server may have less by default, which would cut every query short unseen.
+            f"sql_select_limit = {2**64 - 1}",
             statement,
         ):
             connection.query(f"set session {assignment}")
@@ -235,6 +238,7 @@ class MysqlReader:
         if not statement.fields:
             raise UserError("The query returns no columns; write a select.")
         check_names(specification.landing(field.name for field in statement.fields))
+        refuse_texts_as_numbers(statement, self._bound)
         fields = self._typed_fields(text, statement) if self._bound.uses else statement.fields
         columns = [_column(field, specification) for field in fields]
         bits = [number for number, field in enumerate(fields) if field.type_code == BIT]

@@ -14,11 +14,15 @@ from dataclasses import dataclass
 from pymysql.connections import Connection  # type: ignore[import-untyped]
 from pymysql.protocol import FieldDescriptorPacket  # type: ignore[import-untyped]
 
+from hybrid_etl.errors import Failure
 from hybrid_etl.query import Value
 
-_PREPARE, _EXECUTE = 0x16, 0x17
-_TYPE_NULL, _TYPE_LONGLONG, _TYPE_DOUBLE, _TYPE_VAR_STRING = 0x06, 0x08, 0x05, 0xFD
+_PREPARE, _EXECUTE, _CLOSE = 0x16, 0x17, 0x19
+_TYPE_NULL, _TYPE_LONGLONG, _TYPE_DOUBLE, _TYPE_DECIMAL, _TYPE_VAR_STRING = 0x06, 0x08, 0x05, 0xF6, 0xFD
+_SIGNED, _UNSIGNED = 0x00, 0x80
 BINARY_CHARSET = 63
+NUMBERS = frozenset((0, 1, 2, 3, 4, 5, 8, 9, 246))
+"""Type codes of numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +49,7 @@ class Statement:
     """A prepared statement of this session."""
 
     number: int
-    parameters: int
+    parameters: list[Field]
     fields: list[Field]
 
 
@@ -54,16 +58,23 @@ def prepare(connection: Connection, text: str) -> Statement:
     connection._execute_command(_PREPARE, text)
     packet = connection._read_packet()
     _, number, columns, parameters = struct.unpack_from("<BIHH", packet.get_all_data())
-    _fields(connection, parameters)
-    return Statement(number=number, parameters=parameters, fields=_fields(connection, columns))
+    return Statement(
+        number=number, parameters=_fields(connection, parameters), fields=_fields(connection, columns)
+    )
 
 
 def execute(connection: Connection, statement: Statement, values: list[Value]) -> list[Field]:
     """Run a statement with bound values and describe what comes; its rows follow on the connection."""
     connection._execute_command(_EXECUTE, _execute_payload(statement.number, values))
     packet = connection._read_packet()
-    columns = packet.read_length_encoded_integer()
-    return _fields(connection, columns)
+    if packet.is_ok_packet() or packet.get_all_data()[:1] == b"\xfb":
+        raise Failure("The database answered the query with no rows of any kind; run again.")
+    return _fields(connection, packet.read_length_encoded_integer())
+
+
+def close_statement(connection: Connection, statement: Statement) -> None:
+    """Let the server forget a statement, which it does not answer."""
+    connection._execute_command(_CLOSE, struct.pack("<I", statement.number))
 
 
 def row_packets(connection: Connection) -> Iterator[bytes]:
@@ -82,23 +93,32 @@ def _execute_payload(number: int, values: list[Value]) -> bytes:
     nulls = bytearray((len(values) + 7) // 8)
     types, data = b"", b""
     for index, value in enumerate(values):
-        code, encoded = _parameter(value)
+        code, sign, encoded = _parameter(value)
         if value is None:
             nulls[index // 8] |= 1 << index % 8
-        types += struct.pack("<BB", code, 0)
+        types += struct.pack("<BB", code, sign)
         data += encoded
     return head + bytes(nulls) + b"\x01" + types + data
 
 
-def _parameter(value: Value) -> tuple[int, bytes]:
+def _parameter(value: Value) -> tuple[int, int, bytes]:
+    """Type code, sign and bytes of a value: a number is sent as one, however large, never as text."""
     if value is None:
-        return _TYPE_NULL, b""
-    if isinstance(value, int) and -(2**63) <= value < 2**63:
-        return _TYPE_LONGLONG, struct.pack("<q", value)
+        return _TYPE_NULL, _SIGNED, b""
+    if isinstance(value, int):
+        if -(2**63) <= value < 2**63:
+            return _TYPE_LONGLONG, _SIGNED, struct.pack("<q", value)
+        if 0 <= value < 2**64:
+            return _TYPE_LONGLONG, _UNSIGNED, struct.pack("<Q", value)
+        return _TYPE_DECIMAL, _SIGNED, _counted(str(value))
     if isinstance(value, float):
-        return _TYPE_DOUBLE, struct.pack("<d", value)
-    text = str(value).encode()
-    return _TYPE_VAR_STRING, _length(len(text)) + text
+        return _TYPE_DOUBLE, _SIGNED, struct.pack("<d", value)
+    return _TYPE_VAR_STRING, _SIGNED, _counted(value)
+
+
+def _counted(text: str) -> bytes:
+    data = text.encode()
+    return _length(len(data)) + data
 
 
 def _length(number: int) -> bytes:

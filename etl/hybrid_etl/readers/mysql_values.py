@@ -9,10 +9,11 @@ import datetime
 import re
 import struct
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from hybrid_etl.columns import Column, Kind
 from hybrid_etl.errors import Failure
+from hybrid_etl.native.library import other_type
 from hybrid_etl.readers.mysql_protocol import Field
 from hybrid_etl.refusals import Unrepresentable
 
@@ -23,11 +24,15 @@ Decode = Callable[[bytes], object]
 
 
 def split_row(packet: bytes, fields: list[Field]) -> list[bytes | None]:
-    """Cut a binary row into the bytes of its fields; null is None, a length byte is not part of a field."""
-    nulls = packet[1 : 1 + (len(fields) + 9) // 8]
-    position = 1 + len(nulls)
+    """Cut a binary row into the bytes of its fields; null is None, a length byte is not part of a field.
+
+    Raises Failure where the packet is not exactly one row.
+    """
+    position = 1 + (len(fields) + 9) // 8
+    nulls = packet[1:position]
+    whole = packet[:1] == b"\0" and position <= len(packet)
     found: list[bytes | None] = []
-    for index, field in enumerate(fields):
+    for index, field in enumerate(fields if whole else []):
         if nulls[(index + 2) // 8] >> (index + 2) % 8 & 1:
             found.append(None)
             continue
@@ -36,16 +41,54 @@ def split_row(packet: bytes, fields: list[Field]) -> list[bytes | None]:
             length, position = _length(packet, position)
         found.append(packet[position : position + length])
         position += length
-    if position != len(packet):
-        raise Failure("The database sent a row of another shape than it described; run again.")
+    if not whole or position != len(packet):
+        raise other_shape()
     return found
+
+
+def long_column(begun: bytes, fields: list[Field]) -> tuple[str, int] | None:
+    """Of a row's first bytes, the column that goes beyond them and its length; None if they do not tell."""
+    position = 1 + (len(fields) + 9) // 8
+    nulls = begun[1:position]
+    for index, field in enumerate(fields):
+        if position >= len(begun):
+            return None
+        if nulls[(index + 2) // 8] >> (index + 2) % 8 & 1:
+            continue
+        length = _FIXED.get(field.type_code)
+        if length is None:
+            try:
+                length, position = _length(begun, position)
+            except Failure:
+                return None
+        position += length
+        if position > len(begun):
+            return field.name, length
+    return None
+
+
+def other_shape() -> Failure:
+    """Bytes that are no row of the described columns."""
+    return Failure("The database sent rows of another shape than it described; run again.")
 
 
 def decoder(column: Column) -> Decode:
     """A function from one field's bytes to what pyarrow takes for the column's type.
 
-    It raises Unrepresentable for a value that the type cannot hold.
+    It raises Unrepresentable for a value that the type cannot hold, UserError for one of another type.
     """
+    decode = _decoder(column)
+
+    def checked(data: bytes) -> object:
+        try:
+            return decode(data)
+        except (struct.error, InvalidOperation):
+            raise other_type(column) from None
+
+    return checked
+
+
+def _decoder(column: Column) -> Decode:
     if column.kind in _STRUCTS:
         layout = struct.Struct(_STRUCTS[column.kind])
         return lambda data: layout.unpack(data[: layout.size])[0]
@@ -57,7 +100,7 @@ def decoder(column: Column) -> Decode:
 def _decimal(data: bytes, *, precision: int, scale: int) -> Decimal:
     # The server sends other text in a decimal's place where it was given a parameter that is no number.
     if not _DECIMAL.fullmatch(data):
-        raise Failure("The database sent rows of another shape than it described; run again.")
+        raise InvalidOperation
     whole, _, fraction = data.lstrip(b"-").partition(b".")
     if len(fraction) > scale:
         raise Unrepresentable(f"a number with more than {scale} decimal places")
@@ -67,15 +110,26 @@ def _decimal(data: bytes, *, precision: int, scale: int) -> Decimal:
 
 
 def _length(packet: bytes, position: int) -> tuple[int, int]:
-    first = packet[position]
+    """The length that stands at a position, and where its value begins, or other_shape."""
+    first = packet[position] if position < len(packet) else 255
     if first < 251:
         return first, position + 1
-    width = {252: 2, 253: 3, 254: 8}[first]
-    return int.from_bytes(packet[position + 1 : position + 1 + width], "little"), position + 1 + width
+    width = {252: 2, 253: 3, 254: 8}.get(first, 0)
+    end = position + 1 + width
+    if not width or end > len(packet):
+        raise other_shape()
+    return int.from_bytes(packet[position + 1 : end], "little"), end
+
+
+def _of_length(data: bytes, lengths: tuple[int, ...]) -> bytes:
+    """The bytes of a date or time, whose trailing zeros are not sent; padded with them."""
+    if len(data) not in lengths:
+        raise struct.error
+    return data.ljust(lengths[-1], b"\0")
 
 
 def _days(data: bytes) -> int:
-    year, month, day = struct.unpack_from("<HBB", data.ljust(4, b"\0"))
+    year, month, day = struct.unpack_from("<HBB", _of_length(data, (0, 4, 7, 11)))
     try:
         return datetime.date(year, month, day).toordinal() - _EPOCH
     except ValueError:
@@ -83,12 +137,14 @@ def _days(data: bytes) -> int:
 
 
 def _timestamp(data: bytes) -> int:
-    hour, minute, second, fraction = struct.unpack_from("<BBBI", data.ljust(11, b"\0"), 4)
+    hour, minute, second, fraction = struct.unpack_from("<BBBI", _of_length(data, (0, 4, 7, 11)), 4)
     return _microseconds(_days(data) * 24 + hour, minute, second, fraction)
 
 
 def _time(data: bytes) -> int:
-    negative, days, hour, minute, second, fraction = struct.unpack_from("<BIBBBI", data.ljust(12, b"\0"))
+    negative, days, hour, minute, second, fraction = struct.unpack_from(
+        "<BIBBBI", _of_length(data, (0, 8, 12))
+    )
     if negative or days or hour > 23:
         raise Unrepresentable("a time outside of one day")
     return _microseconds(hour, minute, second, fraction)
@@ -119,11 +175,11 @@ _STRUCTS = {
 }
 _DECODERS: dict[Kind, Decode] = {
     Kind.BOOL: any,
-    Kind.BIT: lambda data: int.from_bytes(data, "big"),
+    Kind.BIT: lambda data: struct.unpack(">Q", data.rjust(8, b"\0"))[0],
     Kind.DATE32: _days,
     Kind.TIMESTAMP: _timestamp,
     Kind.TIME64: _time,
     Kind.STRING: _text,
     Kind.BINARY: bytes,
-    Kind.GEOMETRY: lambda data: data[4:],
+    Kind.GEOMETRY: lambda data: struct.unpack_from("<I", data) and data[4:],
 }

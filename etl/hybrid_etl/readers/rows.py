@@ -21,6 +21,7 @@ class RowBatch:
         self._refusals = refusals
         self._schema = schema_of(columns)
         self._values: list[list[object]] = [[] for _ in columns]
+        self._longest = [0] * len(columns)
         self._rows_before = 0
         self.bytes = 0
 
@@ -31,6 +32,7 @@ class RowBatch:
                 self._values[index].append(None)
                 continue
             self.bytes += len(data)
+            self._longest[index] = max(self._longest[index], len(data))
             try:
                 self._values[index].append(self._decoders[index](data))
             except Unrepresentable as reason:
@@ -45,6 +47,9 @@ class RowBatch:
             pa.array(values, type=column.type)
             for values, column in zip(self._values, self._columns, strict=True)
         ]
+        for column, size in zip(self._columns, self._longest, strict=True):
+            if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
+                self._refusals.measure(column, size)
         batch = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
         self._rows_before += batch.num_rows
         self._values = [[] for _ in self._columns]

@@ -86,7 +86,8 @@ class S3Sink:
 class S3File:
     """An object being uploaded: one part fills while at most one other is on the line.
 
-    A part is whatever is there when it is full enough, so that no byte is copied into it.
+    A part is the buffer itself, which is not copied; what goes beyond a part begins the next, so that a long
+    value is not held here twice.
     """
 
     def __init__(
@@ -110,11 +111,17 @@ class S3File:
         if self._over:
             return len(data)
         self._digest.update(data)
+        rest = memoryview(data)
+        while len(rest) >= (room := max(self._part_size() - self._buffer.tell(), 1)):
+            self._take(rest[:room])
+            self._send()
+            rest = rest[room:]
+        self._take(rest)
+        return len(data)
+
+    def _take(self, data: memoryview) -> None:
         self._buffer.write(data)
         self.size += len(data)
-        if self._buffer.tell() >= self._part_size():
-            self._send()
-        return len(data)
 
     def finish(self) -> StoredFile:
         """Send what is left and complete; raises Failure when S3 refuses, UserError when the key is taken."""

@@ -22,6 +22,9 @@ class Writer(Protocol):
     def rows(self) -> int:
         """Rows that the finished file holds, as the file itself says and not as they were counted before."""
 
+    def takes(self, batch: pa.RecordBatch) -> bool:
+        """Whether these rows may go into this file as it was begun; else it ends, and another begins."""
+
     def write(self, batch: pa.RecordBatch) -> None:
         """Take a batch; bytes reach the output when a row group or a block is full."""
 

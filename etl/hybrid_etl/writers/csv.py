@@ -36,6 +36,10 @@ class CsvWriter:
         """Records behind the header line, as the written text itself has them."""
         return self._tap.records - 1
 
+    def takes(self, batch: pa.RecordBatch) -> bool:  # noqa: ARG002 - a text file takes all
+        """Any rows."""
+        return True
+
     def write(self, batch: pa.RecordBatch) -> None:
         """Write the rows of a batch."""
         self._statistics.take_batch(batch)

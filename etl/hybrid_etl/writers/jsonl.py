@@ -26,6 +26,10 @@ class JsonLinesWriter:
         self._stream = open_stream(output, compression)
         self.rows = 0
 
+    def takes(self, batch: pa.RecordBatch) -> bool:  # noqa: ARG002 - a text file takes all
+        """Any rows."""
+        return True
+
     def write(self, batch: pa.RecordBatch) -> None:
         """Write the rows of a batch, block by block so that memory stays small."""
         self._statistics.take_batch(batch)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import struct
+
 import pyarrow as pa
 from pyarrow import _parquet
 
@@ -11,6 +14,9 @@ from hybrid_etl.writers.statistics import Statistics
 from hybrid_etl.writers.stream import open_stream
 
 ROW_GROUP_BYTES = 10 * 1024 * 1024
+LONG_BYTES = 4 * 1024 * 1024
+"""A value from which on its column has neither dictionary nor statistics in the file. Arrow keeps the least
+and the greatest of each page, chunk and page index: with them a value took ten times its size."""
 MOST_CHUNKS = 12_288
 """Column chunks of a file: 768 row groups of 16 columns, or 8 of 1,500. Arrow keeps 1 to 1.5 KiB of each
 until the footer is written, 18 MiB at most."""
@@ -43,6 +49,11 @@ class ParquetWriter:
         self._waiting: list[pa.RecordBatch] = []
         self._bytes = 0
         self._chunks = 0
+        self._long: frozenset[str] = frozenset()
+
+    def takes(self, batch: pa.RecordBatch) -> bool:
+        """Whether the file may go on with these rows: one begun for short values takes no long ones."""
+        return self._writer is None or long_columns(batch) <= self._long
 
     @property
     def full(self) -> bool:
@@ -57,6 +68,12 @@ class ParquetWriter:
     def write(self, batch: pa.RecordBatch) -> None:
         """Keep a batch until a row group is full."""
         self._statistics.count_nulls(batch)
+        long = long_columns(batch)
+        if long and self._waiting:
+            self._long |= long
+            self._flush()
+        if self._writer is None:
+            self._long |= long
         self._waiting.append(batch)
         self._bytes += batch.nbytes
         if self._bytes >= ROW_GROUP_BYTES:
@@ -91,6 +108,10 @@ class ParquetWriter:
 
     def _open(self, table: pa.Table) -> _parquet.ParquetWriter:
         dictionaries, encodings = choose_encodings(table)
+        ranged: bool | list[str] = True
+        if self._long:
+            dictionaries = [name for name in dictionaries if name not in self._long]
+            ranged = [name for name in self._schema.names if name not in self._long]
         return _parquet.ParquetWriter(
             self._stream,
             self._schema,
@@ -98,13 +119,32 @@ class ParquetWriter:
             compression=self._compression,
             use_dictionary=dictionaries,
             column_encoding=encodings or None,
-            write_statistics=True,
-            write_page_index=_has_pages(table),
+            write_statistics=ranged,
+            write_page_index=_has_pages(table) and not self._long,
             store_decimal_as_integer=True,
             use_compliant_nested_type=True,
             writer_engine_version="V2",
             data_page_version="1.0",
         )
+
+
+def long_columns(batch: pa.RecordBatch) -> frozenset[str]:
+    """The columns of a batch that have a value of LONG_BYTES or more."""
+    if batch.nbytes < LONG_BYTES:
+        return frozenset()
+    return frozenset(
+        field.name
+        for field, array in zip(batch.schema, batch.columns, strict=True)
+        if (pa.types.is_string(field.type) or pa.types.is_binary(field.type))
+        and array.nbytes >= LONG_BYTES
+        and _longest(array) >= LONG_BYTES
+    )
+
+
+def _longest(array: pa.Array) -> int:
+    """Bytes of the longest value, read off the offsets (Arrow columnar format, "Variable-size Binary")."""
+    ends = struct.unpack_from(f"={len(array) + 1}i", array.buffers()[1], array.offset * 4)
+    return max((end - begin for begin, end in itertools.pairwise(ends)), default=0)
 
 
 def _has_pages(table: pa.Table) -> bool:

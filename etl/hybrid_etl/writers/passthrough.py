@@ -22,6 +22,10 @@ class PassthroughWriter:
         self._stream.write(f"{header}\n".encode())
         self.rows = 0
 
+    def takes(self, batch: pa.RecordBatch) -> bool:  # noqa: ARG002 - a text file takes all
+        """Any rows."""
+        return True
+
     def write(self, batch: pa.RecordBatch) -> None:
         """Write the lines of a batch, in one piece: they stand in its buffer one after the other."""
         lines = batch.column(0)

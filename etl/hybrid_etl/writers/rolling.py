@@ -106,6 +106,8 @@ class RollingWriter:
             self._open[path].writer.flush()
 
     def _write(self, path: str, rows: pa.RecordBatch) -> None:
+        if path in self._open and not self._open[path].writer.takes(rows):
+            self._finish(path)
         current = self._open.pop(path, None) or self._begin(path, rows.schema)
         self._open[path] = current
         current.writer.write(rows)
