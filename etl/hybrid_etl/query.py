@@ -10,6 +10,7 @@ from hybrid_etl.incremental import Bounds
 from hybrid_etl.interval import Interval
 from hybrid_etl.partitions import KeyRange
 from hybrid_etl.query_text import Place, QueryTextError, Statement, read
+from hybrid_etl.text_encoding import UTF8
 
 Value = str | int | float | bool | None
 Parameter = Value | list[Value]
@@ -19,13 +20,15 @@ Parameter = Value | list[Value]
 class BoundQuery:
     """A query cut at its parameters: `pieces` has one text more than `uses`, which number into `values`.
 
-    `names` are those of the values; a list has as many values of one name as elements.
+    `names` are those of the values; a list has as many values of one name as elements. `encoding` is
+    that of the database's text, where the server itself converts none.
     """
 
     pieces: list[str]
     uses: list[int]
     names: list[str]
     values: list[Value]
+    encoding: str = UTF8
 
     def render(self, place: Callable[[int], str]) -> str:
         """The query's text with what `place` gives for each parameter's number (from 0)."""
@@ -126,6 +129,7 @@ def bind(
     *,
     engine: str,
     syntax: Syntax | None = None,
+    encoding: str | None = None,
 ) -> BoundQuery:
     """Find every `:name`; values travel apart from the text and are never pasted into it.
 
@@ -152,7 +156,7 @@ def bind(
         uses += numbers[place.name]
         end = place.end
     pieces.append(statement.text[end:])
-    return BoundQuery(pieces=pieces, uses=uses, names=names, values=values)
+    return BoundQuery(pieces=pieces, uses=uses, names=names, values=values, encoding=encoding or UTF8)
 
 
 def _check_list(place: Place, parameters: Mapping[str, Parameter]) -> None:

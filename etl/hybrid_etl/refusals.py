@@ -48,6 +48,8 @@ class Refusals:
 
 
 def _remedy(column: Column) -> str:
+    if column.kind is Kind.STRING:
+        return "set the source's encoding (PostgreSQL in SQL_ASCII), or convert it in the query"
     if column.kind is not Kind.DECIMAL128:
         return "cast it in the query"
     wider = ", set decimal_width to 256" if column.precision == DECIMAL128_DIGITS else ""

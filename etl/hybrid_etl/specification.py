@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import json
 import re
@@ -16,6 +15,7 @@ from hybrid_etl.incremental import Incremental
 from hybrid_etl.partitions import KeyRange, Partitions
 from hybrid_etl.query import Parameter, check_parameters, names_interval
 from hybrid_etl.settling import Settling
+from hybrid_etl.text_encoding import codec_of
 
 ENGINES = ("postgresql", "mysql", "mariadb")
 COMPRESSIONS = {
@@ -180,23 +180,12 @@ def _build(cls: type[Specification], document: dict[str, Any], *, digest: str, w
         unrepresentable=one_of("unrepresentable", document.get("unrepresentable", "fail"), POLICIES),
         decimal_width=int(one_of("decimal_width", str(document.get("decimal_width", 128)), ("128", "256"))),
         row_security=one_of("row_security", document.get("row_security", "refuse"), ROW_SECURITY),
-        encoding=_encoding(document.get("encoding"), where=where),
+        encoding=codec_of(document.get("encoding"), where=where),
         masks=document.get("masks") or {},
         limits=_limits(document.get("limits") or {}, where=where),
         partitions=Partitions.parse(document.get("partitions"), where=where),
         contract=Contract.parse(document, where=where),
     )
-
-
-def _encoding(value: object, *, where: str) -> str | None:
-    if value is None:
-        return None
-    try:
-        return codecs.lookup(str(value)).name
-    except LookupError:
-        raise UserError(
-            f"{where}: encoding {value!r} is unknown; write it as latin1, cp1252 or euc_jp."
-        ) from None
 
 
 def _check_passthrough(document: dict[str, Any], *, kind: str, where: str) -> None:

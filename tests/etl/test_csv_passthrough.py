@@ -236,4 +236,4 @@ def test_rows_that_do_not_come_one_a_message_are_not_counted_wrongly(monkeypatch
     columns = [text_column("n", database_type="integer")]
     # Then
     with pytest.raises(Failure, match="sent 3 rows, and 2 came"):
-        list(line_batches(_Between(), "copy", columns, batch_bytes=1))  # type: ignore[arg-type]
+        list(line_batches(_Between(), b"copy", columns, batch_bytes=1))  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from hybrid_etl.columns import Column
 from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval
-from hybrid_etl.query import BoundQuery, Value, bind, choose_columns, limit_rows
+from hybrid_etl.query import BoundQuery, bind, choose_columns, limit_rows
 from hybrid_etl.readers import (
     Database,
     batch_bytes,
@@ -31,11 +31,12 @@ from hybrid_etl.readers import (
 )
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.postgresql_copy import CopyRefused
-from hybrid_etl.readers.postgresql_describe import describe_statement
+from hybrid_etl.readers.postgresql_describe import describe_statement, names_of
 from hybrid_etl.readers.postgresql_encoding import (
     SQL_ASCII,
     as_bytes,
     as_scalars,
+    as_stored,
     check_encoding,
     transcoded,
 )
@@ -54,18 +55,22 @@ from hybrid_etl.refusals import Refusals
 from hybrid_etl.secret import Secret
 from hybrid_etl.settling import settle
 from hybrid_etl.specification import Specification
+from hybrid_etl.text_encoding import UTF8, encoded
 
 _TYPES = """
 select t.oid::int8, n.nspname::text, t.typname::text, format_type(t.oid, null),
        case when t.typcategory = 'A' and t.typelem <> 0 then t.typelem::int8 end,
        t.typname in ('geometry', 'geography') and exists (select from pg_catalog.pg_proc p
-           where p.proname = 'st_asbinary' and p.pronamespace = t.typnamespace)
+           where p.proname = 'st_asbinary' and p.pronamespace = t.typnamespace and p.pronargs = 1
+           and p.proargtypes[0] = t.oid and p.prorettype = 'pg_catalog.bytea'::regtype),
+       exists (select from pg_catalog.pg_cast c where c.castsource = t.oid
+           and c.casttarget = 'pg_catalog.text'::regtype and c.castmethod = 'f')
 from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
 where t.oid = any(%s::int8[]::oid[])
 """
 
 
-_TypeRow = tuple[int, str, str, str, int | None, bool]
+_TypeRow = tuple[int, str, str, str, int | None, bool, bool]
 
 
 class PostgresqlReader:
@@ -91,8 +96,9 @@ class PostgresqlReader:
                 server_encoding = self._connection.info.parameter_status("server_encoding") or ""
                 check_encoding(specification.encoding, server=server_encoding)
                 self._encoding = specification.encoding
+                self._raw = server_encoding == SQL_ASCII and not self._passthrough
                 self.columns, self._copy = self._describe(self._bound(specification, interval), specification)
-                if server_encoding == SQL_ASCII and not self._passthrough:
+                if self._raw:
                     # Else the server itself refuses bytes that are no UTF-8, whatever the policy says.
                     self._connection.execute("select set_config('client_encoding', 'SQL_ASCII', true)")
         except BaseException:
@@ -212,15 +218,23 @@ class PostgresqlReader:
     def _bound(self, specification: Specification, interval: Interval | None) -> BoundQuery:
         """The query, limited to what the run reads."""
         if specification.incremental is not None and specification.row_security == "allow":
-            inner = bind(specification.query, specification.parameters, interval, engine="postgresql")
-            self._allow_row_security(inner.render(lambda number: f"${number + 1}"))
+            inner = bind(
+                specification.query,
+                specification.parameters,
+                interval,
+                engine="postgresql",
+                encoding=specification.encoding,
+            )
+            self._allow_row_security(inner)
         bounds, facts = postgresql_interval.bounds(
             self._connection, specification, interval, types=self._types, secret=self._secret
         )
         self.facts |= facts
         limited = limit_rows(specification.query, bounds=bounds, part=specification.part, quote='"')
         query = choose_columns(limited, specification.contract.columns, quote='"')
-        return bind(query, specification.parameters, interval, engine="postgresql")
+        return bind(
+            query, specification.parameters, interval, engine="postgresql", encoding=specification.encoding
+        )
 
     def _begin_in_turn(self, specification: Specification) -> None:
         """Begin the transaction that reads, with one of the source's locks where it has a limit.
@@ -248,19 +262,19 @@ class PostgresqlReader:
         else:
             self._connection.execute(begin)
 
-    def _describe(self, bound: BoundQuery, specification: Specification) -> tuple[list[Column], str]:
+    def _describe(self, bound: BoundQuery, specification: Specification) -> tuple[list[Column], bytes]:
         pgconn = self._connection.pgconn
         if specification.row_security == "allow":
-            self._allow_row_security(bound.render(lambda number: f"${number + 1}"))
+            self._allow_row_security(bound)
         result = describe_statement(pgconn, bound, self._secret)
         fields = [
             _Field(
-                name=(result.fname(index) or b"").decode(),
+                name=name,
                 type=result.ftype(index),
                 modifier=result.fmod(index),
                 computed=result.ftable(index) == 0,
             )
-            for index in range(result.nfields)
+            for index, name in enumerate(names_of(result, bound.encoding))
         ]
         if not fields:
             raise UserError("The query returns no columns; write a select.")
@@ -280,18 +294,26 @@ class PostgresqlReader:
             )
             for field in fields
         ]
+        if self._raw:
+            columns = as_stored(columns)
         if specification.encoding:
             columns = as_scalars(columns)
         self.rounded = {column.name: column.scale for column in columns if column.expression == ROUNDED}
         casts = [types[oid].qualified for oid in parameters]
-        query = bound.render(lambda number: self._parameter(number, bound.values[number], casts[number]))
+        query = bound.render(lambda number: self._parameter(number, bound, casts[number]))
         kind = "csv" if self._passthrough else "binary"
-        return columns, f"copy (\n{_select(query, columns)}\n) to stdout (format {kind})"
+        statement = f"copy (\n{_select(query, columns)}\n) to stdout (format {kind})"
+        return columns, encoded(statement, bound.encoding)
 
-    def _allow_row_security(self, text: str) -> None:
+    def _allow_row_security(self, bound: BoundQuery) -> None:
         """Let policies filter the query where they would, and tell that they do."""
+        text = encoded(bound.render(lambda number: f"${number + 1}"), bound.encoding)
         self._connection.execute("savepoint before_policies")
-        refused = self._connection.pgconn.prepare(b"", text.encode(), None)
+        if bound.encoding != UTF8:
+            self._connection.execute("set local client_encoding to 'SQL_ASCII'")
+        refused = self._connection.pgconn.prepare(b"", text, None)
+        if bound.encoding != UTF8 and refused.status == ExecStatus.COMMAND_OK:
+            self._connection.execute("set local client_encoding to 'UTF8'")
         if refused.status == ExecStatus.COMMAND_OK:
             return
         self._connection.execute("rollback to savepoint before_policies")
@@ -304,15 +326,24 @@ class PostgresqlReader:
             f"Row-level security hides rows from {self._secret.username}: what its policies show, lands.",
         )
 
-    def _parameter(self, number: int, value: Value, cast: str) -> str:
+    def _parameter(self, number: int, bound: BoundQuery, cast: str) -> str:
         """A parameter of the COPY, which takes none: a setting of this transaction, set by a bound call.
 
         The server's own type of the parameter makes the value mean what it would as `$1`.
         """
+        value = bound.values[number]
         if value is None:
             return f"(null::{cast})"
         text = str(value).lower() if isinstance(value, bool) else str(value)
-        self._connection.execute("select set_config(%s, %s, true)", (f"hybrid_etl.p{number}", text))
+        # Bytes of an encoding are no UTF-8 to the server; in hexadecimal they pass whatever the client's is.
+        self._connection.execute(
+            "select set_config(%s, convert_from(decode(%s, 'hex'), %s), true) is null",
+            (
+                f"hybrid_etl.p{number}",
+                encoded(text, bound.encoding).hex(),
+                SQL_ASCII if self._raw else "UTF8",
+            ),
+        )
         return f"(pg_catalog.current_setting('hybrid_etl.p{number}')::{cast})"
 
     def _types(self, oids: set[int]) -> dict[int, ServerType]:
@@ -357,7 +388,7 @@ class _Field:
 
 
 def _server_type(row: _TypeRow) -> ServerType:
-    return ServerType(schema=row[1], name=row[2], display=row[3], wkb=row[5])
+    return ServerType(schema=row[1], name=row[2], display=row[3], wkb=row[5], own_cast=row[6])
 
 
 def _select(query: str, columns: list[Column]) -> str:

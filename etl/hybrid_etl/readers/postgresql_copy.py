@@ -30,9 +30,9 @@ class CopyRefused(Exception):
         self.result = result
 
 
-def start_copy(connection: PGconn, statement: str) -> None:
+def start_copy(connection: PGconn, statement: bytes) -> None:
     """Send the COPY and wait, interruptibly, until rows begin; raises CopyRefused when the server refuses."""
-    connection.send_query(statement.encode())
+    connection.send_query(statement)
     while connection.flush():
         select.select([], [connection.socket], [])
     while connection.is_busy():
@@ -77,7 +77,7 @@ def check_count(sent: int, rows: int) -> None:
 
 
 def copy_batches(
-    connection: PGconn, statement: str, columns: list[Column], refusals: Refusals, *, batch_bytes: int
+    connection: PGconn, statement: bytes, columns: list[Column], refusals: Refusals, *, batch_bytes: int
 ) -> Iterator[pa.RecordBatch]:
     """Run a COPY … TO STDOUT (FORMAT BINARY) and yield its rows; each message holds whole rows."""
     start_copy(connection, statement)

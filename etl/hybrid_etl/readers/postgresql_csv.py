@@ -23,7 +23,7 @@ def line_column(columns: list[Column]) -> Column:
 
 
 def line_batches(
-    connection: PGconn, statement: str, columns: list[Column], *, batch_bytes: int
+    connection: PGconn, statement: bytes, columns: list[Column], *, batch_bytes: int
 ) -> Iterator[pa.RecordBatch]:
     """Run a COPY … TO STDOUT (FORMAT CSV) and yield its lines, in plain Python."""
     schema = pa.schema([line_column(columns).field])

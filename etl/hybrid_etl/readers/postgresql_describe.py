@@ -9,6 +9,7 @@ from hybrid_etl.errors import UserError
 from hybrid_etl.query import BoundQuery
 from hybrid_etl.readers.postgresql_errors import from_result
 from hybrid_etl.secret import Secret
+from hybrid_etl.text_encoding import UTF8, decoded_name, encoded
 
 _INTERVAL, _TIMESTAMPTZ = 1186, 1184
 _UNDECIDED = {"42725", "42P18", "42883", "42P08"}
@@ -22,6 +23,21 @@ def describe_statement(pgconn: PGconn, bound: BoundQuery, secret: Secret) -> PGr
     `:to - :from` it knows neither (manual, "Operator Type Resolution").
     Raises EtlError as the server refuses.
     """
+    if bound.encoding == UTF8:
+        return _described(pgconn, bound, secret)
+    # The server would else hold the query and the names of its columns to be UTF-8.
+    pgconn.exec_(b"set local client_encoding to 'SQL_ASCII'")
+    result = _described(pgconn, bound, secret)
+    pgconn.exec_(b"set local client_encoding to 'UTF8'")
+    return result
+
+
+def names_of(result: PGresult, encoding: str) -> list[str]:
+    """The names of a description's columns; raises UserError for one that is not of the encoding."""
+    return [decoded_name(result.fname(index), encoding) for index in range(result.nfields)]
+
+
+def _described(pgconn: PGconn, bound: BoundQuery, secret: Secret) -> PGresult:
     instants = [name in ("from", "to") for name in bound.names]
     if not any(instants):
         return _done(_describe(pgconn, bound, None), bound, secret)
@@ -36,7 +52,7 @@ def describe_statement(pgconn: PGconn, bound: BoundQuery, secret: Secret) -> PGr
 
 def _describe(pgconn: PGconn, bound: BoundQuery, types: list[int] | None) -> PGresult:
     text = bound.render(lambda number: f"${number + 1}")
-    prepared = pgconn.prepare(b"", text.encode(), types)
+    prepared = pgconn.prepare(b"", encoded(text, bound.encoding), types)
     return prepared if prepared.status != ExecStatus.COMMAND_OK else pgconn.describe_prepared(b"")
 
 

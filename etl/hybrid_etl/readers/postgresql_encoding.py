@@ -37,6 +37,16 @@ def as_scalars(columns: list[Column]) -> list[Column]:
     ]
 
 
+def as_stored(columns: list[Column]) -> list[Column]:
+    """The columns of a server that converts nothing: it would name SQL_ASCII in xml, and not in text."""
+    return [
+        replace(column, expression="{}::text" + column.database_type[3:])
+        if column.expression is None and column.database_type in ("xml", "xml[]")
+        else column
+        for column in columns
+    ]
+
+
 def as_bytes(columns: list[Column]) -> list[Column]:
     """The columns as they are decoded: text as the bytes that the server sends."""
     return [
@@ -65,6 +75,9 @@ def transcoded(
 def _decoded(
     array: pa.Array, column: Column, refusals: Refusals, *, encoding: str, first_row: int
 ) -> pa.Array:
+    buffers = array.buffers()
+    if buffers[2] is None or bytes(buffers[2]).isascii():
+        return pa.Array.from_buffers(pa.string(), len(array), buffers, offset=array.offset)
     values: list[str | None] = []
     for row, value in enumerate(array.to_pylist(), start=first_row):
         try:

@@ -11,10 +11,11 @@ from hybrid_etl import incremental
 from hybrid_etl.incremental import Bounds, Compared, TimeColumn
 from hybrid_etl.interval import Interval
 from hybrid_etl.query import BoundQuery, bind, count_nulls
-from hybrid_etl.readers.postgresql_describe import describe_statement
+from hybrid_etl.readers.postgresql_describe import describe_statement, names_of
 from hybrid_etl.readers.postgresql_types import ServerType, numeric_modifier
 from hybrid_etl.secret import Secret
 from hybrid_etl.specification import Specification
+from hybrid_etl.text_encoding import UTF8, encoded
 
 _PLAIN = {
     "date": Compared.DATE,
@@ -46,10 +47,15 @@ def bounds(
     asked = specification.incremental
     if asked is None:
         return None, {}
-    inner = bind(specification.query, specification.parameters, interval, engine="postgresql")
+    inner = bind(
+        specification.query,
+        specification.parameters,
+        interval,
+        engine="postgresql",
+        encoding=specification.encoding,
+    )
     described = describe_statement(connection.pgconn, inner, secret)
-    names = [(described.fname(index) or b"").decode() for index in range(described.nfields)]
-    index = asked.place(names, fold=False)
+    index = asked.place(names_of(described, inner.encoding), fold=False)
     oid, modifier = described.ftype(index), described.fmod(index)
     table, number = described.ftable(index), described.ftablecol(index)
     row = connection.execute(_NOT_NULL, (table, number)).fetchone() if table else None
@@ -58,7 +64,9 @@ def bounds(
     nulls = None
     if counted := asked.counts_nulls(column, interval, part=specification.part):
         text = count_nulls(specification.query, asked.column, quote='"')
-        query = bind(text, specification.parameters, interval, engine="postgresql")
+        query = bind(
+            text, specification.parameters, interval, engine="postgresql", encoding=specification.encoding
+        )
         nulls = _count(connection, query)
     return found, {"incremental": asked.told(column, found, nulls, counted=counted)}
 
@@ -76,15 +84,17 @@ def _time_column(server_type: ServerType, *, modifier: int, nullable: bool) -> T
 def _count(connection: psycopg.Connection[tuple[object, ...]], bound: BoundQuery) -> int | None:
     """What the query counts, None where it cannot, as within the time; the transaction goes on as it was."""
     text = bound.render(lambda number: f"${number + 1}")
-    values = [None if value is None else _text(value) for value in bound.values]
+    values = [None if value is None else encoded(_text(value), bound.encoding) for value in bound.values]
     connection.execute("savepoint nulls")
     connection.execute(f"set local statement_timeout = {int(incremental.NULLS_SECONDS * 1000)}".encode())
-    result = connection.pgconn.exec_params(text.encode(), values)
+    if bound.encoding != UTF8:
+        connection.execute("set local client_encoding to 'SQL_ASCII'")
+    result = connection.pgconn.exec_params(encoded(text, bound.encoding), values)
     connection.execute("rollback to savepoint nulls")
     if result.status == ExecStatus.TUPLES_OK:
         return int(result.get_value(0, 0) or b"0")
     return None
 
 
-def _text(value: str | int | float | bool) -> bytes:
-    return (str(value).lower() if isinstance(value, bool) else str(value)).encode()
+def _text(value: str | int | float | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

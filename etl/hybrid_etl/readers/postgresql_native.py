@@ -49,7 +49,7 @@ def libpq() -> _Libpq:
 
 
 def copy_batches(
-    connection: PGconn, statement: str, columns: list[Column], refusals: Refusals, *, batch_bytes: int
+    connection: PGconn, statement: bytes, columns: list[Column], refusals: Refusals, *, batch_bytes: int
 ) -> Iterator[pa.RecordBatch]:
     """Run a COPY … TO STDOUT (FORMAT BINARY) and yield its rows; same results as postgresql_copy."""
     start_copy(connection, statement)
@@ -69,7 +69,7 @@ def copy_batches(
 
 
 def line_batches(
-    connection: PGconn, statement: str, columns: list[Column], *, batch_bytes: int
+    connection: PGconn, statement: bytes, columns: list[Column], *, batch_bytes: int
 ) -> Iterator[pa.RecordBatch]:
     """Run a COPY … TO STDOUT (FORMAT CSV) and yield its lines; same results as postgresql_csv."""
     start_copy(connection, statement)

@@ -45,13 +45,18 @@ _UTC = pa.timestamp("us", tz="UTC")
 
 @dataclass(frozen=True, kw_only=True)
 class ServerType:
-    """A row of pg_type: `element` is the type of an array's elements; `wkb`: its schema has st_asbinary."""
+    """A row of pg_type.
+
+    `element` is the type of an array's elements; `wkb`: its schema has st_asbinary of it; `own_cast`: a
+    function casts it to text, which need not say what the type's output function says.
+    """
 
     schema: str
     name: str
     display: str
     element: ServerType | None = None
     wkb: bool = False
+    own_cast: bool = False
 
     @property
     def qualified(self) -> str:
@@ -83,7 +88,8 @@ def column_of(
     """
     as_text = text_column(name, database_type=server_type.display, expression=_written(server_type))
     if server_type.name in ("geometry", "geography") and server_type.wkb:
-        wkb = f'"{server_type.schema}".st_asbinary({{}})'
+        schema = server_type.schema.replace('"', '""').replace("{", "{{").replace("}", "}}")
+        wkb = f'"{schema}".st_asbinary({{}})'
         return Column(name=name, kind=Kind.BINARY, database_type=server_type.display, expression=wkb)
     if server_type.element is not None:
         array = _array(name, server_type, modifier=modifier, decimal_width=decimal_width)
@@ -114,9 +120,13 @@ def column_of(
 
 
 def _written(server_type: ServerType) -> str:
-    """SQL for a value as the server writes it; its cast of inet to text adds a netmask."""
-    if server_type.builtin and server_type.name == "inet":
-        return "case when {0} is null then null else pg_catalog.concat({0}) end"
+    """SQL for a value as the server writes it; the cast of inet to text, for one, adds a netmask."""
+    element = server_type.element
+    if element is not None and element.builtin and element.name == "money":
+        return "{}::numeric[]::text"
+    if server_type.own_cast and server_type.name != "money":
+        # Not `is null`, which a row of nulls is too.
+        return "case when pg_catalog.num_nulls({0}) = 0 then pg_catalog.format('%s', {0}) end"
     return "{}::text"
 
 
