@@ -45,6 +45,9 @@ def ascii_database(postgresql: Database) -> Iterator[dict[str, object]]:
         'create table latin (id int, "größe" text, x xml, j jsonb, a text[], ja jsonb[])'.encode("cp1252"),
         "insert into latin values (1, 'Zürich €', '<a>u</a>', '{\"a\": \"ü\"}', '{ü,NULL}', "
         "array['\"ü\"'::jsonb]), (2, null, null, null, null, null)".encode("cp1252"),
+        'create table orders (id int, "für" date, t text)'.encode("cp1252"),
+        "insert into orders values (1, '2026-11-01', 'Zürich'), (2, '2026-11-02', 'Zürich'), "
+        "(3, null, 'Zürich')".encode("cp1252"),
         b"create table broken (id int, t text)",
         b"insert into broken values (1, 'ok'), (2, '\x81'), (3, null)",
         encoding="SQL_ASCII",
@@ -96,6 +99,25 @@ def test_with_an_encoding_text_names_query_and_parameters_are_of_it(
         },
         {"id": 2} | nothing,
     ]
+
+
+@pytest.mark.parametrize("row_security", ["refuse", "allow"])
+def test_an_interval_is_read_by_a_column_whose_name_is_of_the_encoding(
+    etl: Etl, postgresql: Database, ascii_database: dict[str, object], row_security: str
+) -> None:
+    outcome = etl.run(
+        postgresql,
+        *("--from", "2026-11-01T00:00:00Z", "--to", "2026-11-02T00:00:00Z"),
+        query="select * from orders where t = :t",
+        parameters={"t": "Zürich"},
+        incremental_column="für",
+        secret=ascii_database,
+        encoding="cp1252",
+        row_security=row_security,
+    )
+    assert outcome.code == 0, outcome.lines
+    assert [row["id"] for row in pq.read_table(outcome.files[0]).to_pylist()] == [1]
+    assert outcome.manifest["incremental"]["nulls"] == 1
 
 
 @DECODERS

@@ -36,7 +36,6 @@ from hybrid_etl.readers.postgresql_encoding import (
     SQL_ASCII,
     as_bytes,
     as_scalars,
-    as_stored,
     check_encoding,
     transcoded,
 )
@@ -294,8 +293,6 @@ class PostgresqlReader:
             )
             for field in fields
         ]
-        if self._raw:
-            columns = as_stored(columns)
         if specification.encoding:
             columns = as_scalars(columns)
         self.rounded = {column.name: column.scale for column in columns if column.expression == ROUNDED}

@@ -37,16 +37,6 @@ def as_scalars(columns: list[Column]) -> list[Column]:
     ]
 
 
-def as_stored(columns: list[Column]) -> list[Column]:
-    """The columns of a server that converts nothing: it would name SQL_ASCII in xml, and not in text."""
-    return [
-        replace(column, expression="{}::text" + column.database_type[3:])
-        if column.expression is None and column.database_type in ("xml", "xml[]")
-        else column
-        for column in columns
-    ]
-
-
 def as_bytes(columns: list[Column]) -> list[Column]:
     """The columns as they are decoded: text as the bytes that the server sends."""
     return [
