@@ -70,6 +70,8 @@ class House:
         self.region = self.estate.environment.region
         #: Where hosts and their containers find AWS; None for the emulator itself.
         self.way_to_aws: str | None = None
+        #: Whether this command has deployed: what Airflow has read of its DAGs may be older.
+        self.is_deployed_anew = False
         #: When the files of Airflow's DAGs changed in a running Airflow; None where it read them as they are.
         self.dags_changed_at: datetime | None = None
 
@@ -235,7 +237,6 @@ class House:
         command = [sys.executable, "-m", "hybrid.local.dag_folder", "--bucket", self.dag_bucket]
         equal = partial(is_equal, self.s3, bucket=self.dag_bucket, prefix="dags", folder=self._dags)
         private_directory(self._dags)
-        changes = not equal()
         self.services.start(
             _DAG_FOLDER,
             [*command, "--folder", str(self._dags)],
@@ -245,7 +246,7 @@ class House:
             cwd=ROOT,
             made_from=digest.of_values(_local_code(), self.emulator.client_environment()),
         )
-        if changes and self.airflow().is_running:
+        if self.is_deployed_anew and self.airflow().is_running:
             self.dags_changed_at = datetime.now(UTC)
 
     def start_airflow(self, plugins: str) -> None:

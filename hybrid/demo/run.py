@@ -187,6 +187,7 @@ def _deploy(house: House, steps: Steps) -> None:
         deployment.bootstrap()
     with steps.step("cdk deploy --all", log=deployment.log):
         deployment.deploy()
+    house.is_deployed_anew = True
 
 
 def _build_image(house: House, steps: Steps, *, insist: bool) -> None:

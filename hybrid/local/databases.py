@@ -166,7 +166,7 @@ class PostgresServer(DatabaseServer):
 
     @override
     def ensure(self, database: str) -> None:
-        if not self.execute(f"select from pg_database where datname = '{database}'"):
+        if not self.execute(f"select 1 from pg_database where datname = '{database}'"):
             self.execute(f'create database "{database}"')
 
     @override
