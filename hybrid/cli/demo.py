@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
@@ -35,6 +35,7 @@ from hybrid.local.databases import DatabaseError
 from hybrid.local.differences import table
 from hybrid.local.services import ServiceError, Services
 from hybrid.paths import DEMO, ESTATE
+from hybrid.trial.database_url import DatabaseUrlError, secret_of
 
 app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
@@ -57,6 +58,7 @@ _FAILURES = (
     EnvironmentFailure,
     HouseError,
     ServiceError,
+    run.DatabaseOutOfReach,
     engine.ImageError,
 )
 
@@ -68,6 +70,13 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End everything when the run has ended.")] = False,
     mode: Annotated[
         engine.Mode | None, typer.Option(help="How tasks run.", show_default="containers where they can")
+    ] = None,
+    database: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="SOURCE=URL: read your own database, postgresql://USER@HOST:PORT/DATABASE; nothing is "
+            "written to it. Its password in the URL or in HYBRID_DATABASE_PASSWORD. Once is enough: it is kept."
+        ),
     ] = None,
     directory: Directory = DEMO,
 ) -> None:
@@ -83,11 +92,12 @@ def demo(
     start = time.monotonic()
     with terminal.exit_codes():
         described_estate = read_estate(estate)
+        databases = _databases(database or [], described_estate)
         # What the demo makes is its user's alone: passwords, rows, logs.
         os.umask(0o077)
         with _working_on(directory):
             _take(directory, described_estate, file=estate)
-            outcome = _run(directory, estate, mode, once=once)
+            outcome = _run(directory, estate, mode, once=once, databases=databases)
         terminal.result(f"\n{time.monotonic() - start:.0f} s in all.")
         if not once:
             _say_what_is_there(directory)
@@ -95,7 +105,34 @@ def demo(
             raise terminal.Failure("no rows landed" if not outcome.failed else _failures(outcome, directory))
 
 
-def _run(directory: Path, estate: Path, mode: engine.Mode | None, *, once: bool) -> run.Result:
+def _databases(given: list[str], estate: Estate) -> dict[str, dict[str, Any]]:
+    """Secrets of the databases that were given, by source.
+
+    Raises:
+        terminal.UserError: there is no such source, or its address cannot be read.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for option in given:
+        source, equals, url = option.partition("=")
+        if not equals or source not in estate.sources:
+            known = ", ".join(sorted(estate.sources))
+            raise terminal.UserError(f"--database takes SOURCE=URL, with a source of the estate: {known}")
+        password = os.environ.get("HYBRID_DATABASE_PASSWORD")
+        try:
+            found[source] = secret_of(url, engine=estate.sources[source].engine, password=password)
+        except DatabaseUrlError as error:
+            raise terminal.UserError(f"--database {source}: {error}") from error
+    return found
+
+
+def _run(
+    directory: Path,
+    estate: Path,
+    mode: engine.Mode | None,
+    *,
+    once: bool,
+    databases: dict[str, dict[str, Any]],
+) -> run.Result:
     """Bring the house up, run its DAGs, show what landed.
 
     Raises:
@@ -107,7 +144,7 @@ def _run(directory: Path, estate: Path, mode: engine.Mode | None, *, once: bool)
             choice = engine.choose(mode)
             steps.say(f"Tasks run {choice}.")
             house = House(directory, estate=estate, mode=choice.mode)
-            run.prepare(house, steps, insist=mode is not None)
+            run.prepare(house, steps, insist=mode is not None, databases=databases)
             outcome = run.result(house, steps, run.run_dags(house, steps))
             _show(outcome, house)
     except _FAILURES as error:

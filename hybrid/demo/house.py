@@ -10,13 +10,13 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import urllib3
@@ -25,6 +25,7 @@ from hybrid import digest
 from hybrid.demo.deployment import Deployment
 from hybrid.demo.engine import Mode, host_address
 from hybrid.demo.ports import ports
+from hybrid.demo.user_databases import is_made_up, kept_secrets
 from hybrid.environments import AIRFLOW, EMULATOR, ETL_PROCESS, PythonEnvironment
 from hybrid.estate import load_estate
 from hybrid.files import private_directory, write_whole
@@ -70,6 +71,8 @@ class House:
         self.region = self.estate.environment.region
         #: Where hosts and their containers find AWS; None for the emulator itself.
         self.way_to_aws: str | None = None
+        #: Secrets of the user's own databases, by source: given, or kept from before (`keep_databases`).
+        self.user_secrets: dict[str, dict[str, Any]] = {}
         #: Whether this command has deployed: what Airflow has read of its DAGs may be older.
         self.is_deployed_anew = False
         #: When the files of Airflow's DAGs changed in a running Airflow; None where it read them as they are.
@@ -168,6 +171,35 @@ class House:
             port=self.ports[name],
         )
 
+    def keep_databases(self, given: Mapping[str, dict[str, Any]]) -> None:
+        """Take the databases that the user gave, and those whose secrets are there and are no made-up ones.
+
+        Raises:
+            ClientError, BotoCoreError: the emulator could not be asked.
+        """
+        secrets = boto3.client(
+            "secretsmanager",
+            endpoint_url=self.emulator.endpoint_url,
+            region_name=self.region,
+            aws_access_key_id=self.aws["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.aws["AWS_SECRET_ACCESS_KEY"],
+        )
+        kept = {
+            source: secret
+            for source, secret in kept_secrets(secrets, self.estate).items()
+            if not self._is_made_up(source, secret)
+        }
+        self.user_secrets = {**kept, **given}
+
+    def _is_made_up(self, source: str, secret: Mapping[str, Any]) -> bool:
+        # Of either server: the source may have had another engine.
+        passwords = (self.directory / name / "password" for name in ("postgresql", "mariadb"))
+        return any(
+            is_made_up(secret, source=source, username=DatabaseServer.user, password=path.read_text())
+            for path in passwords
+            if path.is_file()
+        )
+
     @staticmethod
     def database_name(engine: str) -> str:
         """Name of the service, and of the port, of an engine's server."""
@@ -177,7 +209,9 @@ class House:
     def engines(self) -> list[str]:
         """Engines that need a server: Airflow's own, and one of each kind that a source has."""
         wanted = {"postgresql": "postgresql"}
-        wanted |= {self.database_name(one.engine): one.engine for one in self.estate.sources.values()}
+        for name, source in self.estate.sources.items():
+            if name not in self.user_secrets:
+                wanted[self.database_name(source.engine)] = source.engine
         return [wanted[name] for name in sorted(wanted)]
 
     def database_start(self, engine: str) -> Callable[[], None]:
@@ -185,8 +219,12 @@ class House:
         return lambda: self.database(engine).start()
 
     def fill_databases(self) -> None:
-        """Give each source its database and its secret, and Airflow its own."""
+        """Give each source its database and its secret, and Airflow its own. To a database of the user's,
+        only its secret is put, and only where one was given."""
         for name, source in self.estate.sources.items():
+            if secret := self.user_secrets.get(name):
+                self.hybrid("sources", "secret", name, "--file", "-", given=json.dumps(secret))
+                continue
             server = self.database(source.engine)
             server.ensure_customers(name)
             login = json.dumps(asdict(server.login(name)))

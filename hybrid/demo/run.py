@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from graphlib import TopologicalSorter
+from typing import Any
 
 from hybrid import environments
 from hybrid.compile import pipeline_manifest
@@ -17,6 +18,7 @@ from hybrid.demo.house import House
 from hybrid.demo.interrupts import interruptible, uninterrupted
 from hybrid.demo.landed import Landed, landed
 from hybrid.demo.steps import Steps
+from hybrid.demo.user_databases import on_this_machine
 from hybrid.estate import Estate
 from hybrid.estate.model import AnywhereSite
 from hybrid.local.services import PortTaken, Services
@@ -49,13 +51,29 @@ class Result:
         return not self.failed and any(run.rows for run in self.landed)
 
 
-def prepare(house: House, steps: Steps, *, insist: bool) -> None:
+class DatabaseOutOfReach(Exception):
+    """Tasks cannot reach a database of the user's; the message says what to do."""
+
+
+class _Unsuccessful(Exception):
+    """A DAG's run is no success; the message says why."""
+
+
+def prepare(
+    house: House,
+    steps: Steps,
+    *,
+    insist: bool,
+    databases: Mapping[str, dict[str, Any]] | None = None,
+) -> None:
     """Bring the whole house up; what runs already is left alone.
 
     Args:
         house: the house.
         steps: where progress goes.
-        insist: fail where the image cannot be built; else the tasks run as processes then.
+        insist: fail where the image cannot be built, or containers cannot reach a database; else the tasks
+            run as processes then.
+        databases: secrets of the user's own databases, by source.
     """
     background = ThreadPoolExecutor(1)
     airflow_environment = background.submit(environments.AIRFLOW.ensure)
@@ -68,10 +86,12 @@ def prepare(house: House, steps: Steps, *, insist: bool) -> None:
         with steps.step("The emulator of AWS", log=house.services.log("emulator")):
             _on_a_port(house, "emulator", house.start_emulator, steps)
         _deploy(house, steps)
+        _take_databases(house, steps, databases or {}, insist=insist)
         if house.mode is engine.Mode.CONTAINER:
             _build_image(house, steps, insist=insist)
         _start_sites(house, steps)
-        with steps.step("The databases, with made-up customers"):
+        made_up = len(house.user_secrets) < len(house.estate.sources)
+        with steps.step("The databases, with made-up customers" if made_up else "Airflow's database"):
             for engine_name in house.engines:
                 start = house.database_start(engine_name)
                 _on_a_port(house, house.database_name(engine_name), start, steps)
@@ -88,12 +108,14 @@ def run_dags(house: House, steps: Steps) -> dict[str, str]:
     failed = {}
     for name, conf in dag_names(house.estate).items():
         dag = f"{house.estate.environment.name}-{name}"
-        with steps.step(f"DAG {dag}"):
-            client.wait_for_dag(dag, read_since=house.dags_changed_at)
-            following = Following(client, dag, say=steps.say, timeout=_RUN_TIMEOUT)
-            why = following.run(conf)
-        if why is not None:
-            failed[dag] = why
+        try:
+            with steps.step(f"DAG {dag}"):
+                client.wait_for_dag(dag, read_since=house.dags_changed_at)
+                why = Following(client, dag, say=steps.say, timeout=_RUN_TIMEOUT).run(conf)
+                if why is not None:
+                    raise _Unsuccessful(why)
+        except _Unsuccessful as error:
+            failed[dag] = str(error)
     return failed
 
 
@@ -188,6 +210,26 @@ def _deploy(house: House, steps: Steps) -> None:
     with steps.step("cdk deploy --all", log=deployment.log):
         deployment.deploy()
     house.is_deployed_anew = True
+
+
+def _take_databases(house: House, steps: Steps, given: Mapping[str, dict[str, Any]], *, insist: bool) -> None:
+    """Have the demo read the user's own databases.
+
+    Raises:
+        DatabaseOutOfReach: one is on this machine's loopback, and containers are insisted on.
+    """
+    house.keep_databases(given)
+    for source, secret in sorted(house.user_secrets.items()):
+        how = "as given" if source in given else "its secret is kept"
+        steps.say(f"    source {source} reads {secret['host']}:{secret.get('port', '')} ({how})")
+        if house.mode is engine.Mode.CONTAINER and on_this_machine(secret):
+            why = f"to a container {secret['host']} is another machine than this one"
+            if insist:
+                raise DatabaseOutOfReach(
+                    f"source {source}: {why}: name an address that it reaches, or `--mode process`"
+                )
+            steps.say(f"    {why}, so the tasks run as processes with the same entry point")
+            house.mode = engine.Mode.PROCESS
 
 
 def _build_image(house: House, steps: Steps, *, insist: bool) -> None:

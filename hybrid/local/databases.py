@@ -166,7 +166,8 @@ class PostgresServer(DatabaseServer):
 
     @override
     def ensure(self, database: str) -> None:
-        if not self.execute(f"select 1 from pg_database where datname = '{database}'"):
+        known = self.execute("select datname from pg_database").split()
+        if database not in known:
             self.execute(f'create database "{database}"')
 
     @override
