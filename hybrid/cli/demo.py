@@ -75,7 +75,7 @@ def demo(
         list[str] | None,
         typer.Option(
             help="SOURCE=URL: read your own database, postgresql://USER@HOST:PORT/DATABASE; nothing is "
-            "written to it. Its password in the URL or in HYBRID_DATABASE_PASSWORD. Once is enough: it is kept."
+            "written to it. Password in the URL or in HYBRID_DATABASE_PASSWORD. Once is enough: it is kept."
         ),
     ] = None,
     directory: Directory = DEMO,
@@ -93,8 +93,6 @@ def demo(
     with terminal.exit_codes():
         described_estate = read_estate(estate)
         databases = _databases(database or [], described_estate)
-        # What the demo makes is its user's alone: passwords, rows, logs.
-        os.umask(0o077)
         with _working_on(directory):
             _take(directory, described_estate, file=estate)
             outcome = _run(directory, estate, mode, once=once, databases=databases)
@@ -138,6 +136,8 @@ def _run(
     Raises:
         terminal.Failure: with what failed, and what has become of the services.
     """
+    # What the demo makes is its user's alone: passwords, rows, logs.
+    os.umask(0o077)
     steps, services = Steps(), Services(directory / "services")
     try:
         with run.nothing_left_behind(services, keep=not once, say=terminal.say):

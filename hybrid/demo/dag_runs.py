@@ -23,10 +23,11 @@ _ENOUGH_AHEAD = 2
 
 @dataclass
 class _Seen:
-    """A run that is followed: its state and tasks as last shown."""
+    """A run that is followed: its state and tasks as last seen, and what was said of them."""
 
     run: DagRun
     tasks: list[TaskRun] = field(default_factory=list)
+    said: str = ""
     told: set[tuple[str, int]] = field(default_factory=set)
 
 
@@ -94,8 +95,9 @@ class Following:
 
     def _show(self, seen: _Seen) -> None:
         tasks = self._client.tasks(self._dag, seen.run.id)
-        if tasks != seen.tasks and seen.run.state != "queued":
-            states = ", ".join(f"{task.task}: {task.shown}" for task in tasks)
+        states = ", ".join(f"{task.task}: {task.shown}" for task in tasks)
+        if states != seen.said and seen.run.state != "queued":
+            seen.said = states
             self._tell(f"{self._label(seen)}{states}")
         seen.tasks = tasks
         for task in tasks:

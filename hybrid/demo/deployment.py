@@ -123,6 +123,10 @@ class Deployment:
         self.cdk("deploy", *app, "--all", *arguments)
         for item in self._uploads:
             upload(self._s3, item, outputs=self._stack_outputs(item.stack))
+        self.remember()
+
+    def remember(self) -> None:
+        """Note in the emulator that just this was deployed."""
         self._ssm.put_parameter(Name=_DEPLOYED, Value=self._digest(), Type="String", Overwrite=True)
 
     def diff(self) -> int:
