@@ -1,7 +1,8 @@
 """Python environments of the parts that must not share one: emulator, Airflow, ETL.
 
 Each is made by uv from a lock file and stamped with its hash, so a second call costs nothing and a change
-of the lock file makes the environment anew.
+of the lock file makes the environment anew. The stamp comes last and goes first: what a full disk or a kill
+left half is made anew. (An environment cannot be made elsewhere and moved: its programs name their place.)
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from hybrid.files import UMASK, exclusively, write_whole
 from hybrid.paths import DAGS, ENVIRONMENTS, ETL, ROOT
 
 
@@ -52,17 +54,32 @@ class PythonEnvironment:
         """
         if self.is_current:
             return self
+        try:
+            with exclusively(self.directory):
+                if not self.is_current:
+                    self._make()
+        except OSError as error:
+            raise EnvironmentFailure(
+                f"the environment {self.directory} could not be made: {error.strerror or error}; "
+                "put that right and run this again, which begins anew"
+            ) from error
+        return self
+
+    def _make(self) -> None:
+        stamp = self.directory / ".made-from"
+        stamp.unlink(missing_ok=True)
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.parent.mkdir(parents=True, exist_ok=True)
-        _uv("venv", "--quiet", "--python", sys.executable, str(self.directory))
+        _uv("venv", "--quiet", "--clear", "--python", sys.executable, str(self.directory))
         files = [argument for path in self.requirements for argument in ("-r", str(path))]
         # Where PYTHONDONTWRITEBYTECODE is set, each process would compile all that it imports.
         _uv("pip", "install", "--quiet", "--compile-bytecode", "--python", str(self.python), *files)
-        (self.directory / ".made-from").write_text(self._wanted())
-        return self
+        write_whole(stamp, self._wanted(), mode=0o644)
 
     def _wanted(self) -> str:
-        digest = hashlib.sha256(str(self.directory).encode())
+        # Of another Python, compiled packages are of no use; of another place, programs are not.
+        made_by = f"{self.directory}\0{sys.version}\0{Path(sys.base_prefix)}"
+        digest = hashlib.sha256(made_by.encode("utf-8", "surrogateescape"))
         for path in self.requirements:
             digest.update(path.read_bytes())
         return digest.hexdigest()
@@ -93,12 +110,15 @@ def ensure_development() -> None:
     stamp = Path(sys.prefix) / ".development-made-from"
     wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
     if not stamp.is_file() or stamp.read_text() != wanted:
+        stamp.unlink(missing_ok=True)
         _uv("pip", "install", "--quiet", "--python", sys.executable, "-r", str(lock))
-        stamp.write_text(wanted)
+        write_whole(stamp, wanted, mode=0o644)
 
 
 def _uv(*arguments: str) -> None:
     uv = Path(sys.executable).parent / "uv"
-    done = subprocess.run([str(uv), *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(uv), *arguments], capture_output=True, text=True, check=False, umask=UMASK, errors="replace"
+    )
     if done.returncode:
         raise EnvironmentFailure(f"uv {' '.join(arguments[:2])} failed:\n{done.stderr.strip()}")

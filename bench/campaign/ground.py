@@ -80,7 +80,7 @@ class Ground:
         extra = {} if as_before else {**_SETTINGS, "AWS_ENDPOINT_URL": self.house.site_url}
         self.house.services.start(
             f"airflow-{part}",
-            [str(airflow.python), "-m", "airflow", part],
+            [str(airflow.python), "-m", "airflow", part, "--skip-serve-logs"],
             environment=airflow.environment() | extra,
             ready=lambda: True,
             timeout=60,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import os
+import shlex
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 
 from hybrid.cli import terminal
 from hybrid.node import cdk as cdk_command
 from hybrid.node import node
-from hybrid.paths import ROOT
+from hybrid.paths import DEMO, ROOT
 
 #: Commands of the CDK command line that can do nothing without an account (AWS CDK Developer Guide, "CDK CLI
 #: reference").
@@ -27,6 +29,7 @@ def cdk(context: typer.Context) -> None:
     with terminal.exit_codes():
         if _asks_aws(context.args):
             _require_credentials(context.args)
+            _refuse_the_emulator(context.args)
         try:
             with terminal.working("preparing the CDK command line"):
                 command = cdk_command()
@@ -55,6 +58,23 @@ def _require_credentials(arguments: Sequence[str]) -> None:
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     with fleet_errors():
         require_credentials(profile=_profile(arguments), region=region)
+
+
+def _refuse_the_emulator(arguments: Sequence[str]) -> None:
+    """Refuse to deploy templates to the demo's emulator that it cannot take: they would roll back."""
+    from hybrid.fleet.bare_emulator import is_emulator
+
+    url = os.environ.get("AWS_ENDPOINT_URL_CLOUDFORMATION") or os.environ.get("AWS_ENDPOINT_URL")
+    fitted = any(word in {"--app", "-a"} or word.startswith(("--app=", "-a=")) for word in arguments)
+    if fitted or not url or not {"deploy", "watch"} & set(arguments[:1]) or not is_emulator(url):
+        return
+    directory = Path(os.environ.get("CDK_HOME", DEMO / "emulator" / "cdk-home")).parent.parent
+    raise terminal.UserError(
+        f"{url} is the demo's emulator, which cannot make all that the templates hold (`bin/hybrid demo "
+        "differences`) and would roll back. `bin/hybrid demo` deploys what has changed, in a copy that fits; "
+        "one stack of that copy: `bin/hybrid cdk deploy --app "
+        f"{shlex.quote(str(directory / 'deployment' / 'cdk.local.out'))} STACK`"
+    )
 
 
 def _profile(arguments: Sequence[str]) -> str | None:

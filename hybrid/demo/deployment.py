@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import boto3
+from botocore.exceptions import ClientError
+
+from hybrid import digest
+from hybrid.files import private_directory, write_whole
 from hybrid.local.assembly import Upload, localize_assembly
 from hybrid.local.uploads import upload
-from hybrid.node import cdk, node
+from hybrid.node import LOCK, cdk, node
 from hybrid.paths import ROOT
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_ssm import SSMClient
+
+#: Where the emulator keeps what was deployed to it last: a mark beside its state would outlive that.
+_DEPLOYED = "/hybrid-local/deployed"
+
+#: What `cdk bootstrap` leaves (AWS CDK, bootstrap template, CdkBootstrapVersion).
+_BOOTSTRAPPED = "/cdk-bootstrap/hnb659fds/version"
+
+#: What decides what becomes of an assembly, beside the assembly: our own code, the CDK, the emulator.
+_TRANSFORMS = (
+    Path(__file__),
+    ROOT / "hybrid" / "local" / "assembly.py",
+    ROOT / "hybrid" / "local" / "differences.py",
+    ROOT / "hybrid" / "local" / "uploads.py",
+    ROOT / "hybrid" / "local" / "requirements-emulator.txt",
+    LOCK,
+)
 
 
 class DeploymentError(Exception):
@@ -56,7 +78,6 @@ class Deployment:
         self.assembly = directory / "cdk.out"
         self.local_assembly = directory / "cdk.local.out"
         self._outputs = directory / "outputs.json"
-        self._deployed = directory / "deployed"
         self._bootstrapped = directory / "bootstrapped"
         self._uploads: list[Upload] = []
 
@@ -66,21 +87,23 @@ class Deployment:
         Raises:
             DeploymentError: the app or one of its checks failed.
         """
-        self.directory.mkdir(parents=True, exist_ok=True)
+        private_directory(self.directory)
         shutil.rmtree(self.assembly, ignore_errors=True)
         self.cdk("synth", "--quiet", "--output", str(self.assembly), "-c", f"estate={self.estate}")
         self._uploads = localize_assembly(self.assembly, self.local_assembly)
 
     @property
     def is_deployed(self) -> bool:
-        """Whether just this assembly was deployed last."""
-        return self._deployed.is_file() and self._deployed.read_text() == self._digest()
+        """Whether just this was deployed last, to this emulator, whose state is still there."""
+        return self._outputs.is_file() and self._parameter(_DEPLOYED) == self._digest()
 
     def bootstrap(self) -> None:
-        """Run `cdk bootstrap`, once for each emulator."""
-        if not self._bootstrapped.exists():
+        """Run `cdk bootstrap`, once for each emulator and version of the CDK."""
+        wanted = digest.of_files([LOCK], base=LOCK.parent)
+        by = self._bootstrapped.read_text() if self._bootstrapped.is_file() else ""
+        if by != wanted or self._parameter(_BOOTSTRAPPED) is None:
             self.cdk("bootstrap", f"aws://{self.account}/{self.region}")
-            self._bootstrapped.touch()
+            write_whole(self._bootstrapped, wanted)
 
     def deploy(self) -> None:
         """Run `cdk deploy --all`, then copy what the bucket deployments would.
@@ -100,7 +123,11 @@ class Deployment:
         self.cdk("deploy", *app, "--all", *arguments)
         for item in self._uploads:
             upload(self._s3, item, outputs=self._stack_outputs(item.stack))
-        self._deployed.write_text(self._digest())
+        self.remember()
+
+    def remember(self) -> None:
+        """Note in the emulator that just this was deployed."""
+        self._ssm.put_parameter(Name=_DEPLOYED, Value=self._digest(), Type="String", Overwrite=True)
 
     def diff(self) -> int:
         """Exit code of `cdk diff --fail` against what is deployed: 0 where nothing differs."""
@@ -138,6 +165,7 @@ class Deployment:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                umask=0o077,
                 check=False,
             )
         return done.returncode
@@ -147,7 +175,26 @@ class Deployment:
         return outputs.get(stack, {})
 
     def _digest(self) -> str:
-        digest = hashlib.sha256()
-        for path in sorted(self.local_assembly.glob("*.template.json")):
-            digest.update(path.read_bytes())
-        return digest.hexdigest()
+        """Of everything that a deployment takes: templates, assets (specifications, manifests, DAG files,
+        plugins), and what transforms them. `cdk synth` gives the same bytes for the same input."""
+        return digest.of_values(
+            digest.of_tree(self.local_assembly), digest.of_files(_TRANSFORMS, base=ROOT), self.region
+        )
+
+    def _parameter(self, name: str) -> str | None:
+        try:
+            return self._ssm.get_parameter(Name=name)["Parameter"]["Value"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ParameterNotFound":
+                return None
+            raise
+
+    @cached_property
+    def _ssm(self) -> SSMClient:
+        return boto3.client(
+            "ssm",
+            endpoint_url=self.environment["AWS_ENDPOINT_URL"],
+            region_name=self.region,
+            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
+        )

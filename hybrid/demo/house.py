@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from functools import cached_property
+from datetime import UTC, datetime
+from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import urllib3
 
+from hybrid import digest
 from hybrid.demo.deployment import Deployment
 from hybrid.demo.engine import Mode, host_address
 from hybrid.demo.ports import ports
-from hybrid.environments import AIRFLOW, EMULATOR, ETL_PROCESS
+from hybrid.demo.user_databases import is_made_up, kept_secrets
+from hybrid.environments import AIRFLOW, EMULATOR, ETL_PROCESS, PythonEnvironment
 from hybrid.estate import load_estate
+from hybrid.files import private_directory, write_whole
 from hybrid.image import image_tag
 from hybrid.local.airflow import AirflowServer
-from hybrid.local.databases import DatabaseServer, MariaDbServer, PostgresServer
+from hybrid.local.dag_folder import is_equal
+from hybrid.local.databases import DatabaseServer, MariaDbServer, PostgresServer, remove_postgres
 from hybrid.local.emulator import ACCOUNT, Emulator
+from hybrid.local.listening import Address
 from hybrid.local.services import Services
 from hybrid.naming import Names
 from hybrid.paths import ETL, ROOT
@@ -53,21 +62,35 @@ class House:
     def __init__(self, directory: Path, *, estate: Path, mode: Mode) -> None:
         self.mode = mode
         self._databases_for = mode
-        self.directory = directory.resolve()
+        self.directory = private_directory(directory.resolve())
         self.estate_file = estate.resolve()
         self.estate = load_estate(estate)
         self.names = Names(self.estate.environment.name)
         self.services = Services(self.directory / "services")
         self.ports = ports(self.directory / "ports.json")
         self.region = self.estate.environment.region
-        self.emulator = Emulator(
+        #: Where hosts and their containers find AWS; None for the emulator itself.
+        self.way_to_aws: str | None = None
+        #: Secrets of the user's own databases, by source: given, or kept from before (`keep_databases`).
+        self.user_secrets: dict[str, dict[str, Any]] = {}
+        #: Whether this command has deployed: what Airflow has read of its DAGs may be older.
+        self.is_deployed_anew = False
+        #: When the files of Airflow's DAGs changed in a running Airflow; None where it read them as they are.
+        self.dags_changed_at: datetime | None = None
+
+    @property
+    def emulator(self) -> Emulator:
+        """The embedded AWS, on the port that is its own now."""
+        return Emulator(
             self.directory / "emulator",
             port=self.ports["emulator"],
             python=EMULATOR.python,
             region=self.region,
         )
-        #: Where hosts and their containers find AWS.
-        self.way_to_aws = self.emulator.endpoint_url
+
+    def claim_port(self, service: str) -> str | None:
+        """Claim the port of a service that does not run yet; what to tell, where it had to be another one."""
+        return None if self.services.process(service) is not None else self.ports.claim(service)
 
     @property
     def aws(self) -> dict[str, str]:
@@ -123,20 +146,23 @@ class House:
 
     def start_emulator(self) -> None:
         """Start the embedded AWS."""
-        health = f"{self.emulator.endpoint_url}/_ministack/health"
+        emulator = self.emulator
+        health = f"{emulator.endpoint_url}/_ministack/health"
         self.services.start(
             _EMULATOR,
-            self.emulator.command(),
-            environment=self.emulator.server_environment(),
+            emulator.command(),
+            environment=emulator.server_environment(),
             ready=lambda: _answers(health),
-            timeout=30,
-            cwd=self.emulator.state_dir,
+            timeout=60,
+            cwd=emulator.state_dir,
+            listens=[Address("127.0.0.1", emulator.port)],
+            made_from=digest.of_values(emulator.settings(), _lock(EMULATOR)),
         )
 
     def database(self, engine: str) -> DatabaseServer:
         """The database server of an engine."""
         kind: type[DatabaseServer] = PostgresServer if engine == "postgresql" else MariaDbServer
-        name = "postgresql" if engine == "postgresql" else "mariadb"
+        name = self.database_name(engine)
         return kind(
             name,
             services=self.services,
@@ -145,34 +171,83 @@ class House:
             port=self.ports[name],
         )
 
-    def start_databases(self) -> None:
-        """Start a server for each engine of the estate, and give each source its database and its secret."""
-        for engine in sorted({"postgresql", *(source.engine for source in self.estate.sources.values())}):
-            self.database(engine).start()
+    def keep_databases(self, given: Mapping[str, dict[str, Any]]) -> None:
+        """Take the databases that the user gave, and those whose secrets are there and are no made-up ones.
+
+        Raises:
+            ClientError, BotoCoreError: the emulator could not be asked.
+        """
+        secrets = boto3.client(
+            "secretsmanager",
+            endpoint_url=self.emulator.endpoint_url,
+            region_name=self.region,
+            aws_access_key_id=self.aws["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.aws["AWS_SECRET_ACCESS_KEY"],
+        )
+        kept = {
+            source: secret
+            for source, secret in kept_secrets(secrets, self.estate).items()
+            if not self._is_made_up(source, secret)
+        }
+        self.user_secrets = {**kept, **given}
+
+    def _is_made_up(self, source: str, secret: Mapping[str, Any]) -> bool:
+        # Of either server: the source may have had another engine.
+        passwords = (self.directory / name / "password" for name in ("postgresql", "mariadb"))
+        return any(
+            is_made_up(secret, source=source, username=DatabaseServer.user, password=path.read_text())
+            for path in passwords
+            if path.is_file()
+        )
+
+    @staticmethod
+    def database_name(engine: str) -> str:
+        """Name of the service, and of the port, of an engine's server."""
+        return "postgresql" if engine == "postgresql" else "mariadb"
+
+    @property
+    def engines(self) -> list[str]:
+        """Engines that need a server: Airflow's own, and one of each kind that a source has."""
+        wanted = {"postgresql": "postgresql"}
         for name, source in self.estate.sources.items():
+            if name not in self.user_secrets:
+                wanted[self.database_name(source.engine)] = source.engine
+        return [wanted[name] for name in sorted(wanted)]
+
+    def database_start(self, engine: str) -> Callable[[], None]:
+        """What starts the server of an engine, on the port that is its own when it is called."""
+        return lambda: self.database(engine).start()
+
+    def fill_databases(self) -> None:
+        """Give each source its database and its secret, and Airflow its own. To a database of the user's,
+        only its secret is put, and only where one was given."""
+        for name, source in self.estate.sources.items():
+            if secret := self.user_secrets.get(name):
+                self.hybrid("sources", "secret", name, "--file", "-", given=json.dumps(secret))
+                continue
             server = self.database(source.engine)
             server.ensure_customers(name)
             login = json.dumps(asdict(server.login(name)))
             self.hybrid("sources", "secret", name, "--file", "-", given=login)
-        postgres = self.database("postgresql")
-        if not (self.directory / "airflow.database").exists():
-            postgres.execute(f"create database {_AIRFLOW_DATABASE}")
-            (self.directory / "airflow.database").touch()
+        self.database("postgresql").ensure(_AIRFLOW_DATABASE)
 
     def start_site(self) -> None:
         """Start the local ECS and SSM endpoint."""
+        emulator = self.emulator
         url = f"{self.site_url}/_site/hosts"
         self.services.start(
             _SITE,
             [
                 *(sys.executable, "-m", "hybrid.local.endpoint", "--port", str(self.ports["site"])),
-                *("--state", str(self.directory / "site.json"), "--emulator", self.emulator.endpoint_url),
+                *("--state", str(self.directory / "site.json"), "--emulator", emulator.endpoint_url),
                 *("--region", self.region),
             ],
-            environment={**os.environ, **self.emulator.client_environment()},
+            environment={**os.environ, **emulator.client_environment()},
             ready=lambda: _answers(url),
-            timeout=30,
+            timeout=60,
             cwd=ROOT,
+            listens=[Address("127.0.0.1", self.ports[_SITE])],
+            made_from=_local_code(),
         )
 
     def airflow(self) -> AirflowServer:
@@ -184,7 +259,6 @@ class House:
             home=self.directory / "airflow",
             python=AIRFLOW.python,
             port=self.ports["airflow"],
-            log_ports=(self.ports["airflow-worker-logs"], self.ports["airflow-trigger-logs"]),
             database_url=url,
             dags=self._dags,
             plugins=self.directory / "plugins",
@@ -196,29 +270,53 @@ class House:
         return self.directory / "dags"
 
     def start_dag_folder(self) -> None:
-        """Start what copies the DAG bucket to Airflow's DAG folder."""
+        """Start what copies the DAG bucket to Airflow's DAG folder, and wait until both are equal: a run that
+        starts before would be of what was there before."""
         command = [sys.executable, "-m", "hybrid.local.dag_folder", "--bucket", self.dag_bucket]
+        equal = partial(is_equal, self.s3, bucket=self.dag_bucket, prefix="dags", folder=self._dags)
+        private_directory(self._dags)
         self.services.start(
             _DAG_FOLDER,
             [*command, "--folder", str(self._dags)],
             environment={**os.environ, **self.emulator.client_environment()},
-            ready=(self._dags / "manifest.json").is_file,
-            timeout=30,
+            ready=equal,
+            timeout=60,
             cwd=ROOT,
+            made_from=digest.of_values(_local_code(), self.emulator.client_environment()),
         )
+        if self.is_deployed_anew and self.airflow().is_running:
+            self.dags_changed_at = datetime.now(UTC)
 
-    def unpack_plugins(self) -> None:
-        """Unpack the newest plugins.zip of the DAG bucket, as MWAA does when an environment starts."""
+    def start_airflow(self, plugins: str) -> None:
+        """Start Airflow, anew where it runs with other plugins, of another version or with other settings.
+
+        Args:
+            plugins: digest of the plugins that are unpacked.
+        """
+        if self.airflow().start(made_from=digest.of_values(plugins, _lock(AIRFLOW))):
+            self.dags_changed_at = None
+
+    def unpack_plugins(self) -> str:
+        """Unpack the newest plugins.zip of the DAG bucket, as MWAA does when an environment starts.
+
+        Returns:
+            A digest of what is unpacked.
+        """
         listed = self.s3.list_objects_v2(Bucket=self.dag_bucket, Prefix="airflow/").get("Contents", [])
         zips = [entry for entry in listed if entry["Key"].endswith("/plugins.zip")]
         if not zips:
             raise HouseError(f"bucket {self.dag_bucket} has no plugins.zip below airflow/")
         newest = max(zips, key=lambda entry: entry["LastModified"])["Key"]
         body = self.s3.get_object(Bucket=self.dag_bucket, Key=newest)["Body"].read()
-        target = self.directory / "plugins"
-        shutil.rmtree(target, ignore_errors=True)
-        with zipfile.ZipFile(BytesIO(body)) as archive:
-            archive.extractall(target)
+        target, mark = self.directory / "plugins", self.directory / "plugins.digest"
+        fresh = hashlib.sha256(body).hexdigest()
+        if not mark.is_file() or mark.read_text() != fresh:
+            mark.unlink(missing_ok=True)
+            shutil.rmtree(target, ignore_errors=True)
+            with zipfile.ZipFile(BytesIO(body)) as archive:
+                archive.extractall(target)
+            write_whole(mark, fresh)
+        return fresh
 
     def hybrid(self, *arguments: str, given: str | None = None) -> str:
         """Run a command of this command line against the emulator and return what it printed.
@@ -242,8 +340,7 @@ class House:
 
     def start_host(self, site: str) -> None:
         """Start a host that joins an anywhere site, with an activation where it has not joined before."""
-        state = self.directory / "hosts" / site
-        state.mkdir(parents=True, exist_ok=True)
+        state = private_directory(self.directory / "hosts" / site)
         activation = state / "activation.json"
         if not (state / "identity.json").exists():
             activation.unlink(missing_ok=True)
@@ -277,15 +374,18 @@ class House:
 
     def _start_agent(self, name: str, *arguments: str, state: Path) -> None:
         hosts = f"{self.site_url}/_site/hosts"
+        way_to_aws = self.way_to_aws or self.emulator.endpoint_url
         process = (
-            *("--entry", f"{ETL_PROCESS.python} -m hybrid_etl", "--env", f"PYTHONPATH={ETL}"),
+            # The agent splits it as a shell would.
+            *("--entry", shlex.join([str(ETL_PROCESS.python), "-m", "hybrid_etl"])),
+            *("--env", f"PYTHONPATH={ETL}"),
             *("--env", f"PATH={os.environ.get('PATH', '')}"),
         )
         self.services.start(
             name,
             [
                 *(sys.executable, "-m", "hybrid.local.agent", "--endpoint", self.site_url),
-                *("--emulator", self.way_to_aws, "--state", str(state), "--name", name),
+                *("--emulator", way_to_aws, "--state", str(state), "--name", name),
                 *("--region", self.region, "--mode", "docker" if self.mode is Mode.CONTAINER else "process"),
                 *(process if self.mode is Mode.PROCESS else ()),
                 *arguments,
@@ -294,14 +394,33 @@ class House:
             ready=lambda: _is_connected(hosts, name),
             timeout=60,
             cwd=ROOT,
+            made_from=digest.of_values(_local_code(), self.emulator.client_environment()),
         )
 
     def purge(self) -> None:
         """Delete everything that the demo made; it must be stopped."""
-        server = self.database("postgresql")
-        if isinstance(server, PostgresServer):
-            server.remove()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        purge(self.directory)
+
+
+def purge(directory: Path) -> None:
+    """Delete everything that the demo of a directory made; it must be stopped. Needs no estate.
+
+    Raises:
+        OSError: something could not be deleted.
+    """
+    directory = directory.resolve()
+    remove_postgres(directory / "postgresql")
+    if directory.exists():
+        shutil.rmtree(directory)
+
+
+def _local_code() -> str:
+    """Digest of the code of endpoint, agent and DAG folder: a running one does not change with it."""
+    return digest.of_tree(ROOT / "hybrid" / "local", "*.py")
+
+
+def _lock(environment: PythonEnvironment) -> str:
+    return digest.of_files(environment.requirements, base=ROOT)
 
 
 def _answers(url: str) -> bool:

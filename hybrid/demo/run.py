@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import signal
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
+from datetime import UTC, datetime
+from graphlib import TopologicalSorter
+from typing import Any
 
 from hybrid import environments
+from hybrid.compile import pipeline_manifest
 from hybrid.demo import engine
+from hybrid.demo.dag_runs import Following
 from hybrid.demo.house import House
+from hybrid.demo.interrupts import interruptible, uninterrupted
 from hybrid.demo.landed import Landed, landed
 from hybrid.demo.steps import Steps
+from hybrid.demo.user_databases import on_this_machine
+from hybrid.estate import Estate
 from hybrid.estate.model import AnywhereSite
-from hybrid.local.airflow import AirflowClient, TaskRun
-from hybrid.local.services import Services
+from hybrid.local.services import PortTaken, Services
 from hybrid.node import cdk
 
-#: Seconds that a run of the demo's DAGs may take.
+#: Seconds that a run of a DAG may take, with the runs of its schedule that go first.
 _RUN_TIMEOUT = 600
 
-#: States of a task after a try that failed.
-_FAILED = ("failed", "up_for_retry")
+#: Ports that are tried for a service while somebody else takes each.
+_PORTS = 4
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,12 @@ class Result:
 
     Attributes:
         landed: every visible run in the lake.
-        failed: DAGs whose run failed, with the tasks' states.
+        failed: DAGs whose run is no success, with why not.
         seconds: name of each step → duration.
     """
 
     landed: list[Landed]
-    failed: dict[str, list[TaskRun]]
+    failed: dict[str, str]
     seconds: dict[str, float]
 
     @property
@@ -47,79 +51,151 @@ class Result:
         return not self.failed and any(run.rows for run in self.landed)
 
 
-def prepare(house: House, steps: Steps, *, insist: bool) -> None:
+class DatabaseOutOfReach(Exception):
+    """Tasks cannot reach a database of the user's; the message says what to do."""
+
+
+class _Unsuccessful(Exception):
+    """A DAG's run is no success; the message says why."""
+
+
+def prepare(
+    house: House,
+    steps: Steps,
+    *,
+    insist: bool,
+    databases: Mapping[str, dict[str, Any]] | None = None,
+) -> None:
     """Bring the whole house up; what runs already is left alone.
 
     Args:
         house: the house.
         steps: where progress goes.
-        insist: fail where the image cannot be built; else the tasks run as processes then.
+        insist: fail where the image cannot be built, or containers cannot reach a database; else the tasks
+            run as processes then.
+        databases: secrets of the user's own databases, by source.
     """
-    with ThreadPoolExecutor(1) as background:
-        airflow_environment = background.submit(environments.AIRFLOW.ensure)
+    background = ThreadPoolExecutor(1)
+    airflow_environment = background.submit(environments.AIRFLOW.ensure)
+    try:
         with steps.step("Python environments of emulator and databases"):
             environments.EMULATOR.ensure()
             environments.DATABASES.ensure()
         with steps.step("The AWS CDK command line"):
             cdk()
         with steps.step("The emulator of AWS", log=house.services.log("emulator")):
-            house.start_emulator()
+            _on_a_port(house, "emulator", house.start_emulator, steps)
         _deploy(house, steps)
+        _take_databases(house, steps, databases or {}, insist=insist)
         if house.mode is engine.Mode.CONTAINER:
             _build_image(house, steps, insist=insist)
         _start_sites(house, steps)
-        with steps.step("The databases, with made-up customers"):
-            house.start_databases()
+        made_up = len(house.user_secrets) < len(house.estate.sources)
+        with steps.step("The databases, with made-up customers" if made_up else "Airflow's database"):
+            for engine_name in house.engines:
+                start = house.database_start(engine_name)
+                _on_a_port(house, house.database_name(engine_name), start, steps)
+            house.fill_databases()
         _start_airflow(house, steps, airflow_environment)
+    finally:
+        # What still goes on there does not keep services running that are to be stopped.
+        background.shutdown(wait=False, cancel_futures=True)
 
 
-def run_dags(house: House, steps: Steps) -> dict[str, list[TaskRun]]:
-    """Run every DAG of the estate's `dags` once, by hand; returns the failed ones with their tasks."""
+def run_dags(house: House, steps: Steps) -> dict[str, str]:
+    """Run every DAG of the estate once by hand (`dag_names`); returns why those that failed did."""
     client = house.airflow().client()
     failed = {}
-    for name in sorted(house.estate.dags or house.estate.pipelines):
+    for name, conf in dag_names(house.estate).items():
         dag = f"{house.estate.environment.name}-{name}"
-        with steps.step(f"DAG {dag}"):
-            tasks = _run_dag(client, dag, steps)
-        if any(task.state != "success" for task in tasks):
-            failed[dag] = tasks
+        try:
+            with steps.step(f"DAG {dag}"):
+                client.wait_for_dag(dag, read_since=house.dags_changed_at)
+                why = Following(client, dag, say=steps.say, timeout=_RUN_TIMEOUT).run(conf)
+                if why is not None:
+                    raise _Unsuccessful(why)
+        except _Unsuccessful as error:
+            failed[dag] = str(error)
     return failed
 
 
-def result(house: House, steps: Steps, failed: dict[str, list[TaskRun]]) -> Result:
+def dag_names(estate: Estate) -> dict[str, dict[str, object]]:
+    """The DAGs that the demo runs, less the estate's name, each with its configuration, in their order.
+
+    Every entry of `dags`, then the DAG of every pipeline that no entry has; one that comes `after` others,
+    after them. A pipeline that reads an interval is asked for everything up to now: a run by hand has no
+    interval of its own, and the made-up customers are of three years.
+    """
+    paired = {name for entry in estate.dags.values() for name in entry.pipelines}
+    order = TopologicalSorter({name: sorted(one.after) for name, one in sorted(estate.pipelines.items())})
+    alone = [name for name in order.static_order() if name not in paired]
+    wanted = {name: list(estate.dags[name].pipelines) for name in sorted(estate.dags)}
+    wanted |= {name: [name] for name in alone}
+    everything = {"full_refresh": True, "to": datetime.now(UTC).isoformat(timespec="seconds")}
+    return {
+        name: everything
+        if any(pipeline_manifest(estate, pipeline)["uses_interval"] for pipeline in pipelines)
+        else {}
+        for name, pipelines in wanted.items()
+    }
+
+
+def result(house: House, steps: Steps, failed: dict[str, str]) -> Result:
     """What is in the lake now."""
     return Result(landed(house.s3, bucket=house.lake_bucket, estate=house.estate), failed, steps.durations)
 
 
 @contextmanager
-def nothing_left_behind(services: Services, *, keep: bool) -> Iterator[None]:
-    """Stop every service when the block fails, is interrupted, or, without `keep`, ends."""
+def nothing_left_behind(
+    services: Services, *, keep: bool, say: Callable[[str], None] = lambda _: None
+) -> Iterator[None]:
+    """Stop every service when the block fails, is interrupted, or, without `keep`, ends.
 
-    def interrupt(number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt(signal.Signals(number).name)
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    except BaseException:
-        stop_all(services)
-        raise
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if not keep:
-        stop_all(services)
+    Args:
+        services: what is stopped.
+        keep: let them run on where the block ends well.
+        say: gets a word for each signal that comes while they are being stopped.
+    """
+    with interruptible(say):
+        try:
+            yield
+        except BaseException:
+            with uninterrupted(say):
+                stop_all(services)
+            raise
+        if not keep:
+            with uninterrupted(say):
+                stop_all(services)
 
 
 def stop_all(services: Services) -> list[str]:
-    """Stop the services: Airflow first, then the hosts, then what they all talk to. Returns their names."""
+    """Stop the services: Airflow first, then the hosts, then what they all talk to. Returns their names;
+    what could not be stopped stays on record."""
     order = ("airflow", "dag-folder", "host-", "site", "mariadb", "postgresql", "emulator")
     names = sorted(
-        services.names(), key=lambda name: next(i for i, part in enumerate(order) if name.startswith(part))
+        services.names(),
+        key=lambda name: next((i for i, part in enumerate(order) if name.startswith(part)), len(order)),
     )
-    for name in names:
-        services.stop(name)
-    return names
+    return [name for name in names if services.stop(name)]
+
+
+def _on_a_port(house: House, name: str, start: Callable[[], object], steps: Steps) -> None:
+    """Start a service that listens, on another port where somebody has its own.
+
+    Raises:
+        PortTaken: somebody took each of several ports in the moment between choice and use.
+    """
+    for _ in range(_PORTS):
+        if said := house.claim_port(name):
+            steps.say(f"    {said}")
+        try:
+            start()
+        except PortTaken as error:
+            taken = error
+            steps.say(f"    {house.ports.replace(name)}")
+        else:
+            return
+    raise taken
 
 
 def _deploy(house: House, steps: Steps) -> None:
@@ -133,6 +209,27 @@ def _deploy(house: House, steps: Steps) -> None:
         deployment.bootstrap()
     with steps.step("cdk deploy --all", log=deployment.log):
         deployment.deploy()
+    house.is_deployed_anew = True
+
+
+def _take_databases(house: House, steps: Steps, given: Mapping[str, dict[str, Any]], *, insist: bool) -> None:
+    """Have the demo read the user's own databases.
+
+    Raises:
+        DatabaseOutOfReach: one is on this machine's loopback, and containers are insisted on.
+    """
+    house.keep_databases(given)
+    for source, secret in sorted(house.user_secrets.items()):
+        how = "as given" if source in given else "its secret is kept"
+        steps.say(f"    source {source} reads {secret['host']}:{secret.get('port', '')} ({how})")
+        if house.mode is engine.Mode.CONTAINER and on_this_machine(secret):
+            why = f"to a container {secret['host']} is another machine than this one"
+            if insist:
+                raise DatabaseOutOfReach(
+                    f"source {source}: {why}: name an address that it reaches, or `--mode process`"
+                )
+            steps.say(f"    {why}, so the tasks run as processes with the same entry point")
+            house.mode = engine.Mode.PROCESS
 
 
 def _build_image(house: House, steps: Steps, *, insist: bool) -> None:
@@ -152,7 +249,7 @@ def _start_sites(house: House, steps: Steps) -> None:
         with steps.step("The Python environment of the ETL process"):
             environments.ETL_PROCESS.ensure()
     with steps.step("The local ECS and SSM", log=house.services.log("site")):
-        house.start_site()
+        _on_a_port(house, "site", house.start_site, steps)
     for name, site in sorted(house.estate.sites.items()):
         if isinstance(site, AnywhereSite):
             with steps.step(f"A host joins site {name} with an activation code"):
@@ -164,26 +261,7 @@ def _start_sites(house: House, steps: Steps) -> None:
 def _start_airflow(house: House, steps: Steps, environment: Future[environments.PythonEnvironment]) -> None:
     with steps.step("The Python environment of Airflow"):
         environment.result()
-    airflow = house.airflow()
     with steps.step("Airflow", log=house.services.log("airflow")):
-        if not airflow.is_running:
-            house.unpack_plugins()
         house.start_dag_folder()
-        airflow.start()
-
-
-def _run_dag(client: AirflowClient, dag: str, steps: Steps) -> list[TaskRun]:
-    client.wait_for_dag(dag)
-    client.unpause(dag)
-    run = client.trigger(dag)
-    start = time.monotonic()
-    tasks: list[TaskRun] = []
-    told: set[tuple[str, int]] = set()
-    for tasks in client.follow(dag, run, timeout=_RUN_TIMEOUT):
-        states = ", ".join(f"{task.task}: {task.state or 'waiting'}" for task in tasks)
-        steps.say(f"    {time.monotonic() - start:5.1f} s  {states}")
-        for task in tasks:
-            if task.state in _FAILED and (task.task, task.tries) not in told:
-                told.add((task.task, task.tries))
-                steps.say(f"    {task.task}: {client.failure(dag, run, task.task, attempt=task.tries)}")
-    return tasks
+        plugins = house.unpack_plugins()
+        _on_a_port(house, "airflow", lambda: house.start_airflow(plugins), steps)

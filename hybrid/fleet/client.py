@@ -34,6 +34,7 @@ from hybrid.fleet.answers import (
     StackRecord,
     TaskRecord,
 )
+from hybrid.fleet.bare_emulator import is_bare_emulator
 from hybrid.fleet.translation import THROTTLING, translated
 
 if TYPE_CHECKING:
@@ -151,6 +152,12 @@ class AwsClient:
                     f"could not make a client for AWS: {error}; correct AWS_ENDPOINT_URL (http://HOST:PORT)"
                 ) from None
         client.meta.events.register("before-send", self._count)
+        url = client.meta.endpoint_url
+        if service in {"ecs", "ssm"} and is_bare_emulator(url):
+            raise errors.ConfigurationRefused(
+                f"{url} is the demo's emulator alone, which knows no hosts and no activations; "
+                '`eval "$(bin/hybrid demo env)"` points ECS and SSM to the demo\'s own endpoint'
+            )
         return client
 
     def _count(self, request: Any, **_: Any) -> None:

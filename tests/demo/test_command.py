@@ -1,0 +1,157 @@
+"""`hybrid demo …` around the house: what it refuses, what it says, and how the demo is reached."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hybrid.cli import demo as command
+from hybrid.demo.directory import Facts, write_facts
+from hybrid.local.services import Services
+from hybrid.paths import ROOT
+
+
+def hybrid(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A command of `hybrid demo`, in this process: the interpreter's start is most of its time."""
+    _, *own = arguments
+    done = CliRunner().invoke(command.app, own, env=environment)
+    return subprocess.CompletedProcess([*arguments], done.exit_code, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Path]:
+    """The directory, with a space in its name, of a demo whose services are mere sleepers."""
+    directory = tmp_path / "my demo"
+    services = Services(directory / "services")
+    for name in ("airflow", "emulator", "site"):
+        services.start(name, ["sleep", "60"], environment=os.environ, ready=lambda: True, timeout=5)
+    write_facts(directory, Facts("acme", "hybrid.yaml", "eu-west-1"))
+    ports = {"emulator": 21001, "site": 21002, "airflow": 21003, "postgresql": 21004, "mariadb": 21005}
+    (directory / "ports.json").write_text(json.dumps(ports))
+    yield directory
+    for name in services.names():
+        services.stop(name)
+
+
+def test_status_shows_where_things_are_and_commands_that_can_be_typed(up: Path) -> None:
+    done = hybrid("demo", "status", "--directory", str(up))
+
+    password = up / "airflow" / "simple_auth_manager_passwords.json"
+    assert f"Airflow: http://localhost:21003, user admin, password in {password}" in done.stdout
+    assert "21001" in done.stdout
+    assert f"`bin/hybrid demo down --directory {shlex.quote(str(up))}`" in done.stdout
+
+    [airflow, *_] = json.loads(hybrid("demo", "status", "--json", "--directory", str(up)).stdout)
+    assert airflow["running"] is True
+    assert airflow["address"] == "http://localhost:21003"
+    assert (airflow["user"], airflow["password_file"], airflow["port"]) == ("admin", str(password), 21003)
+
+
+@pytest.mark.parametrize("place", ["before", "after", "variable"])
+def test_the_directory_may_stand_before_or_after_the_command_or_in_the_environment(
+    up: Path, place: str
+) -> None:
+    option = ["--directory", str(up)]
+    done = {
+        "before": lambda: hybrid("demo", *option, "status"),
+        "after": lambda: hybrid("demo", "status", *option, HYBRID_DEMO_DIRECTORY="/nowhere"),
+        "variable": lambda: hybrid("demo", "status", HYBRID_DEMO_DIRECTORY=str(up)),
+    }[place]()
+
+    assert "http://localhost:21003" in done.stdout
+
+
+def test_env_points_a_shell_to_the_demo(up: Path) -> None:
+    # When a shell takes what it prints
+    script = f'eval "$(bin/hybrid demo env --directory {shlex.quote(str(up))})" && env'
+    done = subprocess.run(
+        ["sh", "-c", script],
+        cwd=ROOT,
+        env={**os.environ, "AWS_PROFILE": "work", "AWS_SESSION_TOKEN": "old"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    # Then ECS and SSM are the site's, the rest the emulator's, and nothing of the account's is left
+    found = dict(line.split("=", 1) for line in done.stdout.splitlines() if line.startswith("AWS_"))
+    assert found["AWS_ENDPOINT_URL"] == "http://localhost:21001"
+    assert found["AWS_ENDPOINT_URL_ECS"] == found["AWS_ENDPOINT_URL_SSM"] == "http://127.0.0.1:21002"
+    assert found["AWS_REGION"] == "eu-west-1"
+    assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN"} & set(found)
+    assert (
+        json.loads(hybrid("demo", "env", "--json", "--directory", str(up)).stdout).items()
+        <= {
+            **found,
+            "CDK_HOME": str(up / "emulator" / "cdk-home"),
+        }.items()
+    )
+
+
+def test_env_of_a_demo_that_does_not_run_says_so(tmp_path: Path) -> None:
+    done = hybrid("demo", "env", "--directory", str(tmp_path))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the demo does not run" in done.stderr
+
+
+def test_a_directory_with_files_that_are_no_demos_is_neither_filled_nor_deleted(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+
+    for words in (["demo"], ["demo", "down", "--purge"]):
+        done = hybrid(*words, "--directory", str(tmp_path))
+        assert done.returncode == 2
+        assert "has files that are no demo's" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_the_demo_of_another_estate_is_told_with_a_command_that_works(tmp_path: Path) -> None:
+    write_facts(tmp_path, Facts("other", "other.yaml", "eu-west-1"))
+
+    done = hybrid("demo", "--directory", str(tmp_path))
+
+    assert done.returncode == 2
+    assert "holds the demo of estate `other`, not of `acme`" in done.stderr
+    assert f"bin/hybrid demo --directory {tmp_path}-acme --estate" in done.stderr
+
+
+def test_purge_needs_no_estate(up: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # Given a demo, and an estate file that is broken since
+    broken = tmp_path / "hybrid.yaml"
+    broken.write_text("environment: [")
+    monkeypatch.setattr(command, "ESTATE", broken)
+    processes = [Services(up / "services").process(name) for name in ("airflow", "emulator", "site")]
+
+    # When it is taken away
+    done = CliRunner().invoke(command.app, ["down", "--purge", "--directory", str(up)])
+
+    # Then it is, with all that ran
+    assert done.exit_code == 0, done.output
+    assert f"deleted {up}" in done.output
+    assert not up.exists()
+    assert not any(process.is_running() for process in processes if process is not None)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("nowhere=postgresql://me:secret@db/shop", "a source of the estate: headquarters, regional"),
+        ("regional", "--database takes SOURCE=URL"),
+        ("regional=mysql://me:secret@db/shop", "the source has `engine: postgresql`"),
+        ("regional=postgresql://me@db/shop", "has no password"),
+    ],
+)
+def test_a_wrong_database_is_told_before_anything_starts(tmp_path: Path, option: str, said: str) -> None:
+    done = hybrid("demo", "--database", option, "--directory", str(tmp_path / "demo"))
+
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "secret@" not in done.stderr
+    assert not (tmp_path / "demo").exists()
