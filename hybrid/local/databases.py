@@ -313,9 +313,11 @@ class MariaDbServer(DatabaseServer):
         shutil.rmtree(self._data, ignore_errors=True)
         done = subprocess.run(
             [
-                *("mariadb-install-db", "--no-defaults", f"--datadir={beside}", "--skip-test-db"),
+                # The shell script splits its path at spaces; a place below the working directory has none.
+                *("mariadb-install-db", "--no-defaults", f"--datadir=./{beside.name}", "--skip-test-db"),
                 *("--auth-root-authentication-method=socket", *as_user),
             ],
+            cwd=self.directory,
             capture_output=True,
             text=True,
             errors="replace",

@@ -137,7 +137,7 @@ def test_another_process_is_kept_from_claimed_ports(tmp_path: Path) -> None:
     assert {int(port) for port in done.stdout.split()} & set(one.values()) == set()
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "::1"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "::1"])  # noqa: S104
 def test_a_kept_port_that_somebody_has_taken_meanwhile_is_told_and_replaced(
     tmp_path: Path, address: str
 ) -> None:

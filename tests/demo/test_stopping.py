@@ -20,7 +20,7 @@ from hybrid.demo import run
 from hybrid.local.services import Services
 
 services = Services(Path(sys.argv[1]))
-slow = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1), exit())); time.sleep(60)"
+slow = "import signal, time; signal.signal(15, lambda *_: (time.sleep(1), exit())); time.sleep(60)"
 try:
     with run.nothing_left_behind(services, keep=True, say=lambda text: print(text, flush=True)):
         for name in ("airflow", "site", "emulator"):
