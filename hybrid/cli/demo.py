@@ -78,6 +78,12 @@ def demo(
             "written to it. Password in the URL or in HYBRID_DATABASE_PASSWORD. Once is enough: it is kept."
         ),
     ] = None,
+    dag: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Run only this DAG: an entry of `dags`, or a pipeline; again for more.", show_default="all"
+        ),
+    ] = None,
     directory: Directory = DEMO,
 ) -> None:
     """Deploy the estate to an emulator on this machine, run its DAGs in Airflow, show what landed.
@@ -93,14 +99,28 @@ def demo(
     with terminal.exit_codes():
         described_estate = read_estate(estate)
         databases = _databases(database or [], described_estate)
+        dags = _dags(dag, described_estate)
         with _working_on(directory):
             _take(directory, described_estate, file=estate)
-            outcome = _run(directory, estate, mode, once=once, databases=databases)
+            outcome = _run(directory, estate, mode, once=once, databases=databases, dags=dags)
         terminal.result(f"\n{time.monotonic() - start:.0f} s in all.")
         if not once:
             _say_what_is_there(directory)
         if not outcome.is_good:
             raise terminal.Failure("no rows landed" if not outcome.failed else _failures(outcome, directory))
+
+
+def _dags(wanted: list[str] | None, estate: Estate) -> set[str]:
+    """Names of the DAGs to run: those that were asked for, else all.
+
+    Raises:
+        terminal.UserError: there is no such DAG.
+    """
+    known = run.dag_names(estate)
+    for name in wanted or ():
+        if name not in known:
+            raise terminal.UserError(f"the estate has no DAG `{name}`; it has: {', '.join(known)}")
+    return set(wanted or known)
 
 
 def _databases(given: list[str], estate: Estate) -> dict[str, dict[str, Any]]:
@@ -130,6 +150,7 @@ def _run(
     *,
     once: bool,
     databases: dict[str, dict[str, Any]],
+    dags: set[str],
 ) -> run.Result:
     """Bring the house up, run its DAGs, show what landed.
 
@@ -145,7 +166,7 @@ def _run(
             steps.say(f"Tasks run {choice}.")
             house = House(directory, estate=estate, mode=choice.mode)
             run.prepare(house, steps, insist=mode is not None, databases=databases)
-            outcome = run.result(house, steps, run.run_dags(house, steps))
+            outcome = run.result(house, steps, run.run_dags(house, steps, only=dags))
             _show(outcome, house)
     except _FAILURES as error:
         again = f"`{_command('', directory)}` starts again"
