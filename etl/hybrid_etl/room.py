@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -60,6 +60,42 @@ def refuse_beyond(size: int, of_what: Callable[[], tuple[str, int] | None]) -> N
     if largest is None or size <= largest:
         return
     raise _refusal(size, of_what(), largest=largest)
+
+
+class Growth:
+    """What a reader may take that learns of a value's length only from a library that makes room for it.
+
+    libpq makes room for a whole message as soon as its header is here, and receives as fast as the server
+    sends. So the process may not grow beyond what the longest value that fits takes while it is read, decoded
+    and copied (setrlimit(2), RLIMIT_DATA): the library's request for more fails, and nothing was received.
+    """
+
+    _TIMES_TO_READ, _SLACK = 4, 8 * _MIB
+    """libpq's buffer may be twice the value; its copy, and the decoded value, are each as long."""
+
+    def __init__(self) -> None:
+        self._room = largest_value()
+
+    @contextlib.contextmanager
+    def bounded(self) -> Iterator[None]:
+        """Bound the process while it reads a batch; without a memory limit nothing happens."""
+        if self._room is None:
+            yield
+            return
+        before = resource.getrlimit(resource.RLIMIT_DATA)
+        data = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+        self._room = largest_value() or 0
+        most = data + self._TIMES_TO_READ * self._room + self._SLACK
+        allowed = [limit for limit in before if limit != resource.RLIM_INFINITY]
+        resource.setrlimit(resource.RLIMIT_DATA, (min([most, *allowed]), before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_DATA, before)
+
+    def refusal(self) -> UserError | None:
+        """Why the memory ran out while it was bounded; None where it was not."""
+        return None if self._room is None else _refusal(self._room + 1, None, largest=self._room)
 
 
 def check_room(batch: pa.RecordBatch) -> None:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import resource
+from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 from etl_process import Database, Etl, Outcome
+
+from hybrid_etl import room
+from hybrid_etl.errors import UserError
+from hybrid_etl.readers import open_reader
+from hybrid_etl.secret import Secret
+from hybrid_etl.specification import Specification
 
 MIB = 1024 * 1024
 
@@ -46,5 +56,40 @@ def test_a_value_within_the_room_lands_and_one_beyond_is_refused(
     # And one of twice the room is refused, with its column and what to do
     refused = _limited(etl, any_database, "run", limit=limit, query=query.format(2 * room))
     assert refused.code == 2, refused.lines
-    assert "Column t has a value of" in refused.message
+    assert "Column t has a value of" in refused.message or "A row has" in refused.message
     assert "Raise memory of the source, leave the column out, or take a substring" in refused.message
+
+
+def test_a_value_of_postgresql_is_refused_before_it_is_received(
+    postgresql: Database, native_decoder: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a control group that leaves this process room for values of 8 MiB, and one of 128 MiB after others
+    monkeypatch.setenv("HYBRID_DECODER", "native")
+    query = (
+        "select n, repeat('x', case n when 5000 then 134217728 when 7 then 4194304 else 100 end) as t "
+        "from generate_series(1, 5000) n"
+    )
+    content = json.dumps(
+        {"version": 1, "estate": "a", "site": "s", "source": "x", "pipeline": "p", "engine": "postgresql"}
+        | {"query": query, "prefix": "p"}
+    ).encode()
+    specification = Specification.parse(content, digest=hashlib.sha256(content).hexdigest(), where="test")
+    secret = Secret.parse(json.dumps(postgresql.secret), where="test", default_port=5432)
+    reader = open_reader(specification, secret, None)
+    resident = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    limit = resident + room.RESERVE + room.TIMES * 8 * MIB
+    monkeypatch.setattr(room, "memory_limit", lambda: limit)
+
+    # When the rows are read
+    rows = 0
+    batches = reader.batches()
+    while rows < 7:
+        rows += next(batches).num_rows
+    with pytest.raises(UserError, match=r"A row has .* or more; a memory limit of"):
+        list(batches)
+    reader.close()
+
+    # Then it was refused before it had come, and what came before it was read
+    assert rows >= 7
+    now = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    assert now < limit

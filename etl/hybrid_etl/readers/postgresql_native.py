@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
+import psycopg
 import pyarrow as pa
 from psycopg.pq.abc import PGconn
 
 from hybrid_etl.columns import Column
-from hybrid_etl.errors import Failure
+from hybrid_etl.errors import Failure, UserError
 from hybrid_etl.native.library import END, FAULT, FULL, SERVER_ERROR, NativeDecoder, NotAvailable, load
-from hybrid_etl.readers.postgresql_copy import check_count, finish_copy, start_copy
+from hybrid_etl.readers.postgresql_copy import CopyRefused, check_count, finish_copy, start_copy
 from hybrid_etl.readers.postgresql_csv import line_column
 from hybrid_etl.refusals import Refusals
+from hybrid_etl.room import Growth
 
 
 class _Libpq(ctypes.Structure):
@@ -52,11 +54,13 @@ def copy_batches(
     connection: PGconn, statement: bytes, columns: list[Column], refusals: Refusals, *, batch_bytes: int
 ) -> Iterator[pa.RecordBatch]:
     """Run a COPY … TO STDOUT (FORMAT BINARY) and yield its rows; same results as postgresql_copy."""
-    start_copy(connection, statement)
+    growth = Growth()
+    _start(connection, statement, growth)
     decoder = NativeDecoder(columns, refusals)
     rows = 0
     try:
-        for batch in _full_batches(connection, decoder, decoder.library.hetl_postgresql_read, batch_bytes):
+        read = decoder.library.hetl_postgresql_read
+        for batch in _full_batches(connection, decoder, read, growth, batch_bytes=batch_bytes):
             rows += batch.num_rows
             yield batch
         check_count(finish_copy(connection), rows + decoder.rows)
@@ -72,12 +76,13 @@ def line_batches(
     connection: PGconn, statement: bytes, columns: list[Column], *, batch_bytes: int
 ) -> Iterator[pa.RecordBatch]:
     """Run a COPY … TO STDOUT (FORMAT CSV) and yield its lines; same results as postgresql_csv."""
-    start_copy(connection, statement)
+    growth = Growth()
+    _start(connection, statement, growth)
     decoder = NativeDecoder([line_column(columns)], Refusals("fail"))
     rows = 0
     try:
         read = decoder.library.hetl_postgresql_read_lines
-        for batch in _full_batches(connection, decoder, read, batch_bytes):
+        for batch in _full_batches(connection, decoder, read, growth, batch_bytes=batch_bytes):
             rows += batch.num_rows
             yield batch
         check_count(finish_copy(connection), rows + decoder.rows)
@@ -87,17 +92,48 @@ def line_batches(
         decoder.close()
 
 
+def _start(connection: PGconn, statement: bytes, growth: Growth) -> None:
+    """Start the COPY; with its first answer libpq may receive all of a long row."""
+    try:
+        with growth.bounded():
+            start_copy(connection, statement)
+    except psycopg.OperationalError as error:
+        raise _out_of_memory(str(error), growth) or error from None
+    except CopyRefused as error:
+        said = error.result.error_message.decode("utf-8", "replace")
+        raise _out_of_memory(said, growth) or error from None
+
+
+def _out_of_memory(said: str, growth: Growth) -> UserError | None:
+    """The refusal of a row for which libpq found no memory within the bounds, None for another fault.
+
+    It says "cannot allocate memory for input buffer" and "out of memory".
+    """
+    return growth.refusal() if "memory" in said else None
+
+
 def _full_batches(
-    connection: PGconn, decoder: NativeDecoder, read: Callable[..., int], batch_bytes: int
+    connection: PGconn,
+    decoder: NativeDecoder,
+    read: Callable[..., int],
+    growth: Growth,
+    *,
+    batch_bytes: int,
 ) -> Iterator[pa.RecordBatch]:
     """Every full batch; the rows after the last of them wait in the decoder."""
     functions = libpq()
     address = connection.pgconn_ptr  # type: ignore[attr-defined]
     while True:
-        outcome = read(decoder.handle, ctypes.byref(functions), address, batch_bytes)
+        with growth.bounded():
+            outcome = read(decoder.handle, ctypes.byref(functions), address, batch_bytes)
         if outcome == FULL:
             yield decoder.take()
         elif outcome == FAULT:
-            raise decoder.fault()
-        elif outcome in (END, SERVER_ERROR):
+            fault = decoder.fault()
+            raise (growth.refusal() or fault) if isinstance(fault, MemoryError) else fault
+        elif outcome == SERVER_ERROR:
+            if refusal := _out_of_memory(connection.error_message.decode("utf-8", "replace"), growth):
+                raise refusal
+            break
+        elif outcome == END:
             break
