@@ -21,6 +21,7 @@ from typing import Any
 from hybrid.compile import canonical_json, specification
 from hybrid.environments import ETL_PROCESS
 from hybrid.estate import Estate
+from hybrid.estate.query_text import read
 from hybrid.naming import Names
 from hybrid.paths import ETL, STATE
 
@@ -92,7 +93,8 @@ class Trial:
     def _specification(self) -> str:
         document = json.loads(specification(self.estate, self.pipeline).content)
         if self.limit is not None:
-            query = document["query"].rstrip().rstrip(";")
+            known = {"from", "to", *document["parameters"]}
+            query = read(document["query"], engine=document["engine"], known=known).text
             document["query"] = f"select * from (\n{query}\n) limited limit {self.limit}"  # noqa: S608 - a number
         return canonical_json(document)
 

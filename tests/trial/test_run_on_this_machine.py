@@ -57,6 +57,15 @@ def test_a_limit_and_a_preview_with_its_masks(run: Run) -> None:
     ]
 
 
+def test_a_limit_of_a_query_that_ends_in_a_comment(run: Run, estate: Path) -> None:
+    estate.write_text(estate.read_text().replace("order by id\n", "order by id; -- the last\n", 1))
+
+    done = run("customers", "--limit", "2")
+
+    assert done.returncode == 0, done.stderr
+    assert "2 rows, " in done.stdout
+
+
 def test_no_row_is_shown_unless_it_is_asked_for(run: Run) -> None:
     done = run("customers")
 
