@@ -174,13 +174,20 @@ class Incremental:
             return str((at - _EPOCH) // timedelta(microseconds=UNITS[self.unit or "seconds"]))
         if kind is Compared.INSTANT:
             return dialect.instant.format(_text(_floor(at.astimezone(UTC), step)))
-        wall = complete_until(at, _zone(self.zone))
+        try:
+            wall = complete_until(at, _zone(self.zone))
+        except OverflowError:
+            raise UserError(
+                f"The interval has {at.isoformat()}, which is outside of the years 1 to 9999 in {self.zone}; "
+                "choose other times for --from and --to."
+            ) from None
         if kind is Compared.DATE:
-            return dialect.date.format(wall.strftime("%Y-%m-%d"))
+            return dialect.date.format(wall.date().isoformat())
         if kind is Compared.WALL:
             return dialect.wall.format(_text(_floor(wall, step)))
         # The smallest directive of the format is the unit: what is finer is cut, and so rounded down.
-        return f"'{wall.strftime(self.format or '')}'"
+        # The year by itself: of %Y, Linux fills in no zeros before the year 1000, and the texts would not sort.
+        return f"'{wall.strftime((self.format or '').replace('%Y', f'{wall.year:04d}'))}'"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,7 +36,7 @@ class Interval:
     @property
     def directory(self) -> str:
         """Name of the interval in the lake: `interval=20261101T000000Z-20261102T000000Z`."""
-        return _FULL if self.full else f"interval={_compact(self.start)}-{_compact(self.end)}"
+        return _FULL if self.full else f"interval={compact(self.start)}-{compact(self.end)}"
 
 
 def directory_of(interval: Interval | None) -> str:
@@ -44,8 +44,10 @@ def directory_of(interval: Interval | None) -> str:
     return interval.directory if interval else _FULL
 
 
-def _compact(instant: datetime) -> str:
-    text = instant.strftime("%Y%m%dT%H%M%S")
+def compact(instant: datetime) -> str:
+    """An instant in UTC as names of intervals have it: `20261101T000000Z`, which sorts as time does."""
+    # Not with %Y, of which the C library of Linux fills no zeros in before the year 1000.
+    text = f"{instant.year:04d}{instant:%m%dT%H%M%S}"
     return f"{text}.{instant.microsecond:06d}Z" if instant.microsecond else text + "Z"
 
 
@@ -58,4 +60,9 @@ def _instant(option: str, text: str) -> datetime:
         ) from None
     if instant.tzinfo is None:
         raise UserError(f"{option} {text!r} has no zone; write it like {text}+00:00.")
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise UserError(
+            f"{option} {text!r} is in UTC outside of the years 1 to 9999; choose another time."
+        ) from None

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hybrid_etl.errors import EtlError
-from hybrid_etl.interval import Interval
+from hybrid_etl.interval import Interval, compact
 from hybrid_etl.lake import Listing, list_intervals
 from hybrid_etl.manifest import NAME
 from hybrid_etl.settings import Settings
@@ -91,7 +91,7 @@ def _candidates(
 def _starts(until: datetime, length: timedelta) -> Iterator[str]:
     for window in WINDOWS:
         try:
-            yield f"interval={until - window * length:%Y%m%dT%H%M%S}"
+            yield f"interval={compact(until - window * length)}"
         except OverflowError:
             break
     yield ""

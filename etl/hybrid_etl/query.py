@@ -192,8 +192,7 @@ def _value(
         instant = interval.start if name == "from" else interval.end
         if engine == "postgresql":
             return instant.isoformat(sep=" ")
-        text = instant.strftime("%Y-%m-%d %H:%M:%S")
-        return f"{text}.{instant.microsecond:06d}" if instant.microsecond else text
+        return instant.replace(tzinfo=None).isoformat(sep=" ")
     if name not in parameters:
         known = ", ".join(sorted(parameters)) or "none"
         raise UserError(

@@ -120,7 +120,10 @@ def wait_until_settled(
     Raises Failure after `settle_wait`: to go on would lose rows that nobody would miss, and a later try may
     find the transaction ended.
     """
-    horizon = interval.end + timedelta(seconds=settling.seconds)
+    try:
+        horizon = interval.end + timedelta(seconds=settling.seconds)
+    except OverflowError:
+        horizon = datetime.max.replace(tzinfo=UTC)
     began = clock()
     said = began
     settled = Settled(until=horizon)
