@@ -65,10 +65,12 @@ def _receipt(
     again = f"run part {number} again"
     try:
         document = json.loads(settings.read_lake(key))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Failure(f"{url} is not JSON; {again}.") from None
     except EtlError as error:
         raise type(error)(f"Part {number} has not landed; {again}. {error}") from None
+    if not _is_receipt(document):
+        raise Failure(f"{url} is no receipt of a part; {again}.")
     expected = {
         "specification": specification.sha256,
         "interval": described(interval),
@@ -84,6 +86,30 @@ def _receipt(
     return found
 
 
+_SHAPE: Mapping[str, type | tuple[type, ...]] = {
+    "rows": int,
+    "bytes": int,
+    "files": list,
+    "schema": list,
+    "database": dict,
+    "host": str,
+    "started_at": str,
+    "seconds": dict,
+    "statistics": dict,
+    "refused": dict,
+}
+"""What a commit adds up, in receipts of every version; later keys may be absent."""
+
+
+def _is_receipt(document: object) -> bool:
+    """Whether a part's receipt has all that a commit adds up."""
+    if not isinstance(document, dict):
+        return False
+    if not all(isinstance(document.get(name), kind) for name, kind in _SHAPE.items()):
+        return False
+    return isinstance(document["database"].get("snapshot_time"), str)
+
+
 def _together(receipts: list[dict[str, Any]], partitions: Partitions, *, attempt: str) -> dict[str, Any]:
     first = receipts[0]
     for number, receipt in enumerate(receipts):
@@ -93,7 +119,13 @@ def _together(receipts: list[dict[str, Any]], partitions: Partitions, *, attempt
                 f"run all {partitions.count} parts again."
             )
     return {
-        **{name: value for name, value in first.items() if name not in ("part", "measured")},
+        # The first that has a key gives it: a part of an older container lacks some.
+        **{
+            name: value
+            for receipt in reversed(receipts)
+            for name, value in receipt.items()
+            if name not in ("part", "measured")
+        },
         "attempt": attempt,
         "rows": sum(receipt["rows"] for receipt in receipts),
         "bytes": sum(receipt["bytes"] for receipt in receipts),
@@ -102,34 +134,53 @@ def _together(receipts: list[dict[str, Any]], partitions: Partitions, *, attempt
             **first["database"],
             "snapshot": None,
             "snapshot_time": min(receipt["database"]["snapshot_time"] for receipt in receipts),
-            "row_security": any(receipt["database"]["row_security"] for receipt in receipts),
+            "row_security": _hides_rows(receipts),
         },
         "host": host_name(),
         "image": asdict(Image.running()),
         "started_at": min(receipt["started_at"] for receipt in receipts),
         "finished_at": now(),
         "seconds": _summed(receipt["seconds"] for receipt in receipts),
-        "statistics": {
-            field["name"]: merge(
-                [receipt["statistics"][field["name"]] for receipt in receipts if receipt["rows"]],
-                rows=[receipt["rows"] for receipt in receipts if receipt["rows"]],
-            )
-            for field in first["schema"]
-            if field["name"] in first["statistics"]
-        },
+        "statistics": _statistics(receipts),
         "refused": _summed(receipt["refused"] for receipt in receipts),
-        "warnings": _summed(receipt["warnings"] for receipt in receipts),
+        "warnings": _summed(receipt.get("warnings") or {} for receipt in receipts),
+        **_largest_value(receipts),
         "parts": [
             {
                 "attempt": receipt["attempt"],
                 "rows": receipt["rows"],
                 "host": receipt["host"],
-                "snapshot": receipt["database"]["snapshot"],
+                "snapshot": receipt["database"].get("snapshot"),
                 "snapshot_time": receipt["database"]["snapshot_time"],
             }
             for receipt in receipts
         ],
     }
+
+
+def _statistics(receipts: list[dict[str, Any]]) -> dict[str, object]:
+    """The statistics of all parts that have rows, of the columns that each of them knows something of."""
+    read = [receipt for receipt in receipts if receipt["rows"]]
+    names = [str(field["name"]) for field in receipts[0]["schema"]]
+    return {
+        name: merge(
+            [receipt["statistics"][name] for receipt in read], rows=[receipt["rows"] for receipt in read]
+        )
+        for name in names
+        if read and all(name in receipt["statistics"] for receipt in read)
+    }
+
+
+def _hides_rows(receipts: list[dict[str, Any]]) -> bool | None:
+    """Whether row-level security has hidden rows of any part; None where an older container did not look."""
+    said = [receipt["database"].get("row_security") for receipt in receipts]
+    return True if any(said) else None if None in said else False
+
+
+def _largest_value(receipts: list[dict[str, Any]]) -> dict[str, object]:
+    """The longest value of all parts, nothing where none had one."""
+    found = [receipt["largest_value"] for receipt in receipts if receipt.get("largest_value")]
+    return {"largest_value": max(found, key=lambda one: int(one["bytes"]))} if found else {}
 
 
 def _summed(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:

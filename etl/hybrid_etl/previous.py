@@ -109,7 +109,10 @@ def _end(name: str) -> datetime | None:
         return None
     text = match.group(2)
     form = "%Y%m%dT%H%M%S.%f" if "." in text else "%Y%m%dT%H%M%S"
-    return datetime.strptime(text, form).replace(tzinfo=UTC)
+    try:
+        return datetime.strptime(text, form).replace(tzinfo=UTC)
+    except ValueError:
+        return None  # digits that are no time: no run has made it
 
 
 def _end_of(receipt: dict[str, Any]) -> datetime:
@@ -117,7 +120,7 @@ def _end_of(receipt: dict[str, Any]) -> datetime:
     interval, database = receipt.get("interval") or {}, receipt.get("database") or {}
     try:
         found = datetime.fromisoformat(str(interval.get("to") or database.get("snapshot_time")))
-    except ValueError:
+    except (ValueError, AttributeError):
         return datetime.min.replace(tzinfo=UTC)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
@@ -125,7 +128,7 @@ def _end_of(receipt: dict[str, Any]) -> datetime:
 def _read(settings: Settings, key: str, refused: list[str]) -> dict[str, Any] | None:
     try:
         found = json.loads(settings.read_lake(key))
-    except ValueError:
+    except (ValueError, RecursionError):
         refused.append(f"{key} is not JSON.")
         return None
     except EtlError as error:

@@ -71,9 +71,11 @@ def _build(cls: type[Expectations], asked: dict[str, Any], document: Mapping[str
     if on_failure not in ON_FAILURE:
         raise ValueError(f"on_failure is {on_failure!r}")
     unique = [[names] if isinstance(names, str) else names for names in asked.get("unique") or ()]
+    if not all(unique):
+        raise ValueError("unique has a list without a column")
     return cls(
-        least_rows=None if rows.get("min") is None else int(rows["min"]),
-        most_rows=None if rows.get("max") is None else int(rows["max"]),
+        least_rows=_count(rows.get("min")),
+        most_rows=_count(rows.get("max")),
         most_change=None if change is None else share(change),
         nulls={str(name): share(value) for name, value in (asked.get("nulls") or {}).items()},
         unique=tuple(tuple(map(str, names)) for names in unique),
@@ -86,12 +88,23 @@ def _build(cls: type[Expectations], asked: dict[str, Any], document: Mapping[str
 def share(value: object) -> Decimal:
     """`0.01`, or `"1%"`, as a share."""
     text = str(value).strip()
-    return Decimal(text[:-1]) / 100 if text.endswith("%") else Decimal(text)
+    found = Decimal(text[:-1]) / 100 if text.endswith("%") else Decimal(text)
+    if not found.is_finite() or found < 0:
+        raise ValueError(f"{value!r} is no share of rows")
+    return found
+
+
+def _count(value: object) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise ValueError(f"{value!r} is no number of rows")
 
 
 def seconds(value: object) -> float:
     """`"2d"`, `"36h"`, `"90m"`, `"30s"` in seconds; a number is seconds."""
     if isinstance(value, int | float) and not isinstance(value, bool):
+        if not 0 <= value < float("inf"):
+            raise ValueError(f"{value!r} is no time span such as 2d or 36h")
         return float(value)
     match = _SPAN.fullmatch(str(value).strip())
     if not match:

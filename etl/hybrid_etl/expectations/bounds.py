@@ -12,7 +12,9 @@ from hybrid_etl.errors import UserError
 from hybrid_etl.expectations.asked import Bound
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DIGITS = decimal.Context(prec=120)
+_DIGITS = decimal.Context(prec=200)
+_BEYOND = Decimal(10) ** 80
+"""More than any number of Arrow, whose decimals end at 76 digits."""
 
 
 def has_range(kind: pa.DataType) -> bool:
@@ -45,8 +47,12 @@ def plain_bound(bound: Bound, kind: pa.DataType, *, upper: bool, column: str) ->
         raise UserError(
             f"expect.range of {column}: {bound!r} is no number, and the column is {kind}."
         ) from None
+    if number.is_nan():
+        raise UserError(f"expect.range of {column}: {bound!r} is no bound, for nothing is less or greater.")
     if pa.types.is_floating(kind):
         return float(pa.scalar(float(number), pa.float64()).cast(kind, safe=False).as_py())
+    if number.copy_abs() > _BEYOND:
+        number = _BEYOND.copy_sign(number)
     scale = kind.scale if pa.types.is_decimal(kind) else 0
     rounding = ROUND_FLOOR if upper else ROUND_CEILING
     return number.quantize(Decimal(1).scaleb(-scale), rounding=rounding, context=_DIGITS)

@@ -66,8 +66,9 @@ def _rows(asked: Expectations, run: Judged) -> Iterator[dict[str, object]]:
 def _change(most: Decimal, run: Judged) -> dict[str, object]:
     before = run.previous.receipt
     rows = before.get("rows") if before else None
-    if before is None or not isinstance(rows, int):
-        return _verdict("rows.change", True, f"not compared: {run.previous.reason}", compared=False)
+    if before is None or not isinstance(rows, int) or isinstance(rows, bool):
+        reason = run.previous.reason or "the receipt before does not say its rows"
+        return _verdict("rows.change", True, f"not compared: {reason}", compared=False)
     if ("/interval=full/" in (run.previous.key or "")) != run.full:
         return _verdict(
             "rows.change", True, "not compared: one of the two runs is a full one", compared=False

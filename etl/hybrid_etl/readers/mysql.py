@@ -24,9 +24,10 @@ from hybrid_etl.query import BoundQuery, Syntax, Value, bind, choose_columns, li
 from hybrid_etl.readers import Database, batch_bytes, mysql_interval, mysql_native, mysql_rows
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.dial import dial, ended_after
+from hybrid_etl.readers.mysql_describe import typed_fields
 from hybrid_etl.readers.mysql_errors import explain
 from hybrid_etl.readers.mysql_parameters import refuse_texts_as_numbers
-from hybrid_etl.readers.mysql_protocol import Field, Statement, execute, prepare, row_packets
+from hybrid_etl.readers.mysql_protocol import Field, Statement, execute, prepare
 from hybrid_etl.readers.mysql_settling import MysqlWatch
 from hybrid_etl.readers.mysql_types import BIT, column_of, computed_bit
 from hybrid_etl.readers.retry import TRY_SECONDS, connect_with_retry
@@ -38,7 +39,6 @@ from hybrid_etl.settling import settle
 from hybrid_etl.specification import Limits, Specification
 
 _STALL_SECONDS = 3600
-_SYNTAX = 1064
 _STORED_BIT = """
 select 1 from information_schema.columns c join information_schema.tables t
     on t.table_schema = c.table_schema and t.table_name = c.table_name and t.table_type = 'BASE TABLE'
@@ -239,7 +239,7 @@ class MysqlReader:
             raise UserError("The query returns no columns; write a select.")
         check_names(specification.landing(field.name for field in statement.fields))
         refuse_texts_as_numbers(statement, self._bound)
-        fields = self._typed_fields(text, statement) if self._bound.uses else statement.fields
+        fields = typed_fields(self._connection, text, statement, self._values)
         columns = [_column(field, specification) for field in fields]
         bits = [number for number, field in enumerate(fields) if field.type_code == BIT]
         if bits and (any(column.expression for column in columns) or not self._are_stored(fields)):
@@ -255,23 +255,6 @@ class MysqlReader:
         named = {(f.schema, f.table, f.origin) for f in fields if f.type_code == BIT}
         with self._connection.cursor() as cursor:
             return all(all(name) and cursor.execute(_STORED_BIT, name) for name in named)
-
-    def _typed_fields(self, text: str, prepared: Statement) -> list[Field]:
-        """The fields of a query with parameters, whose types the server knows only once it has their values.
-
-        So it is run, for no rows: LIMIT 0 returns at once, and is there to learn the types of columns (MySQL
-        Reference Manual, "LIMIT Query Optimization").
-        """
-        try:
-            statement = prepare(self._connection, f"select * from (\n{text}\n) q limit 0")
-        except pymysql.err.ProgrammingError as error:
-            if error.args[0] != _SYNTAX:
-                raise
-            return prepared.fields  # no subquery, such as EXPLAIN: what it is, it says when it runs
-        fields = execute(self._connection, statement, self._values)
-        for _ in row_packets(self._connection):
-            raise Failure("The database gave rows for a limit of none; check what is between.")
-        return fields
 
     def _execute(
         self, statement: Statement, specification: Specification

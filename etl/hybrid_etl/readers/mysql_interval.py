@@ -9,6 +9,7 @@ from hybrid_etl import incremental
 from hybrid_etl.incremental import Bounds, Compared, TimeColumn
 from hybrid_etl.interval import Interval
 from hybrid_etl.query import BoundQuery, Syntax, bind, count_nulls
+from hybrid_etl.readers.mysql_describe import typed_fields
 from hybrid_etl.readers.mysql_protocol import BINARY_CHARSET, Field, execute, prepare, row_packets
 from hybrid_etl.readers.mysql_types import ENUM, NOT_NULL, SET, column_of
 from hybrid_etl.specification import Specification
@@ -35,7 +36,9 @@ def bounds(
         return None, {}
     engine = specification.engine
     inner = bind(specification.query, specification.parameters, interval, engine=engine, syntax=syntax)
-    fields = prepare(connection, inner.render(lambda _: "?")).fields
+    text = inner.render(lambda _: "?")
+    values = [inner.values[use] for use in inner.uses]
+    fields = typed_fields(connection, text, prepare(connection, text), values)
     column = _time_column(fields[asked.place([field.name for field in fields], fold=True)])
     found = asked.bounds(column, interval, incremental.MYSQL)
     nulls = None
