@@ -186,7 +186,7 @@ class Incremental:
         if kind is Compared.WALL:
             return dialect.wall.format(_text(_floor(wall, step)))
         # The smallest directive of the format is the unit: what is finer is cut, and so rounded down.
-        # The year by itself: of %Y, Linux fills in no zeros before the year 1000, and the texts would not sort.
+        # The year by itself: Linux fills in no zeros of %Y before the year 1000, and texts would not sort.
         return f"'{wall.strftime((self.format or '').replace('%Y', f'{wall.year:04d}'))}'"
 
 

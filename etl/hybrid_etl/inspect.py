@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from hybrid_etl.errors import UserError
-from hybrid_etl.events import emit
+from hybrid_etl.events import aside, emit
 from hybrid_etl.interval import Interval
 from hybrid_etl.masks import Masks
 from hybrid_etl.readers import Reader, open_reader
@@ -52,16 +52,18 @@ def preview(settings: Settings, *, sha256: str, interval: Interval | None, rows:
         raise UserError(f"--rows must be from 1 to {MOST_ROWS}.")
     specification = settings.read_specification(sha256)
     secret = settings.read_secret(specification.engine)
-    reader = open_reader(replace(specification, settling=None), secret, interval)
-    try:
-        if specification.format.passthrough:
-            found = itertools.islice(_csv_lines(reader), rows + 1)
-        else:
-            found = itertools.islice(_json_lines(reader, specification, secret, rows=rows), rows)
-        for line in found:
-            sys.stdout.write(line)
-    finally:
-        reader.close()
+    # What a reader tells on its way must not stand among the rows.
+    with aside():
+        reader = open_reader(replace(specification, settling=None), secret, interval)
+        try:
+            if specification.format.passthrough:
+                found = itertools.islice(_csv_lines(reader), rows + 1)
+            else:
+                found = itertools.islice(_json_lines(reader, specification, secret, rows=rows), rows)
+            for line in found:
+                sys.stdout.write(line)
+        finally:
+            reader.close()
 
 
 def _csv_lines(reader: Reader) -> Iterator[str]:

@@ -62,8 +62,10 @@ def limit_rows(
     part: KeyRange | None,
     quote: str,
     syntax: Syntax | None = None,
+    most: int | None = None,
 ) -> str:
-    """Limit a query to the interval and the key range of a run, each by one of its columns.
+    """Limit a query to the interval and the key range of a run, each by one of its columns, and to `most`
+    rows of what is left.
 
     `quote` is the engine's identifier quote, `syntax` that of the engine by default. The bounds are literals
     that were made of times and of whole numbers of the specification, so they stand in the text: the
@@ -74,10 +76,13 @@ def limit_rows(
         limits.append(bounds.condition(_quoted(bounds.column, quote)))
     if part is not None:
         limits.append(part.condition(_quoted(part.column, quote)))
-    if not limits:
+    if not limits and most is None:
         return query
     syntax = syntax or Syntax(engine="postgresql" if quote == '"' else "mysql")
-    return f"select * from (\n{_read(query, syntax).text}\n) q where {' and '.join(limits)}"
+    where = f" where {' and '.join(limits)}" if limits else ""
+    # Outside of the condition: within, it would give the table's first rows, and not the interval's.
+    limit = "" if most is None else f" limit {most}"
+    return f"select * from (\n{_read(query, syntax).text}\n) q{where}{limit}"
 
 
 def choose_columns(query: str, columns: tuple[str, ...], *, quote: str, syntax: Syntax | None = None) -> str:

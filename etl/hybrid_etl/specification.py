@@ -63,7 +63,8 @@ class Limits:
 class Specification:
     """One pipeline as the container sees it.
 
-    `sha256` is the digest of the bytes it was read from; `part` is the key range that a run is limited to.
+    `sha256` is the digest of the bytes it was read from; `part` is the key range that a run is limited to;
+    `most_rows` limits a trial to some rows of what it would read.
     """
 
     sha256: str
@@ -89,6 +90,7 @@ class Specification:
     partitions: Partitions | None = None
     part: KeyRange | None = None
     contract: Contract = field(default_factory=Contract)
+    most_rows: int | None = None
 
     @property
     def reads_interval(self) -> bool:
@@ -185,7 +187,14 @@ def _build(cls: type[Specification], document: dict[str, Any], *, digest: str, w
         limits=_limits(document.get("limits") or {}, where=where),
         partitions=Partitions.parse(document.get("partitions"), where=where),
         contract=Contract.parse(document, where=where),
+        most_rows=_most_rows(document.get("most_rows"), where=where),
     )
+
+
+def _most_rows(value: object, *, where: str) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63):
+        return value
+    raise UserError(f"{where}: most_rows is {value!r}; it must be a number of rows from 1 to {2**63 - 1}.")
 
 
 def _check_passthrough(document: dict[str, Any], *, kind: str, where: str) -> None:

@@ -84,6 +84,7 @@ def contract_findings(estate: Estate) -> Iterator[Finding]:
 def _columns(name: str, pipeline: Pipeline) -> Iterator[Finding]:
     if not pipeline.columns:
         return
+    yield from _names(name, pipeline)
     for key in ("masks", "partition_by"):
         for column in getattr(pipeline, key):
             if column not in pipeline.columns:
@@ -97,6 +98,30 @@ def _columns(name: str, pipeline: Pipeline) -> Iterator[Finding]:
                 ("pipelines", name, "expect"),
                 f"names `{column}`, which `columns` does not list; add it there, or take it out here",
             )
+
+
+def _names(name: str, pipeline: Pipeline) -> Iterator[Finding]:
+    """Columns that a reader cannot tell apart, as the container has it (hybrid_etl/column_names.py)."""
+    path: Path = ("pipelines", name, "columns")
+    landing = [
+        column
+        for column in pipeline.columns
+        if column not in pipeline.masks or pipeline.masks[column].kind != "drop"
+    ]
+    folds: dict[str, str] = {}
+    for column in landing:
+        other = folds.setdefault(column.casefold(), column)
+        if other != column:
+            yield (
+                path,
+                f"`{other}` and `{column}` are one column to Spark, Athena and DuckDB; rename one in it",
+            )
+    if "interval" in folds:
+        yield (
+            path,
+            f"`{folds['interval']}` is the name of the run's directory, which readers of Hive paths see in "
+            "its place; rename it in the query with AS",
+        )
 
 
 def _expectations(name: str, pipeline: Pipeline) -> Iterator[Finding]:

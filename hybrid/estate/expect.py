@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from typing import Literal
 
@@ -68,12 +69,21 @@ class Expect(Part):
                 raise ValueError(f"{column}: {most} is more than all rows; write 0.01 or 1%")
         return value
 
+    @field_validator("unique")
+    @classmethod
+    def _have_columns(cls, value: list[str | list[str]]) -> list[str | list[str]]:
+        if not all(value):
+            raise ValueError("a list of columns is empty; name one, or take it out")
+        return value
+
     @field_validator("range")
     @classmethod
     def _are_bounds(cls, value: dict[str, list[Bound]]) -> dict[str, list[Bound]]:
         for column, bounds in value.items():
             if len(bounds) != 2:
                 raise ValueError(f"{column}: a range is [least, greatest], null for no bound")
+            if any(isinstance(bound, float) and math.isnan(bound) for bound in bounds):
+                raise ValueError(f"{column}: nothing is less or greater than .nan; write a number or null")
             low, high = bounds
             if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
                 raise ValueError(f"{column}: {low} is more than {high}; swap them")

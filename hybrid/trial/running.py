@@ -6,7 +6,9 @@ the lake is a directory, and that the secret may be a file of this machine.
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -21,7 +23,6 @@ from typing import Any
 from hybrid.compile import canonical_json, specification
 from hybrid.environments import ETL_PROCESS
 from hybrid.estate import Estate
-from hybrid.estate.query_text import read
 from hybrid.naming import Names
 from hybrid.paths import ETL, STATE
 
@@ -68,7 +69,7 @@ class Trial:
             RunFailed: It did not land.
         """
         with self._prepared() as (digest, environment):
-            self._call("run", digest, environment, say)
+            self._call("run", digest, environment, lambda line: say(json.loads(line)))
         receipt: dict[str, Any] = json.loads(self._receipt().read_text(encoding="utf-8"))
         return receipt
 
@@ -78,24 +79,25 @@ class Trial:
         Raises:
             RunFailed: The query does not run.
         """
-        found: list[dict[str, Any]] = []
+        lines: list[str] = []
         with self._prepared() as (digest, environment):
-            self._call("preview", digest, environment, found.append, "--rows", str(rows))
-        return found
+            self._call("preview", digest, environment, lines.append, "--rows", str(rows))
+        if self.estate.pipelines[self.pipeline].format.passthrough:
+            return list(csv.DictReader(io.StringIO("".join(lines), newline="")))
+        return [json.loads(line) for line in lines]
 
     def _receipt(self) -> Path:
         prefix = self.estate.prefix_of(self.pipeline)
         if self.interval is None:
             return self.lake / prefix / "interval=full" / "_manifest.json"
-        start, end = (moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ") for moment in self.interval)
+        start, end = (_compact(moment.astimezone(UTC)) for moment in self.interval)
         return self.lake / prefix / f"interval={start}-{end}" / "_manifest.json"
 
     def _specification(self) -> str:
         document = json.loads(specification(self.estate, self.pipeline).content)
         if self.limit is not None:
-            known = {"from", "to", *document["parameters"]}
-            query = read(document["query"], engine=document["engine"], known=known).text
-            document["query"] = f"select * from (\n{query}\n) limited limit {self.limit}"  # noqa: S608 - a number
+            # By the container, which sets the limit outside of the interval and of the columns.
+            document["most_rows"] = self.limit
         return canonical_json(document)
 
     @contextmanager
@@ -124,8 +126,15 @@ class Trial:
                 },
             )
 
-    def _call(self, command: str, digest: str, environment: dict[str, str], say: Say, *options: str) -> None:
-        """Run a command of the container; `say` gets each line of its output, as the JSON object it is."""
+    def _call(
+        self,
+        command: str,
+        digest: str,
+        environment: dict[str, str],
+        take: Callable[[str], None],
+        *options: str,
+    ) -> None:
+        """Run a command of the container; `take` gets each line of its output."""
         interval = ("--from", "--to") if self.interval else ()
         times = [
             text
@@ -141,11 +150,26 @@ class Trial:
             encoding="utf-8",
         )
         assert process.stdout is not None  # noqa: S101 - it is a pipe
-        last: dict[str, Any] = {}
+        last = ""
         with process:
             for line in process.stdout:
-                last = json.loads(line)
-                say(last)
+                last = line
+                take(line)
         if process.returncode:
-            said = last.get("message") or f"it ended with exit code {process.returncode} and said nothing"
-            raise RunFailed(str(said), 2 if process.returncode == 2 else 1)
+            said = _message(last) or f"it ended with exit code {process.returncode} and said nothing"
+            raise RunFailed(said, 2 if process.returncode == 2 else 1)
+
+
+def _message(line: str) -> str:
+    """The sentence of the container's last line, which is one of its events when it fails."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return ""
+    return str(found.get("message") or "") if isinstance(found, dict) else ""
+
+
+def _compact(instant: datetime) -> str:
+    """An instant in UTC as names of intervals have it (docs/reference/contracts.md, "The lake")."""
+    fraction = f".{instant.microsecond:06d}" if instant.microsecond else ""
+    return f"{instant.year:04d}{instant:%m%dT%H%M%S}{fraction}Z"

@@ -74,3 +74,8 @@ def test_a_run_that_has_no_interval_fails_before_anything_starts(aws: ScriptedAw
 def test_an_interval_needs_zones_and_a_length() -> None:
     with pytest.raises(IntervalError, match="needs a time zone"):
         Interval(start=datetime(2026, 1, 1), end=datetime(2026, 1, 1) + timedelta(days=1))
+
+
+def test_directories_have_fractions_and_years_as_the_container_writes_them() -> None:
+    found = Interval.parse("0950-11-01T00:00:00.500000+00:00", "2026-11-02T00:00:00+00:00")
+    assert found.directory == "interval=09501101T000000.500000Z-20261102T000000Z"

@@ -316,3 +316,40 @@ def test_years_of_hours_in_s3_cost_two_lists(
     # And a lake that may not be listed is told
     other = Settings(specifications="", lake="s3://nonesuch", secret="")
     assert "cannot be listed" in str(find_previous(other, prefix="p", interval=hours[1]).reason)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"interval": "x"}, {"interval": [1]}, {"database": "x"}, {"interval": {"to": [1]}}, {"schema": [1]}],
+)
+def test_a_receipt_with_parts_of_another_kind_stops_nothing(tmp_path: Path, damage: dict[str, Any]) -> None:
+    receipt = {"schema": [], "interval": None, "database": {"snapshot_time": "2026-11-01T00:00:00+00:00"}}
+    place = tmp_path / "shop" / "orders" / "interval=full"
+    place.mkdir(parents=True)
+    (place / "_manifest.json").write_text(json.dumps(receipt | damage))
+    settings = Settings(specifications="", lake=f"file://{tmp_path}", secret="")
+
+    assert find_previous(settings, prefix="shop/orders", interval=None).receipt == receipt | damage
+
+
+@pytest.mark.parametrize(
+    "name", ["interval=99999999T999999Z-99999999T999999Z", "interval=20261301T000000Z-20261302T000000Z"]
+)
+def test_a_directory_whose_digits_are_no_time_stops_nothing(tmp_path: Path, name: str) -> None:
+    (tmp_path / "shop" / "orders" / name).mkdir(parents=True)
+    settings = Settings(specifications="", lake=f"file://{tmp_path}", secret="")
+    interval = Interval.parse("2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z")
+
+    assert find_previous(settings, prefix="shop/orders", interval=interval).receipt is None
+
+
+def test_a_receipt_of_brackets_without_end_stops_nothing(tmp_path: Path) -> None:
+    place = tmp_path / "shop" / "orders" / "interval=full"
+    place.mkdir(parents=True)
+    (place / "_manifest.json").write_text("[" * 100_000)
+    settings = Settings(specifications="", lake=f"file://{tmp_path}", secret="")
+
+    found = find_previous(settings, prefix="shop/orders", interval=None)
+
+    assert found.receipt is None
+    assert "is not JSON" in (found.reason or "")

@@ -270,3 +270,39 @@ def test_the_sentences_of_the_how_to_page_are_those_of_the_container(etl: Etl, p
     for outcome in (added, changed, rows):
         assert outcome.code == 2
         assert outcome.message in page
+
+
+def outside_of(bounds: list[Any], array: pa.Array) -> int:
+    column = Column(name="x", kind=Kind.STRING, type=array.type, database_type="any")
+    measures = Measures(asked(range={"x": bounds}), [column])
+    measures.take(pa.RecordBatch.from_arrays([array], names=["x"]))
+    return int(measures.document()["outside"]["x"])
+
+
+@pytest.mark.parametrize("kind", [pa.int32(), pa.decimal128(20, 2), pa.decimal256(76, 38), pa.float64()])
+def test_a_bound_beyond_all_numbers_is_one_and_one_that_is_no_number_is_none(kind: pa.DataType) -> None:
+    values = pa.array([1, 2], pa.int32()).cast(kind)
+    for bound in ("Infinity", "1e400", "1e99999"):
+        assert outside_of([f"-{bound}", bound], values) == 0
+        assert outside_of([bound, None], values) == 2
+    for bound in ("NaN", "sNaN"):
+        with pytest.raises(UserError, match="is no bound"):
+            outside_of([bound, None], values)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"unique": [[]]},
+        {"nulls": {"id": float("nan")}},
+        {"nulls": {"id": -1}},
+        {"rows": {"change": float("nan")}},
+        {"rows": {"min": 1.5}},
+        {"rows": {"max": True}},
+        {"freshness": {"column": "at", "within": float("inf")}},
+        {"freshness": {"column": "at", "within": -1}},
+    ],
+)
+def test_what_asks_for_nothing_that_can_be_counted_is_refused(asked: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="expect is not as"):
+        Expectations.parse({"expect": asked}, where="the test")

@@ -301,3 +301,50 @@ def test_a_format_with_a_zone_of_its_own_takes_no_other() -> None:
         )
     with pytest.raises(UserError, match="no time zone"):
         Incremental.parse({"incremental_column": "at", "incremental_zone": "Mars/Olympus"}, where="it")
+
+
+@pytest.mark.parametrize(
+    ("expression", "parameters", "keys"),
+    [
+        ("e + :n", {"n": 0}, {"incremental_unit": "seconds"}),
+        ("e * :n", {"n": 1000}, {"incremental_unit": "milliseconds"}),
+        ("concat(s, cast(:z as char(9)))", {"z": ""}, {"incremental_format": "%Y-%m-%d %H:%M:%S"}),
+    ],
+)
+def test_a_column_that_is_computed_with_a_parameter_has_the_type_of_the_run(
+    etl: Etl, each_database: Database, expression: str, parameters: dict[str, Any], keys: dict[str, str]
+) -> None:
+    # Given an hour a row, counted and written
+    each_database.say("drop table if exists computed")
+    each_database.say("create table computed (id int, e bigint, s varchar(19))")
+    for number in range(4):
+        at = AUTUMN + number * HOUR
+        each_database.say(
+            "insert into computed values (%s, %s, %s)",
+            (number, int(at.timestamp()), f"{at:%Y-%m-%d %H:%M:%S}"),
+        )
+    # When two of them are read by what is computed of them
+    query = f"select id, {expression} as at from computed"
+    if each_database.engine == "postgresql":
+        query = query.replace("e * :n", "e * :n::bigint").replace("char(9)", "text")
+    found = read(each_database, etl, between(AUTUMN, HOUR * 2)[0], query=query, parameters=parameters, **keys)
+    # Then it is these two
+    assert sorted(found) == [0, 1]
+
+
+@pytest.mark.parametrize(("expression", "value"), [("e * :n", 1.5), ("coalesce(:n, e)", 1.5)])
+def test_what_a_parameter_makes_a_number_without_a_time_is_refused(
+    etl: Etl, mysql: Database, expression: str, value: float
+) -> None:
+    mysql.say("drop table if exists computed")
+    mysql.say("create table computed (id int, e bigint)")
+
+    with pytest.raises(UserError, match="has no time to select on"):
+        read(
+            mysql,
+            etl,
+            between(AUTUMN, HOUR)[0],
+            query=f"select id, {expression} as at from computed",
+            parameters={"n": value},
+            incremental_unit="seconds",
+        )

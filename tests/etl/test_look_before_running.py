@@ -50,3 +50,13 @@ def test_check_goes_every_way_and_leaves_nothing(
     assert store.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
     assert not store.list_multipart_uploads(Bucket=bucket).get("Uploads")
     assert "ana" not in json.dumps(good.lines)
+
+
+def test_what_is_told_does_not_stand_among_the_rows_of_a_preview(etl: Etl, any_database: Database) -> None:
+    # Plain Python decodes, which is warned of
+    environment = {"HYBRID_DECODER": "python"}
+    digest = etl.specify(any_database, query="select 1 as one")
+
+    outcome = etl.finish(etl.start("preview", digest, secret=any_database.secret, environment=environment))
+
+    assert outcome.lines == [{"one": 1}]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -209,3 +209,77 @@ def test_a_part_of_what_has_none_and_a_part_too_many_are_refused(tmp_path: Path)
     for changes, said in (({}, "has no partitions"), ({"partitions": PARTITIONS}, "the ranges are 0 to 2")):
         outcome = etl.finish(etl.start("run", etl.specify(**changes), "--part", "3", secret={}))
         assert (outcome.code, said in outcome.message) == (2, True), outcome.lines
+
+
+def alter(etl: Etl, attempt: str, change: Callable[[dict[str, Any]], object]) -> None:
+    """Put another receipt of a part in its place."""
+    (path,) = etl.lake.rglob(f"{attempt}/_part.json")
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+
+
+def of_an_older_container(receipt: dict[str, Any]) -> dict[str, Any]:
+    """A receipt as it was before drift, row-level security, warnings and longest values were in it."""
+    later = {"warnings", "rounded", "shape", "drift", "largest_value"}
+    database = {name: value for name, value in receipt["database"].items() if name != "row_security"}
+    return {name: value for name, value in receipt.items() if name not in later} | {"database": database}
+
+
+@pytest.mark.parametrize("older", [("try0",), ("try2",), ("try0", "try1", "try2")])
+def test_parts_of_an_older_container_are_committed_beside_those_of_this_one(
+    etl: Etl, postgresql: Database, older: tuple[str, ...]
+) -> None:
+    # Given a run during which the container was replaced
+    postgresql.say("drop table if exists parts")
+    postgresql.say("create table parts as select n as id from generate_series(0, 89) n")
+    assert [read_part(etl, postgresql, number, f"try{number}").code for number in range(3)] == [0, 0, 0]
+    for attempt in older:
+        alter(etl, attempt, of_an_older_container)
+    # When it is committed
+    outcome = commit(etl, postgresql, "try0,try1,try2")
+    # Then every row is there, and what an older part did not look at is not said to be so
+    assert outcome.code == 0, outcome.message
+    assert landed(outcome) == list(range(90))
+    assert outcome.manifest["database"]["row_security"] is None
+    assert ("shape" in outcome.manifest) == (len(older) < 3)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda receipt: [],
+        lambda receipt: None,
+        lambda receipt: receipt | {"rows": None},
+        lambda receipt: receipt | {"files": "none"},
+        lambda receipt: receipt | {"schema": None},
+        lambda receipt: receipt | {"database": {}},
+    ],
+)
+def test_a_damaged_receipt_of_a_part_is_named(
+    etl: Etl, postgresql: Database, change: Callable[[dict[str, Any]], object]
+) -> None:
+    postgresql.say("drop table if exists parts")
+    postgresql.say("create table parts as select n as id from generate_series(0, 89) n")
+    assert [read_part(etl, postgresql, number, f"try{number}").code for number in range(3)] == [0, 0, 0]
+    alter(etl, "try1", change)
+
+    outcome = commit(etl, postgresql, "try0,try1,try2")
+
+    assert outcome.code == 1
+    assert "try1/_part.json is no receipt of a part; run part 1 again" in outcome.message
+    assert outcome.manifests == []
+
+
+def test_facts_are_those_of_all_parts_where_the_first_has_no_row(etl: Etl, postgresql: Database) -> None:
+    # Given a table of which the first range holds nothing, and the longest text stands in the last
+    postgresql.say("drop table if exists parts")
+    postgresql.say(
+        "create table parts as select n as id, repeat('x', n) as name from generate_series(30, 89) n"
+    )
+    options = {"query": "select id, name from parts"}
+    for number in range(3):
+        assert read_part(etl, postgresql, number, f"try{number}", **options).code == 0
+    # When it is committed
+    manifest = commit(etl, postgresql, "try0,try1,try2", **options).manifest
+    # Then the receipt tells of all of them
+    assert manifest["statistics"]["id"] == {"nulls": 0, "min": "30", "max": "89"}
+    assert manifest["largest_value"] == {"column": "name", "bytes": 89}

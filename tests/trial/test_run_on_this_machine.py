@@ -196,3 +196,38 @@ def test_the_commands_of_the_document_run_as_they_stand(
     assert done.stdout.count("5 rows, ") == 2
     assert "id=3 email=***" in done.stdout
     assert '"rows": 2' in done.stdout
+
+
+def test_a_limit_is_of_the_rows_of_the_interval(run: Run, estate: Path) -> None:
+    # Given a query whose first rows are of another day
+    estate.write_text(
+        estate.read_text().replace(
+            "select id, day from customers", "select id, day from customers order by id"
+        )
+    )
+
+    done = run(
+        "daily", "--from", "2026-11-05T00:00:00Z", "--to", "2026-11-07T00:00:00Z", "--limit", "1", "--json"
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["rows"] == 1
+
+
+def test_an_interval_with_a_fraction_of_a_second_is_found_again(run: Run) -> None:
+    done = run("daily", "--from", "2026-11-03T00:00:00.5Z", "--to", "2026-11-05T00:00:00Z", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["rows"] == 2
+
+
+def test_a_passthrough_is_previewed_too(run: Run, estate: Path) -> None:
+    text = estate.read_text().replace(
+        "    masks: {email: {kind: redact}}\n", "    format: {type: csv, passthrough: true}\n"
+    )
+    estate.write_text(text)
+
+    done = run("customers", "--preview", "1")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("id=1 email=c1@example.com day=2026-11-02 12:00:00")

@@ -70,6 +70,10 @@ WRONG = [
         15,
         "cannot be known of key ranges",
     ),
+    ("    columns: [email, id, ID]", 14, "`id` and `ID` are one column to Spark"),
+    ("    columns: [email, Interval]", 14, "`Interval` is the name of the run's directory"),
+    ("    expect: {unique: [[]]}", 14, "a list of columns is empty"),
+    ("    expect: {range: {id: [.nan, 3]}}", 14, "nothing is less or greater than .nan"),
     ("    columns: [email]\n    expect: {nulls: {id: 0}}", 15, "names `id`, which `columns` does not list"),
 ]
 

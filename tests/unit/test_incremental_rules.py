@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from hybrid.estate.incremental import findings, format_fault
-from hybrid.estate.model import Pipeline
+from hybrid.estate.model import Pipeline, Source
 from hybrid.paths import ROOT
 
 FORMATS = [
@@ -61,3 +62,25 @@ def test_both_sides_judge_a_format_alike(text: str, zone: str) -> None:
 )
 def test_what_does_not_fit_is_found(declared: dict[str, Any], found: list[str]) -> None:
     assert keys(**declared) == found
+
+
+@pytest.mark.parametrize(
+    "name", ["latin1", "cp1252", "euc_jp", "utf8", "utf-16", "rot13", "base64", "punycode", "x", ""]
+)
+def test_both_sides_judge_an_encoding_alike(name: str) -> None:
+    sys.path.insert(0, str(ROOT / "etl"))
+    try:
+        from hybrid_etl.errors import UserError  # noqa: PLC0415
+        from hybrid_etl.text_encoding import codec_of  # noqa: PLC0415
+    finally:
+        sys.path.remove(str(ROOT / "etl"))
+
+    def taken(judge: Callable[[], object]) -> bool:
+        try:
+            judge()
+        except (UserError, ValueError):
+            return False
+        return True
+
+    declared = {"site": "cellar", "engine": "postgresql", "encoding": name}
+    assert taken(lambda: Source(**declared)) == taken(lambda: codec_of(name, where="the test"))

@@ -50,7 +50,7 @@ class Interval:
     @property
     def directory(self) -> str:
         """Directory of the interval in the lake, as `interval=20261101T000000Z-20261102T000000Z`."""
-        return FULL if self.full else f"interval={self.start:%Y%m%dT%H%M%SZ}-{self.end:%Y%m%dT%H%M%SZ}"
+        return FULL if self.full else f"interval={_compact(self.start)}-{_compact(self.end)}"
 
 
 #: Directory of a run that has no interval.
@@ -58,6 +58,13 @@ FULL = "interval=full"
 #: Where a full refresh begins: the first instant of MySQL's DATETIME (Reference Manual, "The DATE, DATETIME,
 #: and TIMESTAMP Types"), before which no column that an interval selects on is likely to go.
 BEGINNING = datetime(1000, 1, 1, tzinfo=UTC)
+
+
+def _compact(instant: datetime) -> str:
+    """As the container names it (docs/reference/contracts.md, "The lake")."""
+    utc = instant.astimezone(UTC)
+    fraction = f".{utc.microsecond:06d}" if utc.microsecond else ""
+    return f"{utc.year:04d}{utc:%m%dT%H%M%S}{fraction}Z"
 
 
 def directory(interval: Interval | None) -> str:

@@ -207,7 +207,12 @@ class MysqlReader:
         )
         self.facts |= facts
         limited = limit_rows(
-            specification.query, bounds=bounds, part=specification.part, quote="`", syntax=syntax
+            specification.query,
+            bounds=bounds,
+            part=specification.part,
+            quote="`",
+            syntax=syntax,
+            most=specification.most_rows,
         )
         query = choose_columns(limited, specification.contract.columns, quote="`", syntax=syntax)
         return bind(query, specification.parameters, interval, engine=specification.engine, syntax=syntax)

@@ -15,7 +15,9 @@ from hybrid_etl.readers.mysql_types import ENUM, NOT_NULL, SET, column_of
 from hybrid_etl.specification import Specification
 
 _DATE, _DATETIME, _TIMESTAMP = 10, 12, 7
-_INTEGERS, _DECIMALS, _TEXTS = (3, 8), (0, 246), (252, 253, 254)
+_INTEGERS, _DECIMALS = (3, 8), (0, 246)
+_TEXTS = (249, 250, 251, 252, 253, 254)
+"""Computed texts come as TINY_BLOB to LONG_BLOB too, stored ones as BLOB (MySQL source, field_types.h)."""
 _TIMEOUTS = (1969, 3024)
 
 

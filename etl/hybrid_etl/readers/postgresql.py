@@ -229,7 +229,13 @@ class PostgresqlReader:
             self._connection, specification, interval, types=self._types, secret=self._secret
         )
         self.facts |= facts
-        limited = limit_rows(specification.query, bounds=bounds, part=specification.part, quote='"')
+        limited = limit_rows(
+            specification.query,
+            bounds=bounds,
+            part=specification.part,
+            quote='"',
+            most=specification.most_rows,
+        )
         query = choose_columns(limited, specification.contract.columns, quote='"')
         return bind(
             query, specification.parameters, interval, engine="postgresql", encoding=specification.encoding
