@@ -1,4 +1,4 @@
-"""Intervals that begin or end where calendars do: years of less than four digits, and times beyond year 9999."""
+"""Intervals that begin or end where calendars do: years of fewer than four digits, beyond year 9999."""
 
 from __future__ import annotations
 
@@ -78,14 +78,15 @@ def test_a_time_that_no_calendar_has_is_refused() -> None:
 class Still:
     """A database whose clock stands in 2026 and in which nothing is open."""
 
-    unseen: list[str] = []
-    again_seconds = 0.0
+    def __init__(self) -> None:
+        self.unseen: list[str] = []
+        self.again_seconds = 0.0
 
     def now(self) -> datetime:
         return datetime(2026, 11, 2, tzinfo=UTC)
 
     def open_before(self, horizon: datetime) -> Open | None:
-        return None
+        raise AssertionError(f"asked before {horizon}")
 
 
 def test_an_interval_to_the_end_of_time_is_not_over_and_says_so() -> None:

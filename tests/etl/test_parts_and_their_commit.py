@@ -246,8 +246,8 @@ def test_parts_of_an_older_container_are_committed_beside_those_of_this_one(
 @pytest.mark.parametrize(
     "change",
     [
-        lambda receipt: [],
-        lambda receipt: None,
+        lambda _: [],
+        lambda _: None,
         lambda receipt: receipt | {"rows": None},
         lambda receipt: receipt | {"files": "none"},
         lambda receipt: receipt | {"schema": None},
@@ -272,9 +272,8 @@ def test_a_damaged_receipt_of_a_part_is_named(
 def test_facts_are_those_of_all_parts_where_the_first_has_no_row(etl: Etl, postgresql: Database) -> None:
     # Given a table of which the first range holds nothing, and the longest text stands in the last
     postgresql.say("drop table if exists parts")
-    postgresql.say(
-        "create table parts as select n as id, repeat('x', n) as name from generate_series(30, 89) n"
-    )
+    rows = "select n as id, repeat('x', n) as name from generate_series(30, 89) n"
+    postgresql.say(f"create table parts as {rows}")
     options = {"query": "select id, name from parts"}
     for number in range(3):
         assert read_part(etl, postgresql, number, f"try{number}", **options).code == 0

@@ -199,16 +199,12 @@ def test_the_commands_of_the_document_run_as_they_stand(
 
 
 def test_a_limit_is_of_the_rows_of_the_interval(run: Run, estate: Path) -> None:
-    # Given a query whose first rows are of another day
-    estate.write_text(
-        estate.read_text().replace(
-            "select id, day from customers", "select id, day from customers order by id"
-        )
-    )
+    # Given a query whose first rows are of other days
+    query = "select id, day from customers"
+    estate.write_text(estate.read_text().replace(query, f"{query} order by id"))
 
-    done = run(
-        "daily", "--from", "2026-11-05T00:00:00Z", "--to", "2026-11-07T00:00:00Z", "--limit", "1", "--json"
-    )
+    times = ("--from", "2026-11-05T00:00:00Z", "--to", "2026-11-07T00:00:00Z")
+    done = run("daily", *times, "--limit", "1", "--json")
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["rows"] == 1
@@ -222,10 +218,8 @@ def test_an_interval_with_a_fraction_of_a_second_is_found_again(run: Run) -> Non
 
 
 def test_a_passthrough_is_previewed_too(run: Run, estate: Path) -> None:
-    text = estate.read_text().replace(
-        "    masks: {email: {kind: redact}}\n", "    format: {type: csv, passthrough: true}\n"
-    )
-    estate.write_text(text)
+    masks, csv = "masks: {email: {kind: redact}}", "format: {type: csv, passthrough: true}"
+    estate.write_text(estate.read_text().replace(masks, csv))
 
     done = run("customers", "--preview", "1")
 
