@@ -188,7 +188,7 @@ def _run(
 
 def _what_is_left(services: Services, directory: Path) -> str:
     """That everything was stopped, if it was."""
-    if names := [name for name in services.names() if services.process(name) is not None]:
+    if names := [name for name in services.names() if services.members(name)]:
         return f"Still running: {', '.join(names)}; `{_command('down', directory)}` ends them"
     return "Everything was stopped"
 

@@ -135,19 +135,25 @@ class Services:
         Returns:
             Whether nothing of it is left; where something is, the service stays on record.
         """
-        process, alive = self.process(name), list[psutil.Process]()
+        process, family = self.process(name), self.members(name)
         if process is not None:
-            family = _family(process)
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, sent)
-            _, alive = psutil.wait_procs(family, timeout=timeout)
-            for survivor in alive:
-                with suppress(psutil.NoSuchProcess):
-                    survivor.kill()
-            _, alive = psutil.wait_procs(alive, timeout=5)
+        else:
+            _each(family, lambda member: member.send_signal(sent))
+        _, alive = psutil.wait_procs(family, timeout=timeout)
+        _each(alive, lambda member: member.kill())
+        _, alive = psutil.wait_procs(alive, timeout=5)
         if not alive:
             (self.directory / f"{name}.json").unlink(missing_ok=True)
         return not alive
+
+    def members(self, name: str) -> list[psutil.Process]:
+        """Every process of a service, those too that its first process has left behind when it was killed."""
+        process, record = self.process(name), self._record(name)
+        if process is not None:
+            return _family(process)
+        return _orphans(record) if record is not None else []
 
     def _record(self, name: str) -> Record | None:
         """The record of a service; None where there is none that can be read."""
@@ -227,6 +233,27 @@ def _family(process: psutil.Process) -> list[psutil.Process]:
             if os.getsid(other.pid) == process.pid:
                 family.add(other)
     return list(family)
+
+
+def _orphans(record: Record) -> list[psutil.Process]:
+    """What is left of a session whose first process has ended. While one member lives, the system gives the
+    session's number to no other process (POSIX, fork); where one has it all the same, the session is its."""
+    with suppress(psutil.NoSuchProcess):
+        if abs(psutil.Process(record.pid).create_time() - record.created) >= 1:
+            return []
+    found = []
+    for other in psutil.process_iter():
+        with suppress(ProcessLookupError, PermissionError, psutil.Error):
+            of_session = other.pid != record.pid and os.getsid(other.pid) == record.pid
+            if of_session and other.create_time() >= record.created - 1:
+                found.append(other)
+    return found
+
+
+def _each(processes: Sequence[psutil.Process], do: Callable[[psutil.Process], None]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            do(process)
 
 
 def _listens(process: psutil.Process, wanted: Sequence[Address]) -> bool:

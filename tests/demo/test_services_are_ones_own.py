@@ -101,6 +101,30 @@ def test_a_service_that_runs_is_left_alone_and_one_made_from_something_else_star
     assert not answers(port)
 
 
+def test_what_a_killed_service_left_behind_is_ended_with_it(services: Services) -> None:
+    # Given a service whose first process is killed, and whose child goes on with the port
+    port = free_port()
+    parent = "import subprocess, sys; subprocess.run(sys.argv[1:])"
+    services.start(
+        "web",
+        [sys.executable, "-c", parent, *server(port)],
+        environment=os.environ,
+        ready=lambda: answers(port),
+        timeout=20,
+        listens=[Address("127.0.0.1", port)],
+    )
+    first = services.process("web")
+    assert first is not None
+    first.kill()
+    first.wait(5)
+    assert services.process("web") is None
+    assert answers(port)
+
+    # When it is stopped, the child has ended too; and so it does where the service starts anew
+    assert services.stop("web")
+    assert not answers(port)
+
+
 def test_a_record_that_a_full_disk_left_half_counts_as_none(services: Services) -> None:
     services.directory.mkdir(parents=True)
     (services.directory / "web.json").write_text('{"pid": 1')
