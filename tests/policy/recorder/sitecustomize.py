@@ -72,7 +72,8 @@ def _call(key: str | None, service: str, operation: str, parameters: dict[str, A
     _write(
         {
             "key": key,
-            "program": sys.orig_argv[1:5],
+            # Without the interpreter's own options, such as the -P of bin/hybrid.
+            "program": [word for word in sys.orig_argv[1:] if word != "-P"][:4],
             "service": service,
             "operation": operation,
             "names": {name: value for name, value in parameters.items() if name in _NAMES},
