@@ -19,6 +19,8 @@ OURS_CSV = "hybrid-etl, CSV"
 OURS_PYTHON = "hybrid-etl, plain Python"
 FLOOR = "floor: the server's own client"
 OPERATOR = "SqlToS3Operator"
+BEFORE = "hybrid-etl, earlier commit"
+BEFORE_CSV = "hybrid-etl, earlier commit, CSV"
 PEERS = (OPERATOR, "fetchall", "connectorx", "duckdb", "polars", "adbc")
 ALL = (OURS, OURS_CSV, OURS_PYTHON, FLOOR, *PEERS)
 ONCE = (OURS_PYTHON,)
@@ -32,6 +34,10 @@ class Interpreters:
     ours: Path
     peers: Path
     airflow: Path
+    etl: Path = ROOT / "etl"
+    """The folder that holds the package hybrid_etl of this commit."""
+    before: Path | None = None
+    """The same folder of an earlier commit, where one is compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,19 +76,26 @@ class Contest:
             "engine": self.server.engine,
             "query": f"select * from {self.table}",
             "prefix": "bench",
-            "format": {"type": "csv" if contender == OURS_CSV else "parquet", "compression": "zstd"},
+            "format": {
+                "type": "csv" if contender in (OURS_CSV, BEFORE_CSV) else "parquet",
+                "compression": "zstd",
+            },
         }
         content = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
         digest = hashlib.sha256(content).hexdigest()
         (directory / f"{digest}.json").write_bytes(content)
         variables |= {
-            "PYTHONPATH": str(ROOT / "etl"),
+            "PYTHONPATH": str(self._package(contender)),
             "HYBRID_SPECIFICATIONS": f"file://{directory}",
             "HYBRID_LAKE": f"s3://{BUCKET}",
             "HYBRID_SECRET": f"file://{directory}/secret.json",
             "HYBRID_DECODER": "python" if contender == OURS_PYTHON else "native",
         } | IMAGE_VARIABLES
         return [str(self.interpreters.ours), "-m", "hybrid_etl", "run", digest], variables
+
+    def _package(self, contender: str) -> Path:
+        before = self.interpreters.before if contender in (BEFORE, BEFORE_CSV) else None
+        return before or self.interpreters.etl
 
 
 IMAGE_VARIABLES = {

@@ -7,6 +7,7 @@ the machine can spare is not run; its growth says what it would need.
 
 Example: .venv/bin/python bench/extract/run.py
 Example: .venv/bin/python bench/extract/run.py --rows 100000 --rounds 1 --tables lineitem --only duckdb
+Example: .venv/bin/python bench/extract/run.py --rows 3000000 --only ours --before HEAD~20
 """
 
 from __future__ import annotations
@@ -193,6 +194,20 @@ def _tell(text: str) -> None:
     sys.stderr.flush()
 
 
+def _build_native(etl: Path) -> None:
+    build = [str(environments.ETL_PROCESS.python), "-m", "hybrid_etl.native.build"]
+    subprocess.run(build, cwd=etl, check=True, stdout=subprocess.DEVNULL)
+
+
+def _earlier(commit: str, directory: Path) -> Path:
+    """The folder etl/ of a commit, with its own native decoder."""
+    directory.mkdir()
+    archive = subprocess.run(["git", "archive", commit, "etl"], cwd=ROOT, check=True, stdout=subprocess.PIPE)
+    subprocess.run(["tar", "-x"], cwd=directory, input=archive.stdout, check=True)
+    _build_native(directory / "etl")
+    return directory / "etl"
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -204,6 +219,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--engines", default="postgresql,mariadb")
     parser.add_argument("--tables", default="lineitem,heavy,wide", help="of these three")
     parser.add_argument("--only", help=f"contenders, of: {', '.join(contenders.PEERS)}; ours always runs")
+    parser.add_argument("--before", metavar="COMMIT", help="measure the engine of this commit as well")
     parser.add_argument("--write", type=Path, metavar="FILE.md", help="write the report as Markdown too")
     return parser.parse_args()
 
@@ -215,16 +231,20 @@ def main() -> int:
     if options.only is not None:
         wanted = {contenders.OURS, *options.only.split(",")}
         names = tuple(name for name in contenders.ALL if name in wanted)
+    if options.before:
+        names = (contenders.OURS, contenders.BEFORE, contenders.OURS_CSV, contenders.BEFORE_CSV, *names[1:])
+        names = tuple(dict.fromkeys(names))
     _tell("making the environments of the contenders")
     for environment in (environments.EMULATOR, environments.ETL_PROCESS, PEERS, AIRFLOW):
         environment.ensure()
-    build = [str(environments.ETL_PROCESS.python), "-m", "hybrid_etl.native.build"]
-    subprocess.run(build, cwd=ETL, check=True, stdout=subprocess.DEVNULL)
+    _build_native(ETL)
     interpreters = Interpreters(
         ours=environments.ETL_PROCESS.python, peers=PEERS.python, airflow=AIRFLOW.python
     )
     with tempfile.TemporaryDirectory(prefix="bench-extract-") as made:
         directory = Path(made)
+        if options.before:
+            interpreters = replace(interpreters, before=_earlier(options.before, directory / "earlier"))
         with endpoint.https(directory / "endpoint") as running:
             bench = Bench(names, options.rounds, interpreters, running, directory)
             bench.versions["python"] = platform.python_version()
