@@ -42,7 +42,7 @@ from hybrid.environments import PythonEnvironment  # noqa: E402
 from hybrid.paths import ETL  # noqa: E402
 
 MANY_ROWS = 6_000_000
-"""From here on one round of `lineitem` is run: a run is long enough to be its own average."""
+"""From here on one round of a table is run: a run is long enough to be its own average."""
 MEMORY_SHARE = 0.7
 LIMIT_SECONDS = 3600.0
 PEERS = PythonEnvironment("bench-peers", (HERE / "requirements-peers.txt",))
@@ -92,7 +92,7 @@ class Bench:
             self._run_one(server, case, name)
 
     def _measure(self, server: servers.Server, case: Case, *, first: bool = False) -> None:
-        rounds = self.rounds if case.table == "lineitem" and case.rows < MANY_ROWS else 1
+        rounds = self.rounds if case.rows < MANY_ROWS else 1
         for number in range(rounds):
             for name in self.names:
                 if name in contenders.ONCE and (number or not first):
@@ -214,7 +214,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--rows", default="3000000,6000000,30000000", help="sizes of lineitem, ascending")
     parser.add_argument(
-        "--rounds", type=int, default=3, help=f"rounds of lineitem below {MANY_ROWS:,} rows (default 3)"
+        "--rounds", type=int, default=3, help=f"rounds of tables below {MANY_ROWS:,} rows (default 3)"
     )
     parser.add_argument("--engines", default="postgresql,mariadb")
     parser.add_argument("--tables", default="lineitem,heavy,wide", help="of these three")

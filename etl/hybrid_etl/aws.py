@@ -17,8 +17,11 @@ _TAKEN = ("PreconditionFailed",)
 _DENIED = ("AccessDenied", "AccessDeniedException", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch")
 
 
+@cache
 def client(service: str) -> Any:
-    """A client with bounded waits: 10 s to connect, 60 s to read, eight tries with backoff."""
+    """The process's client of a service, with bounded waits: 10 s to connect, 60 s to read, eight tries
+    with backoff. Threads may share it; each one that is made reads the certificates anew, which takes 20 ms.
+    """
     config = Config(
         retries={"mode": "standard", "max_attempts": 8},
         connect_timeout=10,

@@ -24,7 +24,7 @@ def keep_small() -> None:
     with contextlib.suppress(AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_M_MMAP_THRESHOLD, 2 * 1024 * 1024)
-        mallopt(_M_TRIM_THRESHOLD, 4 * 1024 * 1024)
+        mallopt(_M_TRIM_THRESHOLD, 8 * 1024 * 1024)
         mallopt(_M_ARENA_MAX, 2)
 
 

@@ -75,10 +75,11 @@ def _candidates(
         until = interval.end if interval.full else interval.start
         length = length if interval.full else interval.end - interval.start
     listing, before = Listing(names=[], whole=False), list[str]()
-    for after in _starts(until, length):
+    # A snapshot of everything follows the one before it; days are only a guess at what else is there.
+    for after in _starts(until, length, windows=WINDOWS if interval else WINDOWS[-1:]):
         listing = list_intervals(settings, prefix, after=after)
         before = _before(listing.names, until)
-        if before:
+        if before or (interval is None and FULL in listing.names):
             break
     full = FULL in listing.names
     if not listing.whole and not full:
@@ -88,8 +89,8 @@ def _candidates(
     return before, others, full
 
 
-def _starts(until: datetime, length: timedelta) -> Iterator[str]:
-    for window in WINDOWS:
+def _starts(until: datetime, length: timedelta, *, windows: tuple[int, ...]) -> Iterator[str]:
+    for window in windows:
         try:
             yield f"interval={compact(until - window * length)}"
         except OverflowError:

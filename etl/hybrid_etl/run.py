@@ -43,8 +43,8 @@ def run(
     specification = settings.read_specification(sha256).of_part(part)
     secret = settings.read_secret(specification.engine)
     emit("info", "Started.", pipeline=specification.pipeline, attempt=attempt, database=secret.address)
-    promises = Promises(settings, specification, interval)
     with without_collector():
+        promises = Promises(settings, specification, interval)
         reader = open_reader(specification, secret, interval)
     clock.lap("connect")
     tell_rounded(reader)

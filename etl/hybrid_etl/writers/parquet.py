@@ -8,6 +8,7 @@ import struct
 import pyarrow as pa
 from pyarrow import _parquet
 
+from hybrid_etl.room import may_have
 from hybrid_etl.sinks import OutputFile
 from hybrid_etl.writers.encodings import choose_encodings
 from hybrid_etl.writers.statistics import Statistics
@@ -130,7 +131,7 @@ class ParquetWriter:
 
 def long_columns(batch: pa.RecordBatch) -> frozenset[str]:
     """The columns of a batch that have a value of LONG_BYTES or more."""
-    if batch.nbytes < LONG_BYTES:
+    if not may_have(batch, LONG_BYTES):
         return frozenset()
     return frozenset(
         field.name
