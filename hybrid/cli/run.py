@@ -19,7 +19,7 @@ from hybrid.environments import ETL_PROCESS, EnvironmentFailure
 from hybrid.estate import Estate
 from hybrid.paths import ESTATE
 from hybrid.trial.database_url import DatabaseUrlError, secret_of
-from hybrid.trial.running import LAKE, RunFailed, Trial
+from hybrid.trial.running import LAKE, UNJUDGED, RunFailed, Trial
 
 #: Seconds between two looks at a file that is watched.
 _LOOK_SECONDS = 0.2
@@ -95,6 +95,9 @@ def _trial(
     if pipeline not in estate.pipelines:
         known = ", ".join(sorted(estate.pipelines)) or "none"
         raise terminal.UserError(f"the estate has no pipeline `{pipeline}`; it has: {known}")
+    expected = estate.pipelines[pipeline].expect
+    if limit is not None and expected and (unjudged := UNJUDGED & expected.model_fields_set):
+        terminal.say(f"   expect.{', expect.'.join(sorted(unjudged))}: not judged of rows that are limited")
     secret = None
     if database is not None:
         engine = estate.sources[estate.pipelines[pipeline].source].engine

@@ -210,6 +210,21 @@ def test_a_limit_is_of_the_rows_of_the_interval(run: Run, estate: Path) -> None:
     assert json.loads(done.stdout)["rows"] == 1
 
 
+def test_a_limit_is_not_judged_by_rows_that_it_leaves_out(run: Run, estate: Path) -> None:
+    # Given expectations that hold of all rows, and one that does not hold of the first
+    masks = "masks: {email: {kind: redact}}"
+    expected = "expect: {rows: {min: 5}, freshness: {column: day, within: 3650d}, range: {id: [2, 9]}}"
+    estate.write_text(estate.read_text().replace(masks, f"{masks}\n    {expected}"))
+
+    done = run("customers", "--limit", "2")
+
+    # Then it is told what is not judged, and the rest is judged
+    assert "expect.freshness, expect.rows: not judged" in done.stderr
+    assert done.returncode == 2
+    assert "rows.min" not in done.stderr
+    assert "range" in done.stderr
+
+
 def test_an_interval_with_a_fraction_of_a_second_is_found_again(run: Run) -> None:
     done = run("daily", "--from", "2026-11-03T00:00:00.5Z", "--to", "2026-11-05T00:00:00Z", "--json")
 
