@@ -16,15 +16,13 @@ static const int32_t WIDTHS[] = {
     [KIND_UUID] = 0, [KIND_JSONB] = 0, [KIND_BIT] = 8, [KIND_GEOMETRY] = 0, [KIND_LIST] = 0,
 };
 
-int column_open(struct column *column, int32_t kind, int32_t precision, int32_t scale, int32_t wire) {
+void column_open(struct column *column, int32_t kind, int32_t precision, int32_t scale, int32_t wire_width) {
     memset(column, 0, sizeof *column);
     column->kind = kind;
     column->precision = precision;
     column->scale = scale;
-    column->wire = wire;
     column->width = WIDTHS[kind];
-    column->wire_width = mysql_fixed_width(wire);
-    return TAKEN;
+    column->wire_width = wire_width;
 }
 
 static void column_empty(struct column *column) {
@@ -159,60 +157,6 @@ bool is_utf8(const uint8_t *text, int64_t length) {
     return true;
 }
 
-
-bool decoder_refuse(struct decoder *decoder, int32_t index, int reason) {
-    struct column *column = &decoder->columns[index];
-    if (reason < OUT_OF_MEMORY && !decoder->fail) {
-        column->refused++;
-        if (column_null(column) == TAKEN) return true;
-        reason = OUT_OF_MEMORY;
-    }
-    decoder->fault_column = index;
-    decoder->fault_reason = reason;
-    return false;
-}
-
-#ifndef SOURCE_DIGEST
-#define SOURCE_DIGEST "unknown"
-#endif
-
-EXPORTED const char *hetl_source_digest(void) { return SOURCE_DIGEST; }
-
-EXPORTED struct decoder *hetl_open(int32_t width, const int32_t *kinds, const int32_t *elements,
-                                   const int32_t *precisions, const int32_t *scales, const int32_t *wires,
-                                   int32_t fail) {
-    struct decoder *decoder = calloc(1, sizeof *decoder);
-    if (!decoder) return NULL;
-    decoder->columns = calloc((size_t)(width ? width : 1), sizeof *decoder->columns);
-    if (!decoder->columns) { free(decoder); return NULL; }
-    decoder->width = width;
-    decoder->fail = fail != 0;
-    decoder->sequence = -1;
-    for (int32_t n = 0; n < width; n++) {
-        struct column *column = &decoder->columns[n];
-        column_open(column, kinds[n], precisions[n], scales[n], wires[n]);
-        if (kinds[n] != KIND_LIST) continue;
-        column->element = malloc(sizeof *column->element);
-        if (!column->element) return NULL;
-        column_open(column->element, elements[n], precisions[n], scales[n], wires[n]);
-    }
-    return decoder;
-}
-
-EXPORTED void hetl_close(struct decoder *decoder) {
-    if (!decoder) return;
-    for (int32_t n = 0; n < decoder->width; n++) column_close(&decoder->columns[n]);
-    free(decoder->columns);
-    free(decoder);
-}
-
-EXPORTED int64_t hetl_rows(const struct decoder *decoder) { return decoder->rows; }
-EXPORTED int64_t hetl_refused(const struct decoder *decoder, int32_t index) { return decoder->columns[index].refused; }
-EXPORTED int64_t hetl_longest(const struct decoder *decoder, int32_t index) { return decoder->columns[index].longest; }
-EXPORTED int32_t hetl_fault_column(const struct decoder *decoder) { return decoder->fault_column; }
-EXPORTED int32_t hetl_fault_reason(const struct decoder *decoder) { return decoder->fault_reason; }
-EXPORTED int64_t hetl_fault_row(const struct decoder *decoder) { return decoder->rows_before + decoder->rows + 1; }
-
 static void release(struct ArrowArray *array) {
     for (int64_t n = 0; n < array->n_buffers; n++) free((void *)array->buffers[n]);
     for (int64_t n = 0; n < array->n_children; n++) {
@@ -225,7 +169,7 @@ static void release(struct ArrowArray *array) {
     array->release = NULL;
 }
 
-static int array_open(struct ArrowArray *array, int64_t length, int64_t buffers, int64_t children) {
+int array_open(struct ArrowArray *array, int64_t length, int64_t buffers, int64_t children) {
     memset(array, 0, sizeof *array);
     array->length = length;
     array->n_buffers = buffers;
@@ -247,7 +191,7 @@ static void *fitted(void *buffer, int64_t bytes, int64_t room) {
     return smaller ? smaller : buffer;
 }
 
-static int column_export(struct column *column, struct ArrowArray *array) {
+int column_export(struct column *column, struct ArrowArray *array) {
     bool list = column->kind == KIND_LIST, variable = column->width == 0;
     if (array_open(array, column->rows, list || !variable ? 2 : 3, list ? 1 : 0)) return OUT_OF_MEMORY;
     array->null_count = column->nulls;
@@ -267,14 +211,4 @@ static int column_export(struct column *column, struct ArrowArray *array) {
     column->last_bytes = column->bytes;
     column_empty(column);
     return list ? column_export(column->element, array->children[0]) : TAKEN;
-}
-
-/* Give the rows so far away as an Arrow struct array; the next row begins a new one. */
-EXPORTED int32_t hetl_take(struct decoder *decoder, struct ArrowArray *array) {
-    if (array_open(array, decoder->rows, 1, decoder->width)) return OUT_OF_MEMORY;
-    for (int32_t n = 0; n < decoder->width; n++)
-        if (column_export(&decoder->columns[n], array->children[n])) return OUT_OF_MEMORY;
-    decoder->rows_before += decoder->rows;
-    decoder->rows = decoder->wire_bytes = 0;
-    return TAKEN;
 }

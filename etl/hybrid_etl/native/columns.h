@@ -30,7 +30,7 @@ enum reason {
 };
 
 struct column {
-    int32_t kind, precision, scale, wire;
+    int32_t kind, precision, scale;
     int32_t width;         /* bytes of a fixed-width value; 0: variable; -1: bits */
     int32_t wire_width;    /* MySQL: bytes of a fixed-width value on the wire; 0: a length comes first */
     int64_t rows, capacity, nulls;
@@ -56,12 +56,13 @@ struct decoder {
 /* What a read came to: hybrid_etl/native/library.py has the same numbers. */
 enum outcome { MORE = 0, FULL = 1, END = 2, SERVER_ERROR = 3, FAULT = -1 };
 
-int32_t mysql_fixed_width(int32_t wire);
-int column_open(struct column *column, int32_t kind, int32_t precision, int32_t scale, int32_t wire);
+void column_open(struct column *column, int32_t kind, int32_t precision, int32_t scale, int32_t wire_width);
 void column_close(struct column *column);
 int column_grow(struct column *column, int64_t data_bytes);
 int column_null(struct column *column);
 int column_bool(struct column *column, bool value);
+int array_open(struct ArrowArray *array, int64_t length, int64_t buffers, int64_t children);
+int column_export(struct column *column, struct ArrowArray *array);
 bool is_utf8(const uint8_t *text, int64_t length);
 
 /* Room for one more row, and for `data_bytes` where values vary in length. */

@@ -5,11 +5,11 @@
 
 #include "columns.h"
 #include "decimal.h"
+#include "mysql.h"
 
 #define LARGEST_PACKET 0xFFFFFF
 #define HEADER 4
 
-/* Width of a fixed-width value of a type code, 0 where a length comes first. */
 int32_t mysql_fixed_width(int32_t wire) {
     switch (wire) {
     case 1: return 1;
@@ -58,6 +58,7 @@ static int decimal(struct column *column, const uint8_t *data, int64_t length) {
             part_digits = 0;
         }
     }
+    if (length - negative - fraction < 1) return MALFORMED;
     if (digits + column->scale - places > column->precision) return TOO_MANY_DIGITS;
     /* All digits are in `part`: none was shifted into the magnitude yet. */
     if (LIKELY(part_digits + fraction + negative == length && places == column->scale))

@@ -77,6 +77,7 @@ static int temporal(struct column *column, const uint8_t *data, int32_t length) 
         if (length != 4) return MALFORMED;
         int32_t days = (int32_t)be32(data);
         if (days == INT32_MAX || days == INT32_MIN) return INFINITE_TIME;
+        if (days > INT32_MAX - DAYS_TO_2000) return TIME_BEYOND;
         days += DAYS_TO_2000;
         return column_4(column, (uint32_t)days);
     }
@@ -98,13 +99,15 @@ static int array(struct column *column, const uint8_t *data, int32_t length) {
     if (length < 12) return MALFORMED;
     int32_t dimensions = (int32_t)be32(data), count = 0;
     if (dimensions > 1) return DIMENSIONS;
+    if (dimensions < 0) return MALFORMED;
     if (dimensions == 1) {
         if (length < 20) return MALFORMED;
         count = (int32_t)be32(data + 12);
+        if (count < 0) return MALFORMED;
         if ((int32_t)be32(data + 16) != 1) return LOWER_BOUND;
     }
     int64_t rows = element->rows, nulls = element->nulls, bytes = element->bytes;
-    int32_t at = 20;
+    int32_t at = dimensions ? 20 : 12;
     int reason = TAKEN;
     for (int32_t n = 0; n < count && reason == TAKEN; n++) {
         if (at + 4 > length) { reason = MALFORMED; break; }
@@ -115,6 +118,7 @@ static int array(struct column *column, const uint8_t *data, int32_t length) {
         reason = value(element, data + at, size);
         at += size;
     }
+    if (reason == TAKEN && at != length) reason = MALFORMED;
     if (reason == TAKEN) reason = column_reserve(column, 0);
     if (reason != TAKEN) {
         element->rows = rows;
