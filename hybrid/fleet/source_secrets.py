@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import SecretStr
 
 from hybrid.estate import Estate
 from hybrid.estate.suggestion import suggestion
@@ -18,57 +17,6 @@ from hybrid.fleet.client import AwsClient
 from hybrid.fleet.concurrency import each
 from hybrid.fleet.secrecy import guarded
 from hybrid.naming import Names
-
-#: Source: AWS Secrets Manager API Reference, PutSecretValue: SecretString is at most 65,536 bytes.
-_LARGEST = 65_536
-
-
-class SourceCredentials(BaseModel):
-    """The secret of a source (docs/reference/contracts.md, "Secret of a source")."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    host: str = Field(min_length=1)
-    port: int = Field(ge=1, le=65535)
-    username: str = Field(min_length=1)
-    password: SecretStr
-    dbname: str = Field(min_length=1)
-    sslmode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] | None = None
-    sslrootcert: str | None = None
-
-    def text(self) -> SecretStr:
-        """The secret as JSON."""
-        values = self.model_dump(exclude_none=True) | {"password": self.password.get_secret_value()}
-        return SecretStr(json.dumps(values, ensure_ascii=False))
-
-
-def parse(text: SecretStr, *, origin: str) -> SourceCredentials:
-    """Credentials from JSON.
-
-    Args:
-        text: the JSON.
-        origin: where it came from, for messages.
-
-    Raises:
-        errors.SecretRefused: it is no such JSON; the message names keys, never values.
-    """
-    raw = text.get_secret_value()
-    if len(raw.encode()) > _LARGEST:
-        raise errors.SecretRefused(
-            f"{origin}: longer than {_LARGEST:,} bytes, which is all that a secret holds"
-        )
-    try:
-        return SourceCredentials.model_validate_json(raw)
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {one['msg']}"
-            for one in error.errors(include_input=False, include_context=False, include_url=False)
-        )
-    raise errors.SecretRefused(
-        f"{origin} is not the JSON of a source's secret: {wrong}. It takes host, port, username, "
-        f"password, dbname, and "
-        "if need be sslmode and sslrootcert"
-    )
 
 
 def secret_of(estate: Estate, source: str) -> str:
@@ -99,15 +47,15 @@ def require(aws: AwsClient, estate: Estate, source: str) -> str:
     return name
 
 
-def put(aws: AwsClient, estate: Estate, source: str, credentials: SourceCredentials) -> str:
-    """Put credentials into the secret of a source; returns the secret's name.
+def put(aws: AwsClient, estate: Estate, source: str, credentials: SecretStr) -> str:
+    """Put credentials, JSON that was checked, into the secret of a source; returns the secret's name.
 
     Raises:
         errors.FleetError: as `require`, or AWS refused.
     """
     name = require(aws, estate, source)
     with guarded():
-        aws.put_secret(name, credentials.text(), version=str(uuid.uuid4()))
+        aws.put_secret(name, credentials, version=str(uuid.uuid4()))
     return name
 
 

@@ -73,7 +73,7 @@ class Trial:
         """
         with self._prepared() as (digest, environment):
             self._call("run", digest, environment, lambda line: say(json.loads(line)))
-        receipt: dict[str, Any] = json.loads(self._receipt().read_text(encoding="utf-8"))
+        receipt: dict[str, Any] = json.loads(self.receipt.read_text(encoding="utf-8"))
         return receipt
 
     def preview(self, rows: int) -> list[dict[str, Any]]:
@@ -89,7 +89,9 @@ class Trial:
             return list(csv.DictReader(io.StringIO("".join(lines), newline="")))
         return [json.loads(line) for line in lines]
 
-    def _receipt(self) -> Path:
+    @property
+    def receipt(self) -> Path:
+        """Where its receipt lands."""
         prefix = self.estate.prefix_of(self.pipeline)
         if self.interval is None:
             return self.lake / prefix / "interval=full" / "_manifest.json"

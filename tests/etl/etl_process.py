@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import servers
 from botocore.session import get_session
 
@@ -21,6 +22,11 @@ ROOT = Path(__file__).resolve().parents[2]
 #: Another interpreter for the command, with a path of its own: on_aarch64.sh runs it for another processor.
 _INTERPRETER = shlex.split(os.environ.get("HYBRID_TEST_INTERPRETER") or sys.executable)
 _PYTHON_PATH = os.environ.get("HYBRID_TEST_PYTHON_PATH") or str(ROOT / "etl")
+
+
+_RECEIPT = jsonschema.Draft202012Validator(
+    json.loads((ROOT / "contracts" / "schemas" / "receipt.schema.json").read_text())
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +79,7 @@ class Etl:
 
     directory: Path
     environment: dict[str, str] = field(default_factory=dict)
+    started: dict[int, float] = field(default_factory=dict)
 
     @property
     def lake(self) -> Path:
@@ -119,7 +126,8 @@ class Etl:
         variables = {"PATH": os.environ["PATH"], "HOME": str(self.directory)}
         variables |= {"PYTHONPATH": _PYTHON_PATH, "AWS_EC2_METADATA_DISABLED": "true"}
         variables |= self.settings(secret) | self.environment | (environment or {})
-        return subprocess.Popen(
+        began = time.time()
+        process = subprocess.Popen(
             [*_INTERPRETER, "-m", "hybrid_etl", *arguments],
             env=variables,
             cwd=self.directory,
@@ -127,6 +135,8 @@ class Etl:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+        self.started[process.pid] = began
+        return process
 
     def finish(self, process: subprocess.Popen[bytes], *, timeout: float = 300) -> Outcome:
         started = time.monotonic()
@@ -137,7 +147,14 @@ class Etl:
             process.communicate()
             raise
         lines = [json.loads(line) for line in output.decode().splitlines()]
+        self._check_receipts(since=self.started[process.pid])
         return Outcome(process.returncode, lines, errors.decode(), self.lake, time.monotonic() - started)
+
+    def _check_receipts(self, *, since: float) -> None:
+        """Hold every receipt that a run has written against its schema."""
+        for path in [*self.lake.rglob("_manifest.json"), *self.lake.rglob("_part.json")]:
+            if path.stat().st_mtime >= since:
+                _RECEIPT.validate(json.loads(path.read_bytes()))
 
     def run(
         self,

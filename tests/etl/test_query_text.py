@@ -18,7 +18,7 @@ from hybrid_etl.partitions import KeyRange
 from hybrid_etl.query import Syntax, bind, limit_rows
 
 _ROOT = Path(__file__).parents[2]
-_CASES = json.loads((_ROOT / "tests" / "query_cases.json").read_text())
+_CASES = json.loads((_ROOT / "contracts" / "cases" / "queries.json").read_text())
 _DAY = ("--from", "2026-11-01T00:00:00Z", "--to", "2026-11-02T00:00:00Z")
 
 

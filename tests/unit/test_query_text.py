@@ -12,7 +12,7 @@ from hybrid.cli import main
 from hybrid.estate.query_rules import parameters_named
 from hybrid.paths import ROOT
 
-_CASES = json.loads((ROOT / "tests" / "query_cases.json").read_text())
+_CASES = json.loads((ROOT / "contracts" / "cases" / "queries.json").read_text())
 _ESTATE = """\
 environment: {name: acme, region: eu-west-1}
 network: {availability_zones: [eu-west-1a, eu-west-1b]}

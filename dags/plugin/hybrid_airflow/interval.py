@@ -125,4 +125,7 @@ def _time(text: str) -> datetime:
         raise IntervalError(f"'{text}' is not an ISO 8601 time such as 2026-11-01T00:00:00+00:00.") from None
     if time.tzinfo is None:
         raise IntervalError(f"'{text}' has no time zone. Write it as {text}+00:00, or with your own offset.")
-    return time.astimezone(UTC)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise IntervalError(f"'{text}' is in UTC outside of the years 1 to 9999.") from None
