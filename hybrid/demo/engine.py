@@ -73,13 +73,13 @@ def build(reference: str, *, log: Path) -> None:
         return
     base = os.environ.get(BASE_VARIABLE)
     bundle = os.environ.get("SSL_CERT_FILE")
-    builder = _builder()
-    if builder is None:
+    docker = builder()
+    if docker is None:
         raise ImageError("no `docker` on this machine builds with BuildKit; install the buildx component")
     with log.open("wb") as output:
         done = subprocess.run(
             [
-                *(builder, "build", "--tag", reference, "--network", "host"),
+                *(docker, "build", "--tag", reference, "--network", "host"),
                 *(("--build-arg", f"BASE={base}") if base else ()),
                 *(("--secret", f"id=ca,src={bundle}") if bundle else ()),
                 str(ETL),
@@ -123,7 +123,7 @@ def _no_engine() -> str | None:
     return None
 
 
-def _builder() -> str | None:
+def builder() -> str | None:
     """The first `docker` of the PATH that builds with BuildKit; since 23.0 a component of its own does."""
     for directory in os.environ.get("PATH", "").split(os.pathsep):
         docker = shutil.which("docker", path=directory)
