@@ -73,7 +73,8 @@ class PythonEnvironment:
         _uv("venv", "--quiet", "--clear", "--python", sys.executable, str(self.directory))
         files = [argument for path in self.requirements for argument in ("-r", str(path))]
         # Where PYTHONDONTWRITEBYTECODE is set, each process would compile all that it imports.
-        _uv("pip", "install", "--quiet", "--compile-bytecode", "--python", str(self.python), *files)
+        install = ("pip", "install", "--quiet", "--compile-bytecode", "--require-hashes")
+        _uv(*install, "--python", str(self.python), *files)
         write_whole(stamp, self._wanted(), mode=0o644)
 
     def _wanted(self) -> str:
@@ -111,7 +112,7 @@ def ensure_development() -> None:
     wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
     if not stamp.is_file() or stamp.read_text() != wanted:
         stamp.unlink(missing_ok=True)
-        _uv("pip", "install", "--quiet", "--python", sys.executable, "-r", str(lock))
+        _uv("pip", "install", "--quiet", "--require-hashes", "--python", sys.executable, "-r", str(lock))
         write_whole(stamp, wanted, mode=0o644)
 
 

@@ -54,6 +54,7 @@ COMMANDS: Mapping[str, Command] = {
     "review": Command("hybrid.cli.review", "app", "What a person signs before it is deployed."),
     "image": Command("hybrid.cli.image", "app", "The image of the ETL container."),
     "test": Command("hybrid.cli.tests", "run_tests", "Run the tests of all parts; sets up what they need."),
+    "lock": Command("hybrid.cli.lock", "lock", "Make the lock files anew, with the hashes of all packages."),
     "validate": Command(
         "hybrid.cli.estate_file",
         "validate",
