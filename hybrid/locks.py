@@ -1,7 +1,7 @@
 """The lock files: which there are, what each is made from, and how they are made anew.
 
-Every lock file names each package with its version and the hashes of all its files, so that an index, a mirror or
-a proxy can deliver these files and no others.
+Every lock file names each package with its version and the hashes of all its files, so that an index, a
+mirror or a proxy can deliver these files and no others.
 """
 
 from __future__ import annotations

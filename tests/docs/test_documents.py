@@ -13,7 +13,7 @@ import pytest
 from hybrid.local.differences import table
 from hybrid.paths import ROOT
 
-DOCUMENTS = sorted(path for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 _COMMAND = re.compile(r"bin/hybrid ([a-z][a-z-]*(?: [a-z][a-z-]*)?)")
