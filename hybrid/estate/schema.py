@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from hybrid.estate.model import Estate
 
 
 def schema_text() -> str:
-    """The schema as it is kept in docs/reference/hybrid.schema.json."""
+    """The schema as it is kept in docs/reference/hybrid.schema.json.
+
+    What an editor shows beside a key is its description; so that says too what a change of the key costs.
+    """
     schema = Estate.model_json_schema()
+    for part in (schema, *schema["$defs"].values()):
+        for described in part.get("properties", {}).values():
+            described["description"] += f"\n\nTo change it later: {_cost(described)}"
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "Hybrid Airflow estate"
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _cost(described: dict[str, Any]) -> str:
+    return f"{described['x-change']}. {described.get('x-change-note', '')}".strip()

@@ -128,11 +128,12 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
 
 @pytest.fixture(scope="session")
 def synthesize(tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts) -> Synthesize:
-    """Synthesizes the test estate with changes; `checks` has it checked as `cdk synth` does."""
+    """Synthesizes the test estate with changes, or another; `checks` has it checked as `cdk synth` does."""
 
     def synthesized(
         changes: Mapping[str, Any] | None = None,
         *,
+        estate: Mapping[str, Any] = ESTATE,
         context: Mapping[str, Any] | None = None,
         checks: bool = False,
     ) -> Assembly:
@@ -144,8 +145,8 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts) -
             stack_traces=False,
             context={**CONTEXT, **(context or {})},
         )
-        estate = Estate.model_validate(merged(ESTATE, changes or {}))
-        stacks = EstateStacks(app, estate=estate, artifacts=artifacts)
+        described = Estate.model_validate(merged(estate, changes or {}))
+        stacks = EstateStacks(app, estate=described, artifacts=artifacts)
         if checks:
             add_checks(app)
         app.synth()

@@ -1,0 +1,70 @@
+"""What it costs to change a key of an estate that is deployed, as it stands in the model beside the key.
+
+tests/synth/stacks/test_costs_of_changes.py holds each key's cost to the templates before and after a change.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import JsonValue
+
+
+class Change(StrEnum):
+    """What a change of a key costs, from the cheapest to the dearest."""
+
+    NOTHING = "nothing"
+    NEXT_RUN = "next run"
+    FULL_REFRESH = "next run, then a full refresh"
+    DEPLOYMENT = "a deployment"
+    TASK_DEFINITION = "a new task definition"
+    ENVIRONMENT = "an update of MWAA"
+    REPLACEMENT = "replaces a resource"
+    TWO_STEPS = "a deployment in two steps"
+    REFUSED = "refused: delete and create"
+
+
+#: What each cost means, for the reference.
+MEANING: dict[Change, str] = {
+    Change.NOTHING: "What is deployed stays as it is. The command line, or the next check, reads the new "
+    "value.",
+    Change.NEXT_RUN: "Deploy the stack `hybrid-ESTATE-dags`, which takes seconds. Runs that begin "
+    "afterwards have the new value; a container that runs ends as it began.",
+    Change.FULL_REFRESH: "As above. What landed before stays in the lake as it was. To have it like the "
+    "new rows, clear the runs of those intervals in Airflow, or start one run with `full_refresh`.",
+    Change.DEPLOYMENT: "Deploy all stacks. CloudFormation changes the resources in place, in minutes; "
+    "nothing stops.",
+    Change.TASK_DEFINITION: "Deploy the site's stack. ECS gets a new revision of the task definition, with "
+    "which the next task starts; a task that runs keeps the old one.",
+    Change.ENVIRONMENT: "Deploy the stack `hybrid-ESTATE-airflow`. MWAA updates the environment in place, "
+    "which takes some tens of minutes. Schedulers and web servers restart; a worker ends its tasks first, "
+    "for up to 12 hours.",
+    Change.REPLACEMENT: "Deploy all stacks. CloudFormation creates another resource, and then deletes the "
+    "old one.",
+    Change.TWO_STEPS: "In one step CloudFormation refuses it, because a stack still uses what goes. Deploy "
+    "that stack first, then the rest: `bin/hybrid cdk deploy --exclusively hybrid-ESTATE-dags`, then "
+    "`bin/hybrid cdk deploy --all`.",
+    Change.REFUSED: "CloudFormation or the service refuses to do it to what is deployed, or makes a second "
+    "one beside it. Create the new one under another name, move, and delete the old one.",
+}
+
+
+def cost(
+    change: Change, note: str = "", *, unit: str | None = None, beside: dict[str, JsonValue] | None = None
+) -> dict[str, JsonValue]:
+    """Metadata of a key, for `json_schema_extra`; in the JSON Schema they are the keywords `x-…`.
+
+    Args:
+        change: what it costs to change the key later.
+        note: what else happens then, in sentences.
+        unit: of a number.
+        beside: keys that the key's example needs beside it.
+    """
+    found: dict[str, JsonValue] = {"x-change": change.value}
+    if note:
+        found["x-change-note"] = note
+    if unit:
+        found["x-unit"] = unit
+    if beside:
+        found["x-beside"] = beside
+    return found

@@ -1,0 +1,217 @@
+"""`sites` and `sources` of the estate file: places with machines, and the databases at them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from hybrid.estate.change import Change, cost
+from hybrid.estate.part import Part
+from hybrid.estate.values import SHORTER_RETENTION, RetentionDays, SecurityGroupId, SubnetId
+
+_OTHER_KIND = "Better: add a site of the other kind under another name, and move its sources."
+_SLOTS = "Most containers at the site at once, waiting ones included: the slots of the site's Airflow pool."
+_SLOTS_CHANGE = "The scheduler sets the pool when the next run begins."
+_DESCRIPTION = "What people call it, in words; nothing depends on it."
+
+
+class AnywhereSite(Part):
+    """A place with machines of one's own, joined with ECS Anywhere."""
+
+    kind: Literal["anywhere"] = Field(
+        description="`anywhere`: machines of your own, which join with ECS Anywhere.",
+        examples=["anywhere"],
+        json_schema_extra=cost(
+            Change.REPLACEMENT,
+            "The task definitions are replaced. The hosts' role and the activation's secret go, so hosts "
+            "that joined lose their connection; a secret that is kept refuses the way back, as long as it "
+            f"has its name. {_OTHER_KIND}",
+        ),
+    )
+    description: str = Field(
+        default="",
+        description=_DESCRIPTION,
+        examples=["Machines of the regional data centre"],
+        json_schema_extra=cost(Change.NOTHING),
+    )
+    network_mode: Literal["bridge", "host"] = Field(
+        default="bridge",
+        description="Network of the containers: `bridge` is Docker's own, behind the host's address; "
+        "`host` is the host's itself, for a database that listens on the host's loopback address only.",
+        examples=["host"],
+        json_schema_extra=cost(Change.TASK_DEFINITION, "That of every source at the site."),
+    )
+    log_retention_days: RetentionDays = Field(
+        default=90,
+        description="How long the logs of the site's containers are kept.",
+        examples=[30],
+        json_schema_extra=cost(Change.DEPLOYMENT, SHORTER_RETENTION, unit="days"),
+    )
+    slots: int = Field(
+        default=8,
+        ge=1,
+        description=_SLOTS,
+        examples=[4],
+        json_schema_extra=cost(Change.NEXT_RUN, _SLOTS_CHANGE, unit="containers"),
+    )
+
+
+class CloudSite(Part):
+    """A place in the VPC, where Fargate runs the tasks."""
+
+    kind: Literal["cloud"] = Field(
+        description="`cloud`: Fargate runs the containers, in the VPC.",
+        examples=["cloud"],
+        json_schema_extra=cost(
+            Change.TWO_STEPS,
+            f"The task definitions are replaced, and the site's own security group goes. {_OTHER_KIND}",
+        ),
+    )
+    description: str = Field(
+        default="",
+        description=_DESCRIPTION,
+        examples=["Fargate, in the private subnets"],
+        json_schema_extra=cost(Change.NOTHING),
+    )
+    subnets: list[SubnetId] = Field(
+        default_factory=list,
+        description="Ids of the subnets that the tasks run in; empty: the private subnets of `network`.",
+        examples=[["subnet-0123456789abcdef0"]],
+        json_schema_extra=cost(Change.NEXT_RUN),
+    )
+    security_groups: list[SecurityGroupId] = Field(
+        default_factory=list,
+        description="Ids of the security groups of the tasks; empty: the site has one of its own, which lets "
+        "nothing in and everything out.",
+        examples=[["sg-0123456789abcdef0"]],
+        json_schema_extra=cost(
+            Change.TWO_STEPS,
+            "That is so for the first ones, because the site's own group goes. From one list to another it "
+            "costs the next run.",
+        ),
+    )
+    log_retention_days: RetentionDays = Field(
+        default=90,
+        description="How long the logs of the site's containers are kept.",
+        examples=[30],
+        json_schema_extra=cost(Change.DEPLOYMENT, SHORTER_RETENTION, unit="days"),
+    )
+    slots: int = Field(
+        default=8,
+        ge=1,
+        description=_SLOTS,
+        examples=[4],
+        json_schema_extra=cost(Change.NEXT_RUN, _SLOTS_CHANGE, unit="containers"),
+    )
+
+
+Site = Annotated[AnywhereSite | CloudSite, Field(discriminator="kind")]
+
+
+#: What an encoding of a database leaves as it is; the container asks the same (hybrid_etl/text_encoding.py).
+_PROBE = bytes(range(1, 128)) + rb"\x41\u0041 +AGE- ~{VP~}" + b"\x1b$B!!\x1b(B"
+
+
+def _keeps_ascii(encoding: str) -> bool:
+    try:
+        return _PROBE.decode(encoding) == _PROBE.decode("ascii")
+    except (LookupError, ValueError):
+        return False
+
+
+class Source(Part):
+    """A database at a site, and the size of the container that reads it."""
+
+    site: str = Field(
+        description="The site that the database is at: a key of `sites`.",
+        examples=["headquarters"],
+        json_schema_extra=cost(
+            Change.REFUSED,
+            "Role, secret and task definition carry the source's name, and two stacks cannot have them at "
+            "once. Add the source at the other site under another name, fill its secret, let the pipelines "
+            "read it, and take the old one out.",
+        ),
+    )
+    engine: Literal["postgresql", "mysql", "mariadb"] = Field(
+        description="What kind of database it is; Aurora and RDS count as the engine that they speak.",
+        examples=["mariadb"],
+        json_schema_extra=cost(
+            Change.FULL_REFRESH, "Columns may get other types, which `on_drift` of the pipelines judges."
+        ),
+    )
+    description: str = Field(
+        default="",
+        description=_DESCRIPTION,
+        examples=["Customers of the region"],
+        json_schema_extra=cost(Change.NOTHING),
+    )
+    memory: int = Field(
+        default=512,
+        ge=256,
+        le=30720,
+        description="Limit of the container's memory; more ends it. On Fargate only the sizes that go with "
+        "`cpu`.",
+        examples=[1024],
+        json_schema_extra=cost(Change.TASK_DEFINITION, unit="MiB"),
+    )
+    cpu: int = Field(
+        default=256,
+        ge=128,
+        le=16384,
+        description="CPU of the container, 1024 to a vCPU. On Fargate one of 256, 512, 1024, 2048, 4096, "
+        "8192, 16384, and all that the container gets; at an anywhere site its share where containers "
+        "compete.",
+        examples=[512],
+        json_schema_extra=cost(Change.TASK_DEFINITION, unit="ECS CPU units", beside={"memory": 1024}),
+    )
+    connections: int = Field(
+        default=2,
+        ge=1,
+        description="How many runs, and parts of runs, read the database at once. One more waits for its "
+        "turn, an hour at most, and then fails.",
+        examples=[4],
+        json_schema_extra=cost(Change.NEXT_RUN, unit="runs"),
+    )
+    statement_timeout: int = Field(
+        default=3600,
+        ge=1,
+        description="After so long the database ends the query, and the run fails.",
+        examples=[7200],
+        json_schema_extra=cost(Change.NEXT_RUN, unit="seconds"),
+    )
+    lock_timeout: int = Field(
+        default=30,
+        ge=1,
+        description="How long the query waits for a lock that another session has, before the run fails.",
+        examples=[60],
+        json_schema_extra=cost(Change.NEXT_RUN, unit="seconds"),
+    )
+    bytes_per_second: int | None = Field(
+        default=None,
+        ge=1024,
+        description="Most that a container uploads, as a mean, so that the site's line stays usable; "
+        "`null`: no limit. Each container has it for itself.",
+        examples=[1048576],
+        json_schema_extra=cost(Change.NEXT_RUN, unit="bytes per second"),
+    )
+    encoding: str | None = Field(
+        default=None,
+        description="What the text of a PostgreSQL database in SQL_ASCII is in, as latin1, cp1252 or euc_jp; "
+        "left out, it must be UTF-8.",
+        examples=["cp1252"],
+        json_schema_extra=cost(Change.FULL_REFRESH, beside={"engine": "postgresql"}),
+    )
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_is_known(cls, value: str | None) -> str | None:
+        if value is not None and not _keeps_ascii(value):
+            raise ValueError(f"`{value}` is no encoding of a database; write it as latin1, cp1252 or euc_jp")
+        return value
+
+    @model_validator(mode="after")
+    def _encoding_is_of_postgresql(self) -> Source:
+        if self.encoding is not None and self.engine != "postgresql":
+            raise ValueError("`encoding` is for PostgreSQL in SQL_ASCII; the other engines know theirs")
+        return self
