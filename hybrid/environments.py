@@ -97,6 +97,7 @@ AIRFLOW_MATRIX = {
     path.stem: PythonEnvironment(f"airflow-{path.stem}", (path,))
     for path in sorted((ROOT / "tests" / "dags" / "matrix").glob("*.txt"))
 }
+DOCS = PythonEnvironment("docs", (ROOT / "docs" / "requirements.txt",))
 AIRFLOW = PythonEnvironment("airflow", (DAGS / "requirements-local.txt", DAGS / "requirements-test.txt"))
 ETL_PROCESS = PythonEnvironment("etl", (ETL / "requirements.txt", ETL / "requirements-test.txt"))
 

@@ -53,6 +53,9 @@ COMMANDS: Mapping[str, Command] = {
     "lake": Command("hybrid.cli.lake", "app", "The lake: files that no receipt names."),
     "review": Command("hybrid.cli.review", "app", "What a person signs before it is deployed."),
     "image": Command("hybrid.cli.image", "app", "The image of the ETL container."),
+    "docs": Command(
+        "hybrid.cli.docs", "app", "The documents as a site, and the pages that are made from the code."
+    ),
     "test": Command("hybrid.cli.tests", "run_tests", "Run the tests of all parts; sets up what they need."),
     "lock": Command("hybrid.cli.lock", "lock", "Make the lock files anew, with the hashes of all packages."),
     "validate": Command(
@@ -104,4 +107,8 @@ def load(name: str) -> Any:
     else:
         group.command(name, context_settings=dict(described.context or {}))(found)
     made: Any = typer.main.get_command(group)
-    return made.commands[name]
+    command = made.commands[name]
+    if getattr(command, "commands", None) and "Example:" not in (command.help or ""):
+        _, _, example = next(iter(command.commands.values())).help.partition("Example:")
+        command.help = f"{command.help}\n\nExample:{example}"
+    return command

@@ -14,7 +14,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hybrid.cli import terminal
-from hybrid.cli.estate_file import read_estate
+from hybrid.cli.estate_file import EstateFile, read_estate
 from hybrid.demo import engine, lock, run
 from hybrid.demo.deployment import DeploymentError
 from hybrid.demo.directory import (
@@ -40,7 +40,8 @@ from hybrid.trial.database_url import DatabaseUrlError, secret_of
 app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
 OwnDirectory = Annotated[
-    Path | None, typer.Option("--directory", help="Where the demo keeps everything.", show_default="as above")
+    Path | None,
+    typer.Option("--directory", help="Where the demo keeps everything.", show_default=".hybrid/demo"),
 ]
 Directory = Annotated[
     Path,
@@ -66,7 +67,7 @@ _FAILURES = (
 @app.callback()
 def demo(
     context: typer.Context,
-    estate: Annotated[Path, typer.Option("--estate", "-e", help="The estate file.")] = ESTATE,
+    estate: EstateFile = ESTATE,
     once: Annotated[bool, typer.Option("--once", help="End everything when the run has ended.")] = False,
     mode: Annotated[
         engine.Mode | None, typer.Option(help="How tasks run.", show_default="containers where they can")

@@ -74,6 +74,8 @@ def run_tests(
                     environment.ensure()
                 for environment in (environments.ETL_PROCESS, environments.AIRFLOW):
                     environment.ensure()
+                if not fast:
+                    environments.DOCS.ensure()
                 checks = [check for check in _checks(fast=fast) if only is None or only in check.name]
                 for check in checks:
                     if check.python is not None:

@@ -2,28 +2,65 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from hybrid.cli.reference import commands as commands_of_the_program
 from hybrid.local.differences import table
 from hybrid.paths import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
-_LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+#: A link's file, empty for the page itself, and its heading.
+_LINK = re.compile(r"\]\((?=[^)\s])([^)#\s]*)(?:#([^)\s]*))?\)")
 _COMMAND = re.compile(r"bin/hybrid ([a-z][a-z-]*(?: [a-z][a-z-]*)?)")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_leads_somewhere(document: Path) -> None:
-    links = [link for link in _LINK.findall(document.read_text()) if "://" not in link]
+    # Given the links of a document to files and to headings
+    links = [link for link in _LINK.findall(_without_code(document)) if "://" not in link[0]]
 
-    assert [link for link in links if not (document.parent / link).exists()] == []
+    # Then each file is there, and so is each heading
+    wrong = []
+    for path, anchor in links:
+        target = document.parent / path if path else document
+        is_wrong = not target.exists() or (anchor and anchor not in anchors(target))
+        wrong += [f"{path}#{anchor}"] if is_wrong else []
+    assert wrong == []
+
+
+@functools.cache
+def anchors(document: Path) -> set[str]:
+    """Anchors of a document's headings, as GitHub makes them."""
+    found: dict[str, int] = {}
+    for heading in re.findall(r"^#+ (.+)$", _without_code(document), re.MULTILINE):
+        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+        slug = re.sub(r"[^\w -]", "", plain.lower()).replace(" ", "-")
+        found[slug] = found.get(slug, 0) + 1
+    return {
+        slug if number == 0 else f"{slug}-{number}"
+        for slug, count in found.items()
+        for number in range(count)
+    }
+
+
+def _without_code(document: Path) -> str:
+    return re.sub(r"^```.*?^```", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def test_a_link_to_a_heading_that_is_not_there_is_seen(tmp_path: Path) -> None:
+    # Given a page with two headings of the same words, one with code
+    page = tmp_path / "page.md"
+    page.write_text("# One `two`, three\n\n## Again\n\n## Again\n\n```\n# no heading\n```\n")
+
+    # Then its anchors are those that GitHub gives
+    assert anchors(page) == {"one-two-three", "again", "again-1"}
 
 
 def commands() -> list[str]:
@@ -34,38 +71,19 @@ def commands() -> list[str]:
     return sorted(found)
 
 
-@pytest.mark.slow
 def test_every_command_in_the_documents_exists() -> None:
     # Given what the command line knows
-    known = _known()
+    known = {context.command_path: command for command, context in commands_of_the_program()}
 
     # Then each command that a document names is one of them
     unknown = []
     for command in commands():
         group, _, rest = command.partition(" ")
-        if group not in known or (known[group] and rest and rest.split()[0] not in known[group]):
+        below = getattr(known.get(group), "commands", {})
+        if group not in known or (below and rest and rest not in below):
             unknown.append(command)
     assert unknown == []
     assert len(commands()) > 10
-
-
-def _known() -> dict[str, set[str]]:
-    """Commands of the command line: group → its commands, none for a command that takes arguments."""
-    return {
-        group: _listed(group) if group in ("demo", "sites", "hosts", "sources", "review", "image") else set()
-        for group in _listed()
-    }
-
-
-def _listed(*group: str) -> set[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "hybrid", *group, "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-    )
-    return set(re.findall(r"^  ([a-z][a-z-]*) {2,}", done.stdout.split("Commands:")[1], re.MULTILINE))
 
 
 def test_the_table_of_differences_is_the_one_that_the_module_makes() -> None:

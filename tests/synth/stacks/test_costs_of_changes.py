@@ -23,8 +23,8 @@ pytestmark = pytest.mark.slow
 
 Templates = dict[str, dict[str, Any]]
 
-#: Resources whose name is a contract, with the property that has it. CloudFormation does not replace a resource
-#: with a name of its own ("cannot update a stack when a custom-named resource requires replacing").
+#: Resources whose name is a contract, with the property that has it. CloudFormation does not replace a
+#: resource with a name of its own ("cannot update a stack when a custom-named resource requires replacing").
 NAMED = {
     "AWS::ECS::Cluster": "ClusterName",
     "AWS::IAM::Role": "RoleName",
@@ -39,7 +39,8 @@ NOT_IN_TEMPLATES = {
     "sites.SITE.kind": "the example is the kind that the site has; a test below changes it",
 }
 
-#: Keys of pipelines that are tried with templates; of the others the site stacks read nothing, which a test holds.
+#: Keys of pipelines that are tried with templates; of the others only the stack of the DAGs reads something,
+#: which a test holds.
 OF_PIPELINES = {"source", "query", "prefix", "retries", "masks", "after"}
 
 
@@ -151,22 +152,20 @@ class Differences:
         return {every[place]["Type"] for place in places}
 
     def cost(self) -> Change:
-        if not self.changed:
-            return Change.NOTHING
-        if {stack for stack, _ in self.changed} == {"hybrid-acme-dags"}:
-            return Change.NEXT_RUN
-        if self.is_refused():
-            return Change.REFUSED
-        if self.goes_while_used():
-            return Change.TWO_STEPS
-        if self.kinds(self.replaced) == {"AWS::ECS::TaskDefinition"}:
-            return Change.TASK_DEFINITION
-        if self.replaced:
-            return Change.REPLACEMENT
-        return (
-            Change.ENVIRONMENT
-            if self.kinds(self.changed) == {"AWS::MWAA::Environment"}
-            else Change.DEPLOYMENT
+        changed, replaced = self.kinds(self.changed), self.kinds(self.replaced)
+        return next(
+            cost
+            for holds, cost in (
+                (not self.changed, Change.NOTHING),
+                ({stack for stack, _ in self.changed} == {"hybrid-acme-dags"}, Change.NEXT_RUN),
+                (self.is_refused(), Change.REFUSED),
+                (self.goes_while_used(), Change.TWO_STEPS),
+                (replaced == {"AWS::ECS::TaskDefinition"}, Change.TASK_DEFINITION),
+                (bool(replaced), Change.REPLACEMENT),
+                (changed == {"AWS::MWAA::Environment"}, Change.ENVIRONMENT),
+                (True, Change.DEPLOYMENT),
+            )
+            if holds
         )
 
 
@@ -249,7 +248,7 @@ def test_a_key_of_a_pipeline_reaches_nothing_but_the_stack_of_the_dags(key: Key)
     # Given an estate before and after a change
     old, new = (Estate.model_validate(one) for one in (before(key), with_example(key)))
 
-    # Then what the other stacks read of pipelines is the same, and the DAGs or the containers read something else
+    # Then the other stacks read the same of pipelines, and the DAGs or the containers something else
     assert old.prefix_of("orders") == new.prefix_of("orders")
     assert old.model_copy(update={"pipelines": {}}) == new.model_copy(update={"pipelines": {}})
     specifications = [specification(one, "orders").content for one in (old, new)]
