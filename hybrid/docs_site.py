@@ -1,7 +1,8 @@
 """The documents as a site: a copy of docs/ with the navigation that fits it, built by Zensical.
 
 docs/mkdocs.yml names pages that may not be written yet, and folders in place of all their pages; what is
-built from has neither. The copy also keeps what the builder writes out of docs/.
+built from has neither, and no link to a file of the clone outside of docs/. The copy also keeps what the
+builder writes out of docs/.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from hybrid.environments import DOCS, PythonEnvironment
 _CONFIGURATION = "mkdocs.yml"
 #: Colours of a terminal (ECMA-48, "SGR"), which the builder writes into pipes too.
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+#: A link that begins by going up: its words, and the way up.
+_UPWARDS = re.compile(r"(?<!!)\[([^\]]*)\]\(((?:\.\./)+)[^)\s]*\)")
 _LEFT_OUT = shutil.ignore_patterns(_CONFIGURATION, "requirements*")
 
 
@@ -53,6 +56,10 @@ class DocsSite:
         shutil.rmtree(self.work / "docs", ignore_errors=True)
         self.work.mkdir(parents=True, exist_ok=True)
         shutil.copytree(self.source, self.work / "docs", ignore=_LEFT_OUT)
+        for page in (self.work / "docs").rglob("*.md"):
+            inside = len(page.relative_to(self.work / "docs").parts) - 1
+            text = page.read_text(encoding="utf-8")
+            page.write_text(without_links_out(text, depth=inside), encoding="utf-8")
         configuration = yaml.safe_load((self.source / _CONFIGURATION).read_text(encoding="utf-8"))
         configuration["nav"] = navigation(self.source, configuration["nav"])
         text = yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True)
@@ -85,6 +92,16 @@ class DocsSite:
         """A command of the builder."""
         program = self.python.ensure().directory / "bin" / "zensical"
         return [str(program), *arguments, "--config-file", _CONFIGURATION]
+
+
+def without_links_out(text: str, *, depth: int) -> str:
+    """A page whose links to files outside of the documents, which a site has not, are their words alone.
+
+    Args:
+        text: the page.
+        depth: folders between it and the folder of the documents.
+    """
+    return _UPWARDS.sub(lambda link: link[0] if link[2].count("../") <= depth else link[1], text)
 
 
 def navigation(source: Path, wanted: list[Any]) -> list[Any]:

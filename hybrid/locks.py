@@ -71,6 +71,7 @@ def _beside(place: str, *, made_from: str | None = None, bounds: tuple[str, ...]
 LOCKS = (
     _beside("requirements"),
     _beside("requirements-dev", bounds=("requirements",)),
+    _beside("docs/requirements"),
     _beside("hybrid/local/requirements-databases"),
     _beside("hybrid/local/requirements-emulator"),
     _beside("etl/requirements", made_from="etl/pyproject.toml"),

@@ -58,9 +58,8 @@ class Estate(Part):
         examples=[{"on-premises": {"kind": "anywhere"}}],
         json_schema_extra=cost(
             Change.DEPLOYMENT,
-            f"A site more is a stack more, and deploys beside the others. {_RENAMED} A site that goes needs "
-            "two steps (see “a deployment in two steps”), and its stack stays until you delete it: let its "
-            "hosts leave first.",
+            f"A site more is a stack more. {_RENAMED} A site that goes: let its hosts leave, deploy all, "
+            "which leaves its stack alone, and then delete the stack `hybrid-ESTATE-site-SITE` yourself.",
         ),
     )
     sources: dict[Name, Source] = Field(

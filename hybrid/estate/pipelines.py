@@ -86,7 +86,8 @@ class Pipeline(Schedule):
         default=None,
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
         description="Column of the result that the interval selects on: from its begin to before its end. "
-        "Left out, a run reads all that the query returns, and replaces what landed before.",
+        "Left out, and without `:from` and `:to` in the query, a run reads all that the query returns, and "
+        "replaces what landed before.",
         examples=["updated_at"],
         json_schema_extra=cost(
             Change.FULL_REFRESH, "Intervals that landed by another column may overlap or have gaps."
@@ -191,8 +192,8 @@ class Pipeline(Schedule):
     )
     unrepresentable: Literal["fail", "null", "string"] = Field(
         default="fail",
-        description="What becomes of a value that the column's type in the file cannot hold, such as a "
-        "date before the year 1: the run fails, the value becomes NULL, or the whole column becomes text.",
+        description="What becomes of a value that the column's type in the file cannot hold, such as NaN "
+        "in a decimal: the run fails, the value becomes NULL, or the whole column becomes text.",
         examples=["string"],
         json_schema_extra=cost(Change.FULL_REFRESH),
     )

@@ -16,7 +16,8 @@ def schema_text() -> str:
     schema = Estate.model_json_schema()
     for part in (schema, *schema["$defs"].values()):
         for described in part.get("properties", {}).values():
-            described["description"] += f"\n\nTo change it later: {_cost(described)}"
+            if "x-change" in described:
+                described["description"] += f"\n\nTo change it later: {_cost(described)}"
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "Hybrid Airflow estate"
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

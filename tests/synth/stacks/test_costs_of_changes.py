@@ -23,6 +23,9 @@ pytestmark = pytest.mark.slow
 
 Templates = dict[str, dict[str, Any]]
 
+#: The stack of the DAGs: the one that a change of a pipeline deploys, and the first of a change in two steps.
+DAGS = "hybrid-acme-dags"
+
 #: Resources whose name is a contract, with the property that has it. CloudFormation does not replace a
 #: resource with a name of its own ("cannot update a stack when a custom-named resource requires replacing").
 NAMED = {
@@ -136,16 +139,15 @@ class Differences:
         names = {_name(resource) for resource in old.values()} - {None}
         return any(_name(new[place]) in names for place in new.keys() - old.keys())
 
-    def goes_while_used(self) -> bool:
-        """Whether an export goes, or names another resource, that a stack of before imports."""
-        return any(
-            value not in _exports(self.after).values() or name not in _exports(self.after)
-            for name, value in _exports(self.before).items()
-            if any(name in json.dumps(template) for template in self._importers(name))
-        )
+    def stacks_that_use_what_goes(self) -> set[str]:
+        """Stacks of before that import an export which goes, or which names another resource afterwards."""
+        return {stack for name in self.gone for stack in _importers(self.before, name)}
 
-    def _importers(self, name: str) -> list[dict[str, Any]]:
-        return [one for one in self.before.values() if f'"Fn::ImportValue": "{name}"' in json.dumps(one)]
+    @functools.cached_property
+    def gone(self) -> set[str]:
+        """Names of the exports that go, or name another resource afterwards."""
+        now = _exports(self.after)
+        return {name for name, value in _exports(self.before).items() if now.get(name) != value}
 
     def kinds(self, places: Any) -> set[str]:
         every = {**self.resources(self.after), **self.resources(self.before)}
@@ -157,9 +159,9 @@ class Differences:
             cost
             for holds, cost in (
                 (not self.changed, Change.NOTHING),
-                ({stack for stack, _ in self.changed} == {"hybrid-acme-dags"}, Change.NEXT_RUN),
+                ({stack for stack, _ in self.changed} == {DAGS}, Change.NEXT_RUN),
                 (self.is_refused(), Change.REFUSED),
-                (self.goes_while_used(), Change.TWO_STEPS),
+                (bool(self.stacks_that_use_what_goes()), Change.TWO_STEPS),
                 (replaced == {"AWS::ECS::TaskDefinition"}, Change.TASK_DEFINITION),
                 (bool(replaced), Change.REPLACEMENT),
                 (changed == {"AWS::MWAA::Environment"}, Change.ENVIRONMENT),
@@ -184,6 +186,10 @@ def _name(resource: dict[str, Any]) -> tuple[str, str] | None:
     kind = resource["Type"]
     name = resource.get("Properties", {}).get(NAMED.get(kind, ""))
     return (kind, name) if isinstance(name, str) else None
+
+
+def _importers(templates: Templates, name: str) -> set[str]:
+    return {stack for stack, one in templates.items() if f'"Fn::ImportValue": "{name}"' in json.dumps(one)}
 
 
 def _exports(templates: Templates) -> dict[str, str]:
@@ -230,6 +236,9 @@ def test_a_change_costs_what_the_model_says(key: Key, templates_of: Any) -> None
     # Then they differ as the model says
     if key.change is not Change.FULL_REFRESH:
         assert differences.cost() == key.change
+        if key.change is Change.TWO_STEPS:
+            assert differences.stacks_that_use_what_goes() == {DAGS}
+            assert not any(name in json.dumps(differences.after[DAGS]) for name in differences.gone)
         return
 
     # And where it says that what landed is not like what will, the container is told something else
