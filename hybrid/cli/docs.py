@@ -15,7 +15,7 @@ import typer
 from hybrid.cli import terminal
 from hybrid.docs_site import DocsSite, SiteError
 from hybrid.environments import EnvironmentFailure
-from hybrid.files import write_whole
+from hybrid.files import exclusively, write_whole
 from hybrid.paths import ROOT, STATE
 
 app = typer.Typer(
@@ -49,10 +49,10 @@ def build(
     with terminal.exit_codes(), _failures():
         if output is not None and output.exists():
             raise terminal.UserError(f"{output} is there already; name a new directory, or delete it")
-        with terminal.working("building the site"):
+        with terminal.working("building the site"), exclusively(STATE / "site"):
             first = DocsSite(DOCUMENTS, STATE / "site").build()
-        if output is not None:
-            first = Path(shutil.copytree(first.parent, output)) / first.name
+            if output is not None:
+                first = Path(shutil.copytree(first.parent, output)) / first.name
     terminal.result(str(first))
 
 
@@ -102,6 +102,10 @@ def _failures() -> Iterator[None]:
         yield
     except (EnvironmentFailure, SiteError) as error:
         raise terminal.Failure(str(error)) from error
+    except (OSError, shutil.Error) as error:
+        raise terminal.Failure(
+            f"the site could not be written: {error}; put that right and try again"
+        ) from error
 
 
 @app.command()
