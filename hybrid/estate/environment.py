@@ -141,9 +141,8 @@ class Network(Part):
         examples=[["eu-west-1a", "eu-west-1c"]],
         json_schema_extra=cost(
             Change.REFUSED,
-            f"{_FIXED_NETWORK} A third zone behind the first two is added in place, by a deployment. A "
-            "fourth changes the ranges of all subnets, and is refused. To take a zone away, name the "
-            "`subnets` of the cloud sites first.",
+            f"{_FIXED_NETWORK} A third zone behind the first two is added in place, by a deployment, and "
+            "goes by one in two steps. A fourth changes the ranges of all subnets, and is refused.",
         ),
     )
     cidr: str = Field(

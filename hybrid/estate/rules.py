@@ -207,6 +207,12 @@ def _places(estate: Estate) -> Iterator[Finding]:
             ("network", "existing", "route_tables"),
             "`egress: endpoints` needs the route table of each private subnet, for the S3 gateway endpoint",
         )
+    elif existing and existing.route_tables and len(existing.route_tables) != len(zones):
+        yield (
+            ("network", "existing", "route_tables"),
+            f"{len(existing.route_tables)} route tables for {len(zones)} private subnets; name one for each, "
+            "or take them out: `egress: nat` needs none",
+        )
 
 
 def _deadlines(estate: Estate) -> Iterator[Finding]:

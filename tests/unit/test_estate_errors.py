@@ -33,6 +33,15 @@ WRONG = [
     ("bad CIDR", "network:", "network:\n  cidr: 10.20.0.0/33", 3, "write a range such as 10.20.0.0/16"),
     ("CIDR too small", "network:", "network:\n  cidr: 10.20.0.0/28", 3, "takes a /16 to a /24"),
     ("host bits in CIDR", "network:", "network:\n  cidr: 10.20.0.1/16", 3, "has host bits set"),
+    (
+        "route tables of another number than subnets",
+        "network:",
+        "network:\n  existing:\n    vpc: vpc-00000000\n"
+        "    private_subnets: [subnet-00000000, subnet-00000001]\n"
+        "    route_tables: [rtb-00000000]",
+        6,
+        "1 route tables for 2 private subnets; name one for each",
+    ),
     ("name in capitals", "name: acme", "name: Acme", 1, "`Acme` does not fit the form"),
     (
         "name too long for AWS",

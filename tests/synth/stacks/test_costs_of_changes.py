@@ -274,6 +274,26 @@ ZONES = ["eu-west-1a", "eu-west-1b", "eu-west-1c", "eu-west-1d"]
 NOTES = [
     ("a third zone", {}, {"network": {"availability_zones": ZONES[:3]}}, Change.DEPLOYMENT),
     ("a fourth zone", {}, {"network": {"availability_zones": ZONES}}, Change.REFUSED),
+    (
+        "the third zone goes",
+        {"network": {"availability_zones": ZONES[:3]}},
+        {"network": {"availability_zones": ZONES[:2]}},
+        Change.TWO_STEPS,
+    ),
+    (
+        "a third subnet of a VPC that is there already",
+        {"network": {"existing": EXISTING}},
+        {
+            "network": {
+                "availability_zones": ZONES[:3],
+                "existing": {
+                    "private_subnets": [*EXISTING["private_subnets"], "subnet-00000000000000002"],
+                    "route_tables": [],
+                },
+            }
+        },
+        Change.NEXT_RUN,
+    ),
     ("anywhere to cloud", {}, {"sites": {"on-premises": {"kind": "cloud"}}}, Change.REPLACEMENT),
     ("cloud to anywhere", {}, {"sites": {"headquarters": {"kind": "anywhere"}}}, Change.TWO_STEPS),
     ("a site more", {}, {"sites": {"third": {"kind": "anywhere"}}}, Change.DEPLOYMENT),
