@@ -209,7 +209,9 @@ class World:
             self.lake.receipt([_file(name)], parts=[name])
 
 
-@pytest.mark.parametrize("seed", range(150))
+@pytest.mark.parametrize(
+    "seed", [*range(40), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(40, 150))]
+)
 def test_whatever_happens_between_no_receipt_names_what_is_gone(seed: int) -> None:
     # Given a lake in which others go on at every request of a sweep
     world = World(seed)
