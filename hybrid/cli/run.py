@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,13 +10,17 @@ from typing import Annotated, Any
 import typer
 
 from hybrid.cli import terminal
+from hybrid.cli.database_option import (
+    DatabaseUrl,
+    ensure_container_code,
+    exit_codes_of_the_container,
+    secret_from,
+)
 from hybrid.cli.estate_file import EstateFile, read_estate
 from hybrid.compile import pipeline_manifest
-from hybrid.environments import ETL_PROCESS, EnvironmentFailure
 from hybrid.estate import Estate
 from hybrid.paths import ESTATE
-from hybrid.trial.database_url import DatabaseUrlError, secret_of
-from hybrid.trial.running import LAKE, UNJUDGED, RunFailed, Trial
+from hybrid.trial.running import LAKE, UNJUDGED, Trial
 
 #: Seconds between two looks at a file that is watched.
 _LOOK_SECONDS = 0.2
@@ -36,15 +37,7 @@ def run(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Most rows to read.", show_default="all rows")
     ] = None,
-    database: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            envvar="HYBRID_DATABASE",
-            help="Where the source is, as postgresql://USER@HOST:PORT/DATABASE, with its password in "
-            "HYBRID_DATABASE_PASSWORD; left out, the source's secret is read from AWS.",
-        ),
-    ] = None,
+    database: DatabaseUrl = None,
     preview: Annotated[
         int, typer.Option(min=0, max=1000, help="Show so many rows, masked as the lake has them.")
     ] = 0,
@@ -65,7 +58,7 @@ def run(
         described = read_estate(estate)
         trial = _trial(described, pipeline, times=(start, end), limit=limit, database=database, lake=lake)
         began = time.monotonic()
-        with _exit_codes_of_the_container():
+        with exit_codes_of_the_container():
             receipt = trial.run(_say)
             rows = trial.preview(preview) if preview else []
         if json_output:
@@ -76,7 +69,7 @@ def run(
             terminal.result(" ".join(f"{name}={value}" for name, value in row.items()))
 
     with terminal.exit_codes():
-        _ensure_environment()
+        ensure_container_code()
         if not watch:
             once()
             return
@@ -98,19 +91,12 @@ def _trial(
     expected = estate.pipelines[pipeline].expect
     if limit is not None and expected and (unjudged := UNJUDGED & expected.model_fields_set):
         terminal.say(f"   expect.{', expect.'.join(sorted(unjudged))}: not judged of rows that are limited")
-    secret = None
-    if database is not None:
-        engine = estate.sources[estate.pipelines[pipeline].source].engine
-        try:
-            secret = secret_of(database, engine=engine, password=os.environ.get("HYBRID_DATABASE_PASSWORD"))
-        except DatabaseUrlError as error:
-            raise terminal.UserError(str(error)) from error
     return Trial(
         estate=estate,
         pipeline=pipeline,
         interval=_interval(times, wanted=pipeline_manifest(estate, pipeline)["uses_interval"]),
         limit=limit,
-        secret=secret,
+        secret=secret_from(database, engine=estate.sources[estate.pipelines[pipeline].source].engine),
         lake=lake or LAKE / estate.environment.name,
     )
 
@@ -141,24 +127,6 @@ def _moment(option: str, text: str | None) -> datetime:
     if moment.tzinfo is None:
         raise terminal.UserError(f"{option} {text}: it has no zone; write it like {text}+00:00")
     return moment
-
-
-def _ensure_environment() -> None:
-    try:
-        if not ETL_PROCESS.is_current:
-            with terminal.working("preparing the environment of the container's code"):
-                ETL_PROCESS.ensure()
-    except EnvironmentFailure as error:
-        raise terminal.Failure(str(error)) from error
-
-
-@contextmanager
-def _exit_codes_of_the_container() -> Iterator[None]:
-    try:
-        yield
-    except RunFailed as error:
-        kind = terminal.UserError if error.exit_code == 2 else terminal.Failure
-        raise kind(str(error)) from error
 
 
 def _say(event: dict[str, Any]) -> None:

@@ -13,11 +13,14 @@ from pydantic import SecretStr
 
 from hybrid.cli import terminal
 from hybrid.cli.aws_options import DryRun, Fleet, fleet_command
+from hybrid.cli.inspect_source import inspect
 from hybrid.estate.model import Source
 from hybrid.fleet import errors, source_secrets
 from hybrid.fleet.source_credentials import checked
 
 app = typer.Typer(help="Databases of the estate and their credentials.", no_args_is_help=True)
+
+app.command("inspect")(inspect)
 
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +14,9 @@ import pytest
 
 from hybrid.paths import ROOT
 
-#: The private servers of the container's tests. By its file: that folder has a conftest of its own.
-_SPEC = spec_from_file_location("etl_servers", ROOT / "tests" / "etl" / "servers.py")
-assert _SPEC is not None
-assert _SPEC.loader is not None
-servers = module_from_spec(_SPEC)
-sys.modules[_SPEC.name] = servers
-_SPEC.loader.exec_module(servers)
+sys.path.insert(0, str(Path(__file__).parent))
+from trial_servers import ESTATE, say, servers
 
-ESTATE = """\
-environment: {name: trial, region: eu-west-1}
-network: {availability_zones: [eu-west-1a, eu-west-1b]}
-sites: {cellar: {kind: anywhere}}
-sources: {shop: {site: cellar, engine: postgresql}}
-pipelines:
-  customers:
-    source: shop
-    query: select id, email, day from customers order by id
-    masks: {email: {kind: redact}}
-  daily:
-    source: shop
-    query: select id, day from customers
-    incremental_column: day
-"""
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -56,16 +35,6 @@ def shop() -> Iterator[Any]:
             "+ n * interval '1 day' from generate_series(1, 5) n",
         )
         yield server
-
-
-def say(server: Any, statement: str) -> None:
-    """SQL, by the server's own client."""
-    address = f"postgresql://{server.username}@{server.host}:{server.port}/{server.dbname}"
-    subprocess.run(
-        [str(servers.program("psql")), "-q", address, "-c", statement],
-        env={**os.environ, "PGPASSWORD": server.password},
-        check=True,
-    )
 
 
 @pytest.fixture

@@ -1,0 +1,137 @@
+"""The tables of a source, read by the container's own code: with the TLS, time limits and errors of a run."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from hybrid.catalog.queries import catalog_query
+from hybrid.estate import Estate
+from hybrid.estate.model import Format, Pipeline
+from hybrid.trial.running import Trial
+
+#: Name of the pipeline that asks; it is in no estate file.
+_NAME = "catalog"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        type: as the server writes it.
+        base_type: the type without its length and digits; of a PostgreSQL domain, what it is over.
+        in_key: whether it is in the primary key.
+        unique: whether no two rows have the same, by an index of this column alone.
+        indexed: whether an index begins with it.
+        readable: whether the source's user may select it.
+    """
+
+    name: str
+    type: str
+    base_type: str
+    nullable: bool
+    generated: bool
+    in_key: bool
+    unique: bool
+    indexed: bool
+    readable: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table or view.
+
+    Attributes:
+        kind: `table`, `partitioned table`, `view`, `materialized view` or `foreign table`.
+        rows: the server's own estimate, None where it has none.
+        bytes: on its disk, None where it is not stored.
+    """
+
+    schema: str
+    name: str
+    kind: str
+    rows: int | None
+    bytes: int | None
+    columns: tuple[Column, ...]
+
+    @property
+    def readable(self) -> bool:
+        """Whether the source's user may select anything of it."""
+        return any(column.readable for column in self.columns)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns of its primary key."""
+        return tuple(column.name for column in self.columns if column.in_key)
+
+
+def read_tables(
+    estate: Estate,
+    source: str,
+    *,
+    secret: Mapping[str, str | int] | None,
+    schema: str | None = None,
+    pattern: str = "%",
+) -> list[Table]:
+    """The tables that the source's user may know of, without those of the system.
+
+    Args:
+        source: its name in the estate.
+        secret: credentials, None to read the source's secret from AWS.
+        schema: only this one; in MySQL and MariaDB a schema is a database.
+        pattern: of SQL's `like`, for names of tables.
+
+    Raises:
+        RunFailed: the database cannot be reached, or refuses.
+    """
+    declared = estate.sources[source].model_copy(update={"connections": None})
+    asking = Pipeline(
+        source=source,
+        query=catalog_query(declared.engine),
+        parameters={"schema": schema or "", "pattern": pattern},
+        format=Format(type="jsonl", compression="none"),
+    )
+    asked = estate.model_copy(
+        update={
+            "sources": {**estate.sources, source: declared},
+            "pipelines": {**estate.pipelines, _NAME: asking},
+        }
+    )
+    with tempfile.TemporaryDirectory(prefix="hybrid-catalog-") as directory:
+        lake = Path(directory)
+        receipt = Trial(estate=asked, pipeline=_NAME, secret=secret, lake=lake).run(lambda _: None)
+        rows = [json.loads(line) for file in receipt["files"] for line in (lake / file["key"]).open()]
+    return list(_tables(rows))
+
+
+def _tables(rows: list[dict[str, Any]]) -> Iterator[Table]:
+    for (schema, name), group in groupby(rows, key=lambda row: (row["schema_name"], row["table_name"])):
+        found = list(group)
+        yield Table(
+            schema=schema,
+            name=name,
+            kind=found[0]["table_kind"],
+            rows=found[0]["row_estimate"],
+            bytes=found[0]["table_bytes"],
+            columns=tuple(_column(row) for row in found),
+        )
+
+
+def _column(row: Mapping[str, Any]) -> Column:
+    return Column(
+        name=row["column_name"],
+        type=row["column_type"],
+        base_type=row["base_type"],
+        nullable=bool(row["is_nullable"]),
+        generated=bool(row["is_generated"]),
+        in_key=bool(row["in_key"]),
+        unique=bool(row["is_unique"]),
+        indexed=bool(row["is_indexed"]),
+        readable=bool(row["is_readable"]),
+    )

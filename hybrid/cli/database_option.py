@@ -1,0 +1,65 @@
+"""`--database`: where a source is, for the commands that read it from this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from hybrid.cli import terminal
+from hybrid.environments import ETL_PROCESS, EnvironmentFailure
+from hybrid.trial.database_url import DatabaseUrlError, secret_of
+from hybrid.trial.running import RunFailed
+
+PASSWORD = "HYBRID_DATABASE_PASSWORD"  # noqa: S105 - the name of the variable
+
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        envvar="HYBRID_DATABASE",
+        help="Where the source is, as postgresql://USER@HOST:PORT/DATABASE, with its password in "
+        f"{PASSWORD}; left out, the source's secret is read from AWS.",
+    ),
+]
+
+
+def secret_from(url: str | None, *, engine: str) -> dict[str, str | int] | None:
+    """The secret of a source of `engine` at an address; None without one.
+
+    Raises:
+        terminal.UserError: the address cannot be read, or is of another engine.
+    """
+    if url is None:
+        return None
+    try:
+        return secret_of(url, engine=engine, password=os.environ.get(PASSWORD))
+    except DatabaseUrlError as error:
+        raise terminal.UserError(str(error)) from error
+
+
+def ensure_container_code() -> None:
+    """Make the environment of the container's code, where it is not there.
+
+    Raises:
+        terminal.Failure: it cannot be made.
+    """
+    try:
+        if not ETL_PROCESS.is_current:
+            with terminal.working("preparing the environment of the container's code"):
+                ETL_PROCESS.ensure()
+    except EnvironmentFailure as error:
+        raise terminal.Failure(str(error)) from error
+
+
+@contextmanager
+def exit_codes_of_the_container() -> Iterator[None]:
+    """Ends a command as the container's code would have ended."""
+    try:
+        yield
+    except RunFailed as error:
+        kind = terminal.UserError if error.exit_code == 2 else terminal.Failure
+        raise kind(str(error)) from error
