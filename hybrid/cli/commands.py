@@ -35,6 +35,11 @@ class Command:
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 COMMANDS: Mapping[str, Command] = {
+    "init": Command(
+        "hybrid.cli.init",
+        "init",
+        "Make a first estate file: by questions, or by options alone where nobody can answer.",
+    ),
     "demo": Command(
         "hybrid.cli.demo",
         "app",

@@ -61,11 +61,11 @@ def inspect(
         ensure_container_code()
         with exit_codes_of_the_container(), terminal.working("reading the catalog"):
             found = read_tables(described, source, secret=secret, schema=schema, pattern=like)
-        chosen = [_chosen(name, found) for name in table or ()]
+        chosen = [chosen_table(name, found) for name in table or ()]
         if json_output:
             terminal.result_json([_document(one) for one in (chosen if table else found)])
         elif not table:
-            _list(found)
+            list_tables(found)
         else:
             for one in chosen:
                 _show(one)
@@ -74,7 +74,12 @@ def inspect(
             _write(estate, pipelines) if write else _print(pipelines, quiet=json_output)
 
 
-def _chosen(name: str, found: list[Table]) -> Table:
+def chosen_table(name: str, found: list[Table]) -> Table:
+    """The table of a name, with its schema or without.
+
+    Raises:
+        terminal.UserError: there is none, there are several, or the source's user may read nothing of it.
+    """
     fitting = [one for one in found if name in (one.name, f"{one.schema}.{one.name}")]
     if len(fitting) > 1:
         names = ", ".join(f"{one.schema}.{one.name}" for one in fitting)
@@ -89,7 +94,8 @@ def _chosen(name: str, found: list[Table]) -> Table:
     return fitting[0]
 
 
-def _list(found: list[Table]) -> None:
+def list_tables(found: list[Table]) -> None:
+    """Tables, a row each."""
     if not found:
         terminal.say("   the source's user sees no table that fits")
     rows = []
