@@ -16,6 +16,9 @@ from pathlib import Path
 
 from hybrid.files import UMASK, exclusively, write_whole
 from hybrid.paths import DAGS, ENVIRONMENTS, ETL, ROOT
+from hybrid.supply import settings, words
+from hybrid.supply.certificates import CertificateProblem
+from hybrid.supply.offline import OfflineProblem
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,7 @@ class PythonEnvironment:
         _uv("venv", "--quiet", "--clear", "--python", sys.executable, str(self.directory))
         files = [argument for path in self.requirements for argument in ("-r", str(path))]
         # Where PYTHONDONTWRITEBYTECODE is set, each process would compile all that it imports.
-        install = ("pip", "install", "--quiet", "--compile-bytecode", "--require-hashes")
-        _uv(*install, "--python", str(self.python), *files)
+        _install(self.python, "--compile-bytecode", *files)
         write_whole(stamp, self._wanted(), mode=0o644)
 
     def _wanted(self) -> str:
@@ -113,14 +115,53 @@ def ensure_development() -> None:
     wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
     if not stamp.is_file() or stamp.read_text() != wanted:
         stamp.unlink(missing_ok=True)
-        _uv("pip", "install", "--quiet", "--require-hashes", "--python", sys.executable, "-r", str(lock))
+        _install(Path(sys.executable), "-r", str(lock))
         write_whole(stamp, wanted, mode=0o644)
 
 
-def _uv(*arguments: str) -> None:
+def read_supply() -> settings.Supply:
+    """Where packages come from, as the user set it for any tool.
+
+    Raises:
+        EnvironmentFailure: a setting is of no use; the message says which.
+    """
+    try:
+        return settings.read(Path(sys.executable))
+    except CertificateProblem as problem:
+        raise EnvironmentFailure(str(problem)) from problem
+    except OfflineProblem as problem:
+        raise EnvironmentFailure(
+            f"{problem}; to install from an index again: `bin/hybrid setup`"
+        ) from problem
+
+
+def _install(python: Path, *arguments: str) -> None:
+    supply = read_supply()
+    _uv(
+        "pip",
+        "install",
+        "--quiet",
+        *supply.uv_arguments(),
+        "--python",
+        str(python),
+        *arguments,
+        supply=supply,
+    )
+
+
+def _uv(*arguments: str, supply: settings.Supply | None = None) -> None:
     uv = Path(sys.executable).parent / "uv"
     done = subprocess.run(
-        [str(uv), *arguments], capture_output=True, text=True, check=False, umask=UMASK, errors="replace"
+        [str(uv), *arguments],
+        # Not where the user is: uv takes the settings of the project that it is called in.
+        cwd=ROOT,
+        env=supply.for_uv() if supply else None,
+        capture_output=True,
+        text=True,
+        check=False,
+        umask=UMASK,
+        errors="replace",
     )
     if done.returncode:
-        raise EnvironmentFailure(f"uv {' '.join(arguments[:2])} failed:\n{done.stderr.strip()}")
+        secrets = supply.secrets() if supply else []
+        raise EnvironmentFailure(words.failure(f"uv {' '.join(arguments[:2])}", done.stderr, secrets=secrets))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 import shlex
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 
 from hybrid.cli import terminal
+from hybrid.environments import EnvironmentFailure
 from hybrid.node import cdk as cdk_command
 from hybrid.node import node
 from hybrid.paths import DEMO, ROOT
@@ -33,11 +33,8 @@ def cdk(context: typer.Context) -> None:
         try:
             with terminal.working("preparing the CDK command line"):
                 command = cdk_command()
-        except subprocess.CalledProcessError as error:
-            raise terminal.Failure(
-                f"npm could not install the CDK command line (exit code {error.returncode}); "
-                "is the npm registry reachable from here?"
-            ) from error
+        except EnvironmentFailure as error:
+            raise terminal.Failure(f"the CDK command line could not be installed: {error}") from error
     path = os.pathsep.join([str(ROOT / ".venv" / "bin"), str(node().parent), os.environ.get("PATH", "")])
     os.chdir(ROOT)
     # The CDK command line takes the place of this process, so that it has its terminal and its signals.

@@ -61,6 +61,16 @@ COMMANDS: Mapping[str, Command] = {
     "docs": Command(
         "hybrid.cli.docs", "app", "The documents as a site, and the pages that are made from the code."
     ),
+    "setup": Command(
+        "hybrid.cli.setup",
+        "setup",
+        "Install all that later commands need, so that they need no network.",
+    ),
+    "doctor": Command(
+        "hybrid.cli.doctor",
+        "doctor",
+        "Check this machine: what is there, what is missing, what it costs, and what to do about it.",
+    ),
     "test": Command("hybrid.cli.tests", "run_tests", "Run the tests of all parts; sets up what they need."),
     "lock": Command("hybrid.cli.lock", "lock", "Make the lock files anew, with the hashes of all packages."),
     "validate": Command(

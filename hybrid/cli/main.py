@@ -11,6 +11,7 @@ import typer
 
 from hybrid.cli.commands import Commands
 from hybrid.paths import ROOT
+from hybrid.supply.process import prepare
 
 app = typer.Typer(
     name="hybrid",
@@ -54,4 +55,5 @@ def main() -> None:
 
         completion_init()
         app(prog_name="hybrid", complete_var=COMPLETE)
+    prepare()
     app(prog_name="bin/hybrid")

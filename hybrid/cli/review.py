@@ -15,6 +15,7 @@ import typer
 
 from hybrid.cli import terminal
 from hybrid.cli.estate_file import EstateFile, read_estate
+from hybrid.environments import EnvironmentFailure
 from hybrid.node import cdk as cdk_command
 from hybrid.node import node
 from hybrid.paths import ESTATE, ROOT
@@ -80,6 +81,8 @@ def _plain_errors() -> Iterator[None]:
         yield
     except (AssemblyError, PolicyFileError) as error:
         raise terminal.UserError(str(error)) from error
+    except EnvironmentFailure as error:
+        raise terminal.Failure(f"the CDK command line could not be installed: {error}") from error
     except UnresolvedError as error:
         raise terminal.Failure(f"{error}; the review would be incomplete") from error
 

@@ -7,13 +7,23 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import psutil
 
+from hybrid.environments import EnvironmentFailure, read_supply
 from hybrid.paths import ETL
+from hybrid.supply import words
+from hybrid.supply.settings import Supply
 
 #: The base of the image; without it the Dockerfile's own default, the public slim Python image.
 BASE_VARIABLE = "HYBRID_BASE_IMAGE"
@@ -72,27 +82,76 @@ def build(reference: str, *, log: Path) -> None:
     if _runs("docker", "image", "inspect", reference):
         return
     base = os.environ.get(BASE_VARIABLE)
-    bundle = os.environ.get("SSL_CERT_FILE")
     docker = builder()
     if docker is None:
         raise ImageError("no `docker` on this machine builds with BuildKit; install the buildx component")
-    with log.open("wb") as output:
+    try:
+        supply = read_supply()
+    except EnvironmentFailure as failure:
+        raise ImageError(str(failure)) from failure
+    with log.open("wb") as output, _for_pip(supply) as (secrets, proxies):
         done = subprocess.run(
             [
                 *(docker, "build", "--tag", reference, "--network", "host"),
                 *(("--build-arg", f"BASE={base}") if base else ()),
-                *(("--secret", f"id=ca,src={bundle}") if bundle else ()),
+                # By name only: the values, which may have a password, come from the environment.
+                *(argument for name in proxies for argument in ("--build-arg", name)),
+                *secrets,
                 str(ETL),
             ],
-            env={**os.environ, "DOCKER_BUILDKIT": "1"},
+            env={**os.environ, **proxies, "DOCKER_BUILDKIT": "1"},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             check=False,
         )
     if done.returncode:
-        end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise ImageError(f"the image could not be built from {ETL}; the end of {log}:\n{end}")
+        said = words.without_credentials(log.read_text(errors="replace"), secrets=supply.secrets())
+        end = "\n".join(said.splitlines()[-15:])
+        known = f": {known}" if (known := words.remedy(end)) else ""
+        raise ImageError(f"the image could not be built from {ETL}{known}; the end of {log}:\n{end}")
+
+
+@contextmanager
+def _for_pip(supply: Supply) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """Arguments that bring the user's certificates and index into the build, and variables of the proxies.
+
+    As secrets, which no layer and no history of the image keeps.
+    """
+    text, proxies = supply.for_image()
+    with ExitStack() as open_now:
+        if supply.offline:
+            address = open_now.enter_context(_served(supply.offline / "image"))
+            text = f"[global]\nno-index = true\nfind-links = {address}\n"
+            # The build is in the network of this machine; its loopback needs no proxy.
+            proxies = {}
+        file = open_now.enter_context(tempfile.NamedTemporaryFile("w", suffix=".conf"))
+        file.write(text)
+        file.flush()
+        secrets = ["--secret", f"id=pip,src={file.name}"]
+        if supply.bundle:
+            secrets += ["--secret", f"id=ca,src={supply.bundle}"]
+        yield secrets, proxies
+
+
+@contextmanager
+def _served(directory: Path) -> Iterator[str]:
+    """Serve a directory of wheels on the loopback while an image is built: its address.
+
+    A named build context would do it too, but engines before 23.0 have none.
+    """
+    handler = partial(_QuietHandler, directory=str(directory))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+
+
+class _QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+        """Say nothing."""
 
 
 def host_address(mode: Mode) -> str:

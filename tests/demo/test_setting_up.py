@@ -31,6 +31,9 @@ def make_clone(place: Path) -> Path:
     for part in ("bin", "hybrid", "constructs"):
         (place / part).mkdir(parents=True)
     shutil.copy(ROOT / "bin" / "hybrid", place / "bin")
+    shutil.copytree(ROOT / "hybrid" / "supply", place / "hybrid" / "supply")
+    for module in ("files.py", "paths.py"):
+        shutil.copy(ROOT / "hybrid" / module, place / "hybrid")
     (place / "requirements.txt").write_text(f"{_UV}\n")
     (place / "hybrid" / "__init__.py").touch()
     (place / "hybrid" / "__main__.py").write_text("import sys; print('ran', *sys.argv[1:])\n")
@@ -149,11 +152,11 @@ def test_a_half_installed_cdk_does_not_count(tmp_path: Path, monkeypatch: pytest
     # Given an installation that is killed after its first files
     monkeypatch.setattr(node, "NODE_MODULES", tmp_path / "node")
 
-    def killed(*_arguments: object, **_options: object) -> None:
-        (tmp_path / "node.new" / "node_modules").mkdir()
+    def killed(*_arguments: object, directory: Path) -> None:
+        (directory / "node_modules").mkdir()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(node.subprocess, "run", killed)
+    monkeypatch.setattr(node, "npm", killed)
     with pytest.raises(KeyboardInterrupt):
         node.cdk()
 
@@ -161,12 +164,12 @@ def test_a_half_installed_cdk_does_not_count(tmp_path: Path, monkeypatch: pytest
     assert not (tmp_path / "node").exists()
     installed: list[Path] = []
 
-    def installs(*_arguments: object, cwd: Path, **_options: object) -> None:
-        assert not (cwd / "node_modules").exists()
-        installed.append(cwd)
-        (cwd / "node_modules").mkdir()
+    def installs(*_arguments: object, directory: Path) -> None:
+        assert not (directory / "node_modules").exists()
+        installed.append(directory)
+        (directory / "node_modules").mkdir()
 
-    monkeypatch.setattr(node.subprocess, "run", installs)
+    monkeypatch.setattr(node, "npm", installs)
     node.cdk()
     node.cdk()
     assert installed == [tmp_path / "node.new"]
