@@ -22,7 +22,8 @@ from hybrid.local.listening import holder
 
 _NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
-_USUAL = {
+#: The port that people know, of each service.
+USUAL = {
     "emulator": 4566,
     "site": 4567,
     "airflow": 8080,
@@ -43,10 +44,10 @@ class Ports(Mapping[str, int]):
         self._file = file
         self._claims: dict[int, socket.socket | None] = {}
         kept = _read(file)
-        self._ports = {name: kept.get(name, 0) for name in _USUAL}
+        self._ports = {name: kept.get(name, 0) for name in USUAL}
         for name, port in self._ports.items():
             if not port:
-                self._ports[name] = self._choose(_USUAL[name] if usual else 0)
+                self._ports[name] = self._choose(USUAL[name] if usual else 0)
         self._keep(kept)
 
     def __getitem__(self, name: str) -> int:
@@ -139,5 +140,5 @@ def _can_bind(family: socket.AddressFamily, host: str, port: int) -> bool:
 
 def _read(file: Path) -> dict[str, int]:
     with suppress(OSError, ValueError, AttributeError, TypeError):
-        return {str(name): int(port) for name, port in json.loads(file.read_text()).items() if name in _USUAL}
+        return {str(name): int(port) for name, port in json.loads(file.read_text()).items() if name in USUAL}
     return {}

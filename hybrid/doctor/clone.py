@@ -1,0 +1,171 @@
+"""What is set up in the clone, the estate file, the ports of the demo, and the AWS configuration."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import botocore.session
+from botocore.exceptions import BotoCoreError
+
+from hybrid.demo.directory import described
+from hybrid.demo.ports import USUAL, is_free
+from hybrid.doctor.model import Check, Finding
+from hybrid.environments import PythonEnvironment
+from hybrid.estate import EstateError, load_estate
+from hybrid.local.listening import holder
+from hybrid.node import installed, node, packages
+from hybrid.paths import DEMO, ESTATE
+from hybrid.setting_up.purposes import Purpose, environments_for
+
+_DEPLOY = (Purpose.DEPLOY,)
+_DEMO = (Purpose.DEMO,)
+_LATER = "the first command that needs it installs it, which takes a minute and the network"
+
+
+def checks() -> list[Check]:
+    """The checks of this module."""
+    return [
+        Check("environments", _environments),
+        Check("CDK command line", _cdk),
+        Check("estate file", _estate, (Purpose.DEMO, Purpose.DEPLOY)),
+        Check("ports", lambda: _ports(Path(os.environ.get("HYBRID_DEMO_DIRECTORY") or DEMO)), _DEMO),
+        Check("AWS configuration", _aws, _DEPLOY),
+    ]
+
+
+def _environments() -> Iterator[Finding]:
+    shared = environments_for([Purpose.DEMO])
+    for environment in environments_for([Purpose.TEST]):
+        yield Finding(
+            f"environment {environment.name}",
+            _made(environment),
+            environment.is_current,
+            (Purpose.DEMO, Purpose.TEST) if environment in shared else (Purpose.TEST,),
+            cost=_LATER,
+            remedy="bin/hybrid setup" + ("" if environment in shared else " --for test"),
+        )
+
+
+def _made(environment: PythonEnvironment) -> str:
+    if environment.is_current:
+        return f"made from its lock file, in {environment.directory}"
+    there = environment.directory.exists()
+    return "half, or made from an earlier lock file" if there else "not made yet"
+
+
+def _cdk() -> Iterator[Finding]:
+    version = packages()["node_modules/aws-cdk"]["version"]
+    yield Finding(
+        "CDK command line",
+        f"{version}, by {node()}" if installed() else f"{version} is not installed yet",
+        installed() and node().is_file(),
+        cost=_LATER,
+        remedy="bin/hybrid setup --for deploy",
+    )
+
+
+def _estate() -> Iterator[Finding]:
+    whom = (Purpose.DEMO, Purpose.DEPLOY)
+    try:
+        estate = load_estate(ESTATE)
+    except (EstateError, OSError) as error:
+        problems = error.problems if isinstance(error, EstateError) else [error]
+        yield Finding(
+            "estate file",
+            f"{len(problems)} problem{'s' if len(problems) > 1 else ''}, the first: {problems[0]}",
+            False,
+            whom,
+            whom,
+            "nothing of it can be deployed, here or in AWS",
+            f"bin/hybrid validate {ESTATE.name}",
+        )
+        return
+    yield Finding(
+        "estate file",
+        f"{ESTATE.name}: {len(estate.sites)} sites, {len(estate.sources)} sources, "
+        f"{len(estate.pipelines)} pipelines",
+        concerns=whom,
+    )
+
+
+def _ports(directory: Path) -> Iterator[Finding]:
+    running = {entry["port"]: entry["service"] for entry in _services(directory) if entry["running"]}
+    kept = _kept(directory / "ports.json")
+    for name, usual in USUAL.items():
+        port = kept.get(name, usual)
+        if port in running:
+            yield Finding(f"port of {name}", f"{port}: the demo of this clone runs there", concerns=_DEMO)
+            continue
+        free = is_free(port)
+        yield Finding(
+            f"port of {name}",
+            f"{port} is free" if free else f"{port} is taken by {holder(port)}",
+            free,
+            _DEMO,
+            cost=f"the demo chooses another port for {name} and says which",
+            remedy="nothing, or end what has the port",
+        )
+
+
+def _services(directory: Path) -> list[dict[str, object]]:
+    """Services of a demo, none where its directory is broken: what runs then shows at the ports."""
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        return described(directory)
+    return []
+
+
+def _kept(file: Path) -> dict[str, int]:
+    with suppress(OSError, ValueError, TypeError, AttributeError):
+        return {str(name): int(port) for name, port in json.loads(file.read_text()).items()}
+    return {}
+
+
+def _aws() -> Iterator[Finding]:
+    profile = os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE")
+    named = f"profile {profile}" if profile else "no profile is named"
+    cost = "no command that speaks to the account works: cdk deploy, sites, hosts, sources"
+    try:
+        session = botocore.session.Session()
+        region = session.get_config_variable("region") or _region_of_the_estate()
+        # Bounded: where no role of a machine answers, botocore gives up after a second.
+        credentials = session.get_credentials()
+    except (BotoCoreError, OSError) as error:
+        yield Finding(
+            "AWS credentials",
+            str(error),
+            False,
+            _DEPLOY,
+            _DEPLOY,
+            cost,
+            "put the files below ~/.aws right, or AWS_PROFILE",
+        )
+        return
+    yield Finding(
+        "AWS credentials",
+        f"{named}; found by {credentials.method}; AWS was not asked whether they hold"
+        if credentials
+        else f"{named}; none found",
+        credentials is not None,
+        _DEPLOY,
+        _DEPLOY,
+        cost,
+        "sign in (`aws sso login`, `aws configure`), or name a profile: AWS_PROFILE",
+    )
+    yield Finding(
+        "AWS Region",
+        region or "none",
+        bool(region),
+        _DEPLOY,
+        cost="the CDK deploys to us-east-1 where the estate names none",
+        remedy="name it in the estate file (`region`), or in AWS_REGION",
+    )
+
+
+def _region_of_the_estate() -> str | None:
+    with suppress(EstateError, OSError):
+        return f"{load_estate(ESTATE).environment.region}, of the estate file"
+    return None
