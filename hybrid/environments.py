@@ -137,16 +137,8 @@ def read_supply() -> settings.Supply:
 
 def _install(python: Path, *arguments: str) -> None:
     supply = read_supply()
-    _uv(
-        "pip",
-        "install",
-        "--quiet",
-        *supply.uv_arguments(),
-        "--python",
-        str(python),
-        *arguments,
-        supply=supply,
-    )
+    install = ("pip", "install", "--quiet", "--require-hashes", *supply.uv_arguments())
+    _uv(*install, "--python", str(python), *arguments, supply=supply)
 
 
 def _uv(*arguments: str, supply: settings.Supply | None = None) -> None:

@@ -11,7 +11,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from hybrid.environments import EnvironmentFailure, read_supply
 from hybrid.paths import ROOT
+from hybrid.supply import words
 
 #: The oldest Python that the parts run on; the locks hold for it and for later ones.
 PYTHON = "3.11"
@@ -42,15 +44,23 @@ class Lock:
         """
         command = [
             *(str(Path(sys.executable).parent / "uv"), "pip", "compile", "--quiet"),
-            *("--universal", "--python-version", PYTHON, "--generate-hashes"),
+            *("--no-config", "--universal", "--python-version", PYTHON, "--generate-hashes"),
             *("--custom-compile-command", "bin/hybrid lock"),
             *(["--upgrade"] if upgrade else []),
             *(argument for bound in self.bounds for argument in ("--constraint", _name(bound))),
             *("--output-file", _name(self.file), _name(self.made_from)),
         ]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        try:
+            supply = read_supply()
+        except EnvironmentFailure as failure:
+            raise LockFailure(str(failure)) from failure
+        # A mirror in part, as a second index often is, has some of a version's files: a lock that names these
+        # alone is of no use on another machine.
+        told = supply.for_uv_with_one_index()
+        done = subprocess.run(command, cwd=ROOT, env=told, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise LockFailure(f"{_name(self.file)} could not be made:\n{done.stderr.strip()}")
+            what = f"uv pip compile of {_name(self.file)}"
+            raise LockFailure(words.failure(what, done.stderr, secrets=supply.secrets()))
 
     @property
     def name(self) -> str:

@@ -6,7 +6,15 @@ from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
 
-from hybrid.environments import AIRFLOW, AIRFLOW_MATRIX, DATABASES, EMULATOR, ETL_PROCESS, PythonEnvironment
+from hybrid.environments import (
+    AIRFLOW,
+    AIRFLOW_MATRIX,
+    DATABASES,
+    DOCS,
+    EMULATOR,
+    ETL_PROCESS,
+    PythonEnvironment,
+)
 from hybrid.paths import ETL, ROOT
 
 
@@ -31,7 +39,7 @@ _SHARED = (EMULATOR, DATABASES, ETL_PROCESS, AIRFLOW)
 def environments_for(purposes: Collection[Purpose]) -> list[PythonEnvironment]:
     """Environments beside .venv; deploying needs none."""
     wanted = [*(_SHARED if {Purpose.DEMO, Purpose.TEST} & set(purposes) else ())]
-    return [*wanted, *(AIRFLOW_MATRIX.values() if Purpose.TEST in purposes else ())]
+    return [*wanted, *((DOCS, *AIRFLOW_MATRIX.values()) if Purpose.TEST in purposes else ())]
 
 
 def locks_for(purposes: Collection[Purpose]) -> list[Path]:

@@ -13,10 +13,11 @@ import pytest
 from hybrid import environments, node
 from hybrid.environments import EnvironmentFailure, PythonEnvironment
 from hybrid.paths import ROOT
+from hybrid.supply.first import pinned
 
 pytestmark = pytest.mark.slow
 
-_UV = next(line.split(" ")[0] for line in (ROOT / "requirements.txt").open() if line.startswith("uv=="))
+_UV = pinned("uv", (ROOT / "requirements.txt").read_text())
 
 _NOBODY = 65534
 
@@ -34,7 +35,7 @@ def make_clone(place: Path) -> Path:
     shutil.copytree(ROOT / "hybrid" / "supply", place / "hybrid" / "supply")
     for module in ("files.py", "paths.py"):
         shutil.copy(ROOT / "hybrid" / module, place / "hybrid")
-    (place / "requirements.txt").write_text(f"{_UV}\n")
+    (place / "requirements.txt").write_text(_UV)
     (place / "hybrid" / "__init__.py").touch()
     (place / "hybrid" / "__main__.py").write_text("import sys; print('ran', *sys.argv[1:])\n")
     return place
@@ -80,7 +81,7 @@ def test_a_clone_sets_itself_up_in_any_place_and_heals_what_was_left_half(clone:
 
 
 def test_what_cannot_be_set_up_says_why_and_leaves_no_stamp(clone: Path) -> None:
-    (clone / "requirements.txt").write_text(f"{_UV}\nno-such-package-of-ours==0\n")
+    (clone / "requirements.txt").write_text(f"{_UV}no-such-package-of-ours==0 --hash=sha256:{'0' * 64}\n")
 
     failed = command(clone)
 

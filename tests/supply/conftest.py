@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from private_index import UV_VERSION, Authority, Index, Machine, make_authority, running, wheel
+from private_index import UV_VERSION, Authority, Index, Machine, make_authority, running, tiny, uv_that_calls
 
 
 @pytest.fixture(scope="session")
@@ -20,13 +20,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture
 def packages() -> dict[str, bytes]:
     """File name → bytes of the packages that an index has: `tiny`, and uv."""
-    uv = f'#!/bin/sh\nexec "{Path(sys.executable).parent / "uv"}" "$@"\n'
-    return {
-        "tiny-1.0-py3-none-any.whl": wheel("tiny", "1.0", files={"tiny.py": "VALUE = 1\n"}),
-        f"uv-{UV_VERSION}-py3-none-any.whl": wheel(
-            "uv", UV_VERSION, files={f"uv-{UV_VERSION}.data/scripts/uv": uv}
-        ),
-    }
+    uv = uv_that_calls(Path(sys.executable).parent / "uv")
+    return {"tiny-1.0-py3-none-any.whl": tiny(), f"uv-{UV_VERSION}-py3-none-any.whl": uv}
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from private_index import locked, tiny
+
 from hybrid import environments, node
 from hybrid.environments import EnvironmentFailure, PythonEnvironment
 from hybrid.supply import certificates
@@ -25,7 +27,7 @@ def main(directory: Path, tools: list[str]) -> None:
     if "uv" in tools:
         lock = directory / "requirements.txt"
         if not lock.exists():
-            lock.write_text("tiny==1.0\n")
+            lock.write_text(locked("tiny", "1.0", tiny()))
         environments.ENVIRONMENTS = directory / "envs"
         made = PythonEnvironment("tiny", (lock,)).ensure()
         subprocess.run([str(made.python), "-c", "import tiny"], check=True)

@@ -28,10 +28,9 @@ from hybrid.paths import ROOT
 
 Machine = Callable[..., "subprocess.CompletedProcess[str]"]
 
-#: uv itself is too large to be served again and again: a package that calls the one that is installed.
 _LOCK = (ROOT / "requirements.txt").read_text().splitlines()
-UV = next(line.split()[0] for line in _LOCK if line.startswith("uv=="))
-UV_VERSION = UV.partition("==")[2]
+#: The version of uv that is pinned.
+UV_VERSION = next(line.split()[0].partition("==")[2] for line in _LOCK if line.startswith("uv=="))
 
 #: A name that no resolver knows: only the proxy does.
 HOST = "packages.example"
@@ -105,6 +104,22 @@ def wheel(name: str, version: str, *, files: Mapping[str, str]) -> bytes:
             entry.external_attr = 0o100755 << 16
             archive.writestr(entry, text)
     return packed.getvalue()
+
+
+def tiny() -> bytes:
+    """The package `tiny` of version 1.0."""
+    return wheel("tiny", "1.0", files={"tiny.py": "VALUE = 1\n"})
+
+
+def uv_that_calls(program: Path) -> bytes:
+    """A package of uv's name and version, which calls the one that is installed: itself, it is too large."""
+    script = f'#!/bin/sh\nexec "{program}" "$@"\n'
+    return wheel("uv", UV_VERSION, files={f"uv-{UV_VERSION}.data/scripts/uv": script})
+
+
+def locked(name: str, version: str, content: bytes) -> str:
+    """The lines of a lock file for one package."""
+    return f"{name}=={version} \\\n    --hash=sha256:{hashlib.sha256(content).hexdigest()}\n"
 
 
 def npm_archive() -> bytes:

@@ -8,16 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from private_index import UV, Authority, Index, Machine, closed_port
+from private_index import UV_VERSION, Authority, Index, Machine, closed_port, locked
 
 from hybrid.paths import ROOT
 from hybrid.supply import offline
+from hybrid.supply.first import pinned
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def clone(tmp_path: Path) -> Path:
+def clone(tmp_path: Path, packages: dict[str, bytes]) -> Path:
     """A clone that needs uv and `tiny` and prints `tiny`'s value."""
     place = tmp_path / "a clone"
     for part in ("bin", "constructs"):
@@ -26,7 +27,9 @@ def clone(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "hybrid" / "supply", place / "hybrid" / "supply")
     for module in ("__init__.py", "files.py", "paths.py"):
         shutil.copy(ROOT / "hybrid" / module, place / "hybrid")
-    (place / "requirements.txt").write_text(f"tiny==1.0\n{UV}\n")
+    lock = locked("tiny", "1.0", packages["tiny-1.0-py3-none-any.whl"])
+    lock += locked("uv", UV_VERSION, packages[f"uv-{UV_VERSION}-py3-none-any.whl"])
+    (place / "requirements.txt").write_text(lock)
     (place / "hybrid" / "__main__.py").write_text("import tiny; print('ran with', tiny.VALUE)\n")
     return place
 
@@ -119,3 +122,11 @@ def test_a_directory_that_lacks_a_package_says_which(clone: Path, filled: Path, 
     other = machine(clone / "bin" / "hybrid", "setup", f"--offline={filled}")
     assert other.returncode == 2
     assert "machine riscv64, here it is" in other.stderr
+
+
+def test_uv_is_installed_by_the_hashes_of_the_lock_file() -> None:
+    lines = pinned("uv", (ROOT / "requirements.txt").read_text()).splitlines()
+
+    assert lines[0].startswith("uv==")
+    assert len(lines) > 10
+    assert all(line.strip().startswith("--hash=sha256:") for line in lines[1:])
