@@ -108,7 +108,7 @@ def build(reference: str, *, log: Path) -> None:
     if done.returncode:
         said = words.without_credentials(log.read_text(errors="replace"), secrets=supply.secrets())
         end = "\n".join(said.splitlines()[-15:])
-        known = f": {known}" if (known := words.remedy(end)) else ""
+        known = f": {known}" if (known := words.remedy("\n".join(said.splitlines()[-60:]))) else ""
         raise ImageError(f"the image could not be built from {ETL}{known}; the end of {log}:\n{end}")
 
 
