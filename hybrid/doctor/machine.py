@@ -108,7 +108,7 @@ def _disk() -> Iterator[Finding]:
     for place in (ROOT, Path(os.environ.get("HOME") or ROOT), Path(os.environ.get("TMPDIR") or "/tmp")):  # noqa: S108
         with suppress(OSError):
             device = place.stat().st_dev
-            if device not in seen:
+            if place.is_dir() and device not in seen:
                 seen.add(device)
                 yield space(place)
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from private_index import Authority
+
+from hybrid.supply import certificates
 from hybrid.supply.process import prepare
 from hybrid.supply.words import failure, remedy, without_credentials
 
@@ -73,6 +77,26 @@ def test_requests_to_this_machine_go_past_a_proxy() -> None:
     untouched: dict[str, str] = {}
     prepare(untouched)
     assert untouched == {}
+
+
+def test_an_authority_named_for_node_is_trusted_by_the_aws_libraries(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an authority that is named for Node, where it is one more than the public ones
+    monkeypatch.setattr(certificates, "BUNDLES", tmp_path)
+    environ = {"NODE_EXTRA_CA_CERTS": str(authority.certificate)}
+
+    prepare(environ)
+
+    # Then botocore and the AWS CLI have it beside what the system trusts; what is set for them stays
+    bundle = Path(environ["AWS_CA_BUNDLE"]).read_text()
+    lines = authority.certificate.read_text().splitlines()
+    assert lines[1] in bundle
+    if (system := certificates.system_file()) is not None:
+        assert bundle.count("BEGIN") > system.read_text(encoding="latin-1").count("BEGIN") / 2
+    own = {**environ, "AWS_CA_BUNDLE": "/mine.pem"}
+    prepare(own)
+    assert own["AWS_CA_BUNDLE"] == "/mine.pem"
 
 
 def test_exceptions_that_hold_for_everything_stay() -> None:
