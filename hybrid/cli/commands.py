@@ -55,7 +55,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "hosts": Command("hybrid.cli.hosts", "app", "The machines that joined the sites."),
     "sources": Command("hybrid.cli.sources", "app", "Databases of the estate and their credentials."),
-    "lake": Command("hybrid.cli.lake", "app", "The lake: files that no receipt names."),
+    "lake": Command("hybrid.cli.lake", "app", "The lake: what landed, in SQL; files that no receipt names."),
     "review": Command("hybrid.cli.review", "app", "What a person signs before it is deployed."),
     "image": Command("hybrid.cli.image", "app", "The image of the ETL container."),
     "docs": Command(

@@ -1,4 +1,4 @@
-"""`hybrid lake`: what is in the lake that no receipt names."""
+"""`hybrid lake`: what landed, and what is in the lake that no receipt names."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-import boto3
 import typer
 
 from hybrid.cli import terminal
 from hybrid.cli.aws_options import Fleet, fleet_command
-from hybrid.estate.suggestion import suggestion
+from hybrid.cli.lake_listing import list_lake, show_schema
+from hybrid.cli.lake_place import known_pipelines, lake_bucket
+from hybrid.cli.lake_query import query_lake
 from hybrid.fleet.translation import translated
 from hybrid.lake.sweeping import Swept, sweep
-from hybrid.naming import Names
 
-app = typer.Typer(help="The lake: files that no receipt names.", no_args_is_help=True)
+app = typer.Typer(help="The lake: what landed, in SQL; files that no receipt names.", no_args_is_help=True)
+
+fleet_command(app, "ls")(list_lake)
+fleet_command(app, "schema")(show_schema)
+fleet_command(app, "query")(query_lake)
 
 
 @fleet_command(app, "sweep")
@@ -29,13 +33,13 @@ def sweep_lake(
 
     Example: bin/hybrid lake sweep --apply
     """
-    names = _pipelines(fleet, pipeline)
-    session = boto3.Session(profile_name=fleet.profile, region_name=fleet.region)
-    with translated("sweep the lake"):
-        bucket = _bucket(session, fleet)
-        found = {
-            name: _swept(session.client("s3"), fleet, name, bucket=bucket, apply=apply) for name in names
-        }
+    names = known_pipelines(fleet, pipeline)
+    bucket, s3 = lake_bucket(fleet), fleet.aws().s3
+    with translated(f"sweep the lake s3://{bucket}"), terminal.progress("sweeping the lake") as update:
+        found = {}
+        for name in names:
+            update(name)
+            found[name] = _swept(s3, fleet, name, bucket=bucket, apply=apply)
     if fleet.json_output:
         terminal.result_json({name: _document(swept) for name, swept in found.items()})
         return
@@ -53,16 +57,6 @@ def sweep_lake(
     terminal.result_table(("pipeline", done[0], "bytes", done[1], "waiting"), rows)
 
 
-def _pipelines(fleet: Fleet, pipeline: str | None) -> list[str]:
-    if pipeline is None:
-        return sorted(fleet.estate.pipelines)
-    if pipeline not in fleet.estate.pipelines:
-        raise terminal.UserError(
-            f"the estate has no pipeline `{pipeline}`{suggestion(pipeline, fleet.estate.pipelines)}"
-        )
-    return [pipeline]
-
-
 def _swept(s3: Any, fleet: Fleet, pipeline: str, *, bucket: str, apply: bool) -> Swept:
     declared = fleet.estate.pipelines[pipeline]
     return sweep(
@@ -73,15 +67,6 @@ def _swept(s3: Any, fleet: Fleet, pipeline: str, *, bucket: str, apply: bool) ->
         now=datetime.now(UTC),
         apply=apply,
     )
-
-
-def _bucket(session: boto3.Session, fleet: Fleet) -> str:
-    stack = Names(fleet.estate.environment.name).stack("storage")
-    answer = session.client("cloudformation").describe_stacks(StackName=stack)
-    for output in answer["Stacks"][0].get("Outputs", []):
-        if output["OutputKey"] == "LakeBucketName":
-            return output["OutputValue"]
-    raise terminal.UserError(f"stack {stack} has no output LakeBucketName: deploy it again")
 
 
 def _document(swept: Swept) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -17,6 +18,9 @@ import typer
 
 #: Characters between two columns of a table.
 _GAP = 2
+
+#: Seconds between two lines of progress where nobody watches.
+_QUIET_SECONDS = 2.0
 
 
 class UserError(Exception):
@@ -104,6 +108,30 @@ def working(message: str) -> Iterator[None]:
 
     with Console(stderr=True, highlight=False).status(message):
         yield
+
+
+@contextmanager
+def progress(message: str) -> Iterator[Callable[[str], None]]:
+    """Shows how far something is; gives what takes each new state of it.
+
+    A spinner for people; elsewhere a line where two seconds have passed without one.
+    """
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.text import Text
+
+        with Console(stderr=True, highlight=False).status(Text(message)) as status:
+            yield lambda state: status.update(Text(f"{message}: {state}"))
+        return
+    said_at = time.monotonic()
+
+    def update(state: str) -> None:
+        nonlocal said_at
+        if time.monotonic() - said_at > _QUIET_SECONDS:
+            said_at = time.monotonic()
+            say(f"{message}: {state} …")
+
+    yield update
 
 
 @contextmanager

@@ -40,6 +40,7 @@ from hybrid.fleet.translation import THROTTLING, translated
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_ssm import SSMClient
 
@@ -132,6 +133,11 @@ class AwsClient:
     @cached_property
     def _stacks(self) -> CloudFormationClient:
         return self._client("cloudformation")  # type: ignore[no-any-return]
+
+    @cached_property
+    def s3(self) -> S3Client:
+        """S3, as boto3 has it, for the readers of the lake."""
+        return self._client("s3")  # type: ignore[no-any-return]
 
     def _client(self, service: str, *, attempts: int | None = None) -> Any:
         settings = Config(
@@ -250,6 +256,17 @@ class AwsClient:
         except errors.NotFound:
             return None
         return StackRecord(found[0]["StackName"], found[0]["StackStatus"]) if found else None
+
+    def stack_outputs(self, name: str) -> dict[str, str] | None:
+        """Outputs of a stack by their keys; None where there is no such stack."""
+        try:
+            with translated(f"read stack {name}"):
+                found = self._stacks.describe_stacks(StackName=name)["Stacks"]
+        except errors.NotFound:
+            return None
+        return (
+            {one["OutputKey"]: one["OutputValue"] for one in found[0].get("Outputs", [])} if found else None
+        )
 
     def stacks(self) -> Iterator[StackRecord]:
         """ListStacks, all pages, without those that were deleted."""

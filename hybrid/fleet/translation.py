@@ -7,8 +7,9 @@ CloudFormation, and of the operations that the fleet calls.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -132,6 +133,7 @@ def _from_answer(error: ClientError, doing: str) -> errors.FleetError:
         (code in _DENIED, errors.AccessDenied, f"access denied: {said or code}{_remedy(said)}"),
         (code in THROTTLING, errors.Throttled, "AWS throttled every attempt; wait a minute and try again"),
         (absent, errors.NotFound, said or code),
+        (code == "NoSuchBucket", errors.NotFound, _no_bucket(answer)),
         (broken, errors.Unreachable, f"AWS had a fault ({code}); look at what is there, then repeat"),
     )
     for applies, kind, what in kinds:
@@ -144,3 +146,11 @@ def _remedy(said: str) -> str:
     if "iam:PassRole" in said:
         return "; the caller needs iam:PassRole on the site's Anywhere role, passed to ssm.amazonaws.com"
     return "; ask for a role that allows it (docs/reference/fleet.md lists the permissions)"
+
+
+def _no_bucket(answer: Mapping[str, Any]) -> str:
+    name = answer.get("BucketName")
+    return (
+        f"there is no bucket{f' `{name}`' if name else ''}: it was deleted, or it is another account's; "
+        "check --profile and --region, or deploy the stack that makes it again"
+    )
