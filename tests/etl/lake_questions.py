@@ -1,18 +1,15 @@
-"""A query of a lake in a directory, by the process that `bin/hybrid lake query` starts."""
+"""A query of a lake, answered as the process that `bin/hybrid lake query` starts answers it."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from hybrid.lake.engine.answering import answer
 
 
 @dataclass
@@ -35,8 +32,8 @@ def ask(
     most: int | None = None,
     json_values: bool = True,
     place: Mapping[str, Any] | None = None,
-    environment: Mapping[str, str] | None = None,
 ) -> Answered:
+    events: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
         request = {
             "query": query,
@@ -46,19 +43,10 @@ def ask(
             "json": json_values,
             "scratch": scratch,
         }
-        done = subprocess.run(
-            [sys.executable, "-m", "hybrid.lake.engine"],
-            env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
-            input=json.dumps(request),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+        answer(request, lambda **event: events.append(event))
+    json.dumps(events)
     found = Answered()
-    for event in map(json.loads, done.stdout.splitlines()):
+    for event in events:
         found.columns = event.get("columns", found.columns)
         found.rows += event.get("rows", [])
         found.more += event.get("more", 0)

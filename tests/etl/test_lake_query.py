@@ -1,4 +1,4 @@
-"""`lake query`: what the container wrote comes back as it was, whatever the format; nothing else can be read."""
+"""`lake query`: what the container wrote comes back as it was, in each format; nothing else can be read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _TYPES: dict[str, tuple[pa.DataType, str, list[Any]]] = {
         [Decimal(f"-{'9' * 20}.{'9' * 18}"), None, Decimal("1e-18")],
     ),
     "whole": (pa.decimal128(38, 0), "DECIMAL(38,0)", [Decimal(_DIGITS), None, Decimal(0)]),
-    "wide": (pa.decimal256(76, 6), "VARCHAR", [_WIDE, None, -_WIDE]),
+    "wide": (pa.decimal256(76, 6), "VARCHAR", [_WIDE, None, Decimal(f"-{_WIDE}")]),
     "date": (pa.date32(), "DATE", [dt.date(1, 1, 1), None, dt.date(9999, 12, 31)]),
     "time": (pa.time64("us"), "TIME", [dt.time(0), None, dt.time(23, 59, 59, 999_999)]),
     "at": (
@@ -91,28 +91,25 @@ def _of_types(*names: str) -> dict[str, tuple[pa.DataType, list[Any]]]:
 
 def _expected(name: str, kind: pa.DataType, value: Any) -> Any:
     """A value as JSON has it in an answer."""
-    if value is None:
-        return None
-    if name == "huge":
+    if name == "huge" and value is not None:
         return json.dumps([None if one is None else f"{one:f}" for one in value])
     if isinstance(value, list):
         return [_element(one) for one in value]
     if isinstance(value, dt.datetime):
-        text = value.replace(tzinfo=None).isoformat(" ", "microseconds")
-        return f"{text}Z" if value.tzinfo else text
+        return f"{value.replace(tzinfo=None).isoformat(' ', 'microseconds')}{'Z' if value.tzinfo else ''}"
     if isinstance(value, dt.time):
         return value.isoformat("microseconds")
     if isinstance(value, Decimal):
         return f"{value:.{kind.scale}f}"
-    if isinstance(value, float):
-        return str(value) if value in (float("inf"), float("-inf")) else value
     return _element(value)
 
 
 def _element(one: Any) -> Any:
     if isinstance(one, bytes):
         return base64.b64encode(one).decode()
-    return one if one is None or isinstance(one, bool | int | float | str) else str(one)
+    if isinstance(one, float):
+        return str(one) if one in (float("inf"), float("-inf")) else one
+    return one if one is None or isinstance(one, bool | int | str) else str(one)
 
 
 @pytest.mark.parametrize("file_format", _FORMATS, ids=lambda one: f"{one['type']}-{one['compression']}")
@@ -140,7 +137,7 @@ _CONDITIONS = {
     "int64 < 0": 1,
     '"decimal" = 0.000000000000000001': 1,
     "whole > 1": 1,
-    "at < timestamp '0002-01-01'": 1,
+    "\"at\" < timestamp '0002-01-01'": 1,
     "zoned = timestamptz '2026-03-29 02:30:00+02'": 1,
     "\"time\" > time '23:00:00'": 1,
     "\"date\" = date '9999-12-31'": 1,
@@ -151,7 +148,7 @@ _CONDITIONS = {
     '"double" > 0 and "double" < 1e-300': 1,
     "len(numbers) = 0": 1,
     "cast(wide as double) < 0": 1,
-    "at::time > time '23:00:00' and year(at) = 1969": 1,
+    '"at"::time > time \'23:00:00\' and year("at") = 1969': 1,
 }
 
 
@@ -167,7 +164,9 @@ def test_a_condition_means_the_same_in_every_format(tmp_path: Path, kind: str) -
 def test_nan_is_greater_than_every_number_whoever_filters(tmp_path: Path) -> None:
     values = [1.0, float("nan"), 3.0, None]
     land(tmp_path, _batch({"x": (pa.float64(), values), "y": (pa.float32(), values)}))
-    conditions = {f"{c} {condition}": n for c in "xy" for condition, n in (("> 2", 2), ("<> 3", 2), ("= 'nan'", 1))}
+    conditions = {
+        f"{c} {condition}": n for c in "xy" for condition, n in (("> 2", 2), ("<> 3", 2), ("= 'nan'", 1))
+    }
     counts = ", ".join(f"(select count(*) from orders where {condition})" for condition in conditions)
     assert ask(tmp_path, f"select {counts}").rows == [list(conditions.values())]
 
@@ -192,10 +191,10 @@ def test_columns_of_paths_have_their_type(tmp_path: Path, kind: str) -> None:
 
 def test_dates_beyond_what_arrow_writes_and_reads(tmp_path: Path) -> None:
     # Given the ends of PostgreSQL's calendar in Parquet
-    days = pa.array([2_145_042_541, -2_440_550, None], pa.int32()).cast(pa.date32())
-    far = pa.array([9_223_371_331_199_999_999, -210_863_520_000_000_000, None]).cast(pa.timestamp("us"))
+    days = pa.array([2_145_042_905, -2_440_550, None], pa.int32()).cast(pa.date32())
+    far = pa.array([9_223_371_244_799_999_999, -210_863_520_000_000_000, None]).cast(pa.timestamp("us"))
     land(tmp_path, pa.RecordBatch.from_arrays([days, far], names=["day", "at"]))
-    found = ask(tmp_path, "select day, at, year(day), year(at) from orders")
+    found = ask(tmp_path, 'select day, "at", year(day), year("at") from orders')
     assert found.rows == [
         ["5874897-12-31", "294246-12-31 23:59:59.999999", 5874897, 294246],
         ["-4712-01-01", "-4712-01-01 00:00:00.000000", -4712, -4712],
@@ -207,7 +206,7 @@ def test_dates_beyond_what_arrow_writes_and_reads(tmp_path: Path) -> None:
     for kind in ("csv", "jsonl"):
         batch = pa.RecordBatch.from_arrays([near, moments], names=["day", "at"])
         land(tmp_path, batch, file_format={"type": kind})
-        assert ask(tmp_path, "select day, at from orders").rows == [
+        assert ask(tmp_path, 'select day, "at" from orders').rows == [
             ["32767-12-31", "32767-12-31 23:59:59.999999"],
             ["-32767-01-01", "-32767-01-01 00:00:00.000000"],
             ["-0001-12-31", "1970-01-01 00:00:00.000000"],
@@ -340,7 +339,12 @@ def test_names_that_need_quotes(tmp_path: Path) -> None:
     columns = {name: (pa.int32(), [n]) for n, name in enumerate(names)}
     land(tmp_path, _batch(columns), pipeline="customers-regional")
     pipelines = {"customers-regional": "shop/customers-regional", "order": "shop/order"}
-    for table in ('"customers-regional"', "customers_regional", '"Customers-Regional"', "main.customers_regional"):
+    for table in (
+        '"customers-regional"',
+        "customers_regional",
+        '"Customers-Regional"',
+        "main.customers_regional",
+    ):
         found = ask(tmp_path, f"select * from {table}", pipelines=pipelines)
         assert (found.error, found.columns, found.rows) == ("", names, [list(range(7))]), table
     alone = ask(tmp_path, "select * from customers-regional", pipelines=pipelines)
@@ -365,9 +369,9 @@ def test_a_table_is_read_as_often_as_a_query_names_it(tmp_path: Path, kind: str)
 @pytest.mark.parametrize(("most", "more"), [(0, 5000), (3, 4997), (1024, 3976), (5000, 0), (None, 0)])
 def test_a_limit_says_how_many_rows_there_are_more(tmp_path: Path, most: int | None, more: int) -> None:
     land(tmp_path, _batch({"id": (pa.int32(), list(range(5000)))}))
-    found = ask(tmp_path, "select id from orders order by id desc; -- the newest", most=most)
+    found = ask(tmp_path, "; select id, 'é;' from orders order by id desc; -- the newest", most=most)
     assert (found.error, len(found.rows), found.more) == ("", 5000 - more, more)
-    assert found.rows[:1] in ([], [[4999]])
+    assert found.rows[:1] in ([], [[4999, "é;"]])
 
 
 def test_types_of_an_answer_that_arrow_does_not_hold(tmp_path: Path) -> None:
@@ -474,7 +478,9 @@ def test_files_that_are_not_what_was_landed(tmp_path: Path, harm: Any, kind: str
     land(tmp_path, _batch({"id": (pa.int32(), [1, 11])}), file_format={"type": kind, "compression": "zstd"})
     (file,) = tmp_path.rglob("part-*")
     if harm is _damage:
-        land(tmp_path, _batch({"id": (pa.int32(), [1, 11])}), file_format={"type": kind, "compression": "none"})
+        land(
+            tmp_path, _batch({"id": (pa.int32(), [1, 11])}), file_format={"type": kind, "compression": "none"}
+        )
         file = file.with_suffix("")
     harm(file)
     found = ask(tmp_path, "select id from orders")
@@ -491,7 +497,10 @@ def test_a_receipt_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         (json.dumps({**body, "version": 2}), "newer version"),
         (json.dumps({key: body[key] for key in body if key != "rows"}), "it has no rows"),
         (json.dumps({**body, "schema": [{"name": "id", "type": "int128"}]}), "int128"),
-        (json.dumps({**body, "schema": [{"name": n, "type": "int32"} for n in ("id", "ID")]}), "upper and lower"),
+        (
+            json.dumps({**body, "schema": [{"name": n, "type": "int32"} for n in ("id", "ID")]}),
+            "upper and lower",
+        ),
     ):
         receipt.write_text(content)
         found = ask(tmp_path, "select * from orders")

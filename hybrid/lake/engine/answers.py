@@ -6,6 +6,7 @@ import base64
 import datetime as dt
 import json
 import math
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -41,7 +42,8 @@ EXACT = {
 
 def is_exact(kind: str) -> bool:
     """Whether Arrow holds every value of a type of DuckDB."""
-    return kind.removesuffix("[]") in EXACT or (kind.startswith("DECIMAL(") and "[" not in kind)
+    one = kind.removesuffix("[]")
+    return one in EXACT or re.fullmatch(r"DECIMAL\(\d+,\d+\)", one) is not None
 
 
 def as_rows(batch: pa.RecordBatch, *, whole: list[bool], json_values: bool) -> list[list[Any]]:

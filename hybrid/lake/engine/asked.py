@@ -24,7 +24,7 @@ class Asked:
     """A query.
 
     Attributes:
-        query: its text, without a semicolon at its end.
+        query: its text, without the semicolons around it, which a query inside of another may not have.
         pipelines: that it names.
     """
 
@@ -40,9 +40,10 @@ def asked(connection: duckdb.DuckDBPyConnection, query: str, pipelines: Mapping[
         UnknownPipeline: it names one that is none.
     """
     try:
-        ((text,),) = connection.execute("select json_serialize_sql(?)", [query]).fetchall()
+        query.encode()
     except UnicodeEncodeError:
         raise NotAsked("the query is not UTF-8; write it in UTF-8") from None
+    ((text,),) = connection.execute("select json_serialize_sql(?)", [query]).fetchall()
     tree = json.loads(text)
     if tree.get("error"):
         raise NotAsked(_refusal(connection, query, tree, pipelines))
@@ -108,6 +109,13 @@ def _expressions(node: Mapping[str, Any]) -> list[str]:
 
 
 def _bare(query: str) -> str:
-    """A query without the semicolons at its end, which a query inside of another may not have."""
-    statement = str(duckdb.extract_statements(query)[0].query).strip()
-    return statement.rstrip(";").rstrip() if statement.endswith(";") else statement
+    """The text between semicolons that holds the one statement; DuckDB counts in bytes of UTF-8."""
+    content, start, holds = query.encode(), 0, False
+    for at, kind in duckdb.tokenize(query):
+        if content[at : at + 1] == b";" and kind == duckdb.token_type.operator:
+            if holds:
+                return content[start:at].decode()
+            start = at + 1
+        elif kind != duckdb.token_type.comment:
+            holds = True
+    return content[start:].decode()
