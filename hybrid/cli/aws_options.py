@@ -12,16 +12,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hybrid.cli import terminal
 from hybrid.cli.estate_file import EstateFile, read_estate
 from hybrid.estate import Estate
-from hybrid.fleet.client import AwsClient
 from hybrid.fleet.errors import FleetError
 from hybrid.paths import ESTATE
+
+if TYPE_CHECKING:
+    from hybrid.fleet.client import AwsClient
 
 Profile = Annotated[
     str | None,
@@ -52,6 +54,9 @@ class Fleet:
 
     def aws(self, *, workers: int = 8) -> AwsClient:
         """A client; `workers` calls of it may be under way at once."""
+        # boto3 takes half a second, and not every command that may speak to AWS does.
+        from hybrid.fleet.client import AwsClient
+
         return AwsClient(region=self.region, profile=self.profile, workers=workers)
 
 

@@ -13,7 +13,6 @@ from hybrid.cli.aws_options import Fleet, fleet_command
 from hybrid.cli.lake_listing import list_lake, show_schema
 from hybrid.cli.lake_place import known_pipelines, lake_bucket
 from hybrid.cli.lake_query import query_lake
-from hybrid.fleet.translation import translated
 from hybrid.lake.sweeping import Swept, sweep
 
 app = typer.Typer(help="The lake: what landed, in SQL; files that no receipt names.", no_args_is_help=True)
@@ -33,6 +32,8 @@ def sweep_lake(
 
     Example: bin/hybrid lake sweep --apply
     """
+    from hybrid.fleet.translation import translated
+
     names = known_pipelines(fleet, pipeline)
     bucket, s3 = lake_bucket(fleet), fleet.aws().s3
     with translated(f"sweep the lake s3://{bucket}"), terminal.progress("sweeping the lake") as update:

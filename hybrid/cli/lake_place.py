@@ -12,9 +12,7 @@ import typer
 from hybrid.cli import terminal
 from hybrid.cli.aws_options import Fleet
 from hybrid.estate.suggestion import suggestion
-from hybrid.fleet.client import require_credentials
 from hybrid.fleet.errors import CredentialsMissing
-from hybrid.fleet.translation import translated
 from hybrid.lake.places import READERS, Bucket, Directory, Place, Say
 from hybrid.lake.reading import Stored, UnreadableLake, visible
 from hybrid.naming import Names
@@ -51,8 +49,13 @@ class Lake:
             UnreadableLake: one cannot be read.
             FleetError: AWS refused.
         """
+        prefix = self.fleet.estate.prefix_of(pipeline)
+        if isinstance(self.place, Directory):
+            return self.place.receipts(prefix, say=say)
+        from hybrid.fleet.translation import translated
+
         with translated(f"read the receipts of {pipeline} in {self.place.address}"):
-            return self.place.receipts(self.fleet.estate.prefix_of(pipeline), say=say)
+            return self.place.receipts(prefix, say=say)
 
     def visible(self, pipeline: str, *, say: Say) -> tuple[list[Stored], int]:
         """The receipts of a pipeline that a reader takes, and how many there are in all.
@@ -101,6 +104,8 @@ def lake_bucket(fleet: Fleet) -> str:
         terminal.UserError: the estate is not deployed there.
         FleetError: AWS refused, or there are no credentials.
     """
+    from hybrid.fleet.client import require_credentials
+
     try:
         require_credentials(profile=fleet.profile, region=fleet.region)
     except CredentialsMissing as error:

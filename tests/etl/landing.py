@@ -12,6 +12,7 @@ import datetime as dt
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -97,10 +98,11 @@ def main() -> None:
     """Land what standard input lists."""
     for plan in json.load(sys.stdin):
         schema = pa.schema([(name, _type(kind)) for name, kind in plan.pop("schema").items()])
-        rows = pa.Table.from_pylist(plan.pop("rows"), schema=schema)
-        batch = pa.RecordBatch.from_arrays(
-            [column.combine_chunks() for column in rows.columns], schema=schema
-        )
+        rows = plan.pop("rows")
+        arrays = [
+            pa.array([_value(row[field.name], field.type) for row in rows], field.type) for field in schema
+        ]
+        batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
         for again in range(plan.pop("times", 1)):
             interval = plan.get("interval")
             if again and interval:
@@ -110,6 +112,10 @@ def main() -> None:
 
 def _type(kind: str) -> pa.DataType:
     return pa.decimal128(10, 2) if kind == "decimal" else getattr(pa, kind)()
+
+
+def _value(value: Any, kind: pa.DataType) -> Any:
+    return Decimal(value) if value is not None and pa.types.is_decimal(kind) else value
 
 
 def _a_day_later(moment: str) -> str:
