@@ -55,6 +55,15 @@ def test_the_demo_lands_rows_stays_up_is_quick_again_and_goes_down(tmp_path: Pat
     assert {entry["service"] for entry in status if entry["running"]} >= {"airflow", "emulator", "site"}
     assert "airflow.log" in hybrid("demo", "logs", "airflow", directory=tmp_path).stdout
 
+    # And what landed can be asked in SQL, without another tool
+    landed = json.loads(hybrid("lake", "ls", "--demo", "--json", directory=tmp_path).stdout)
+    rows = sum(one["rows"] for one in landed["customers-regional"])
+    asked = hybrid(
+        "lake", "query", "select count(*) n from customers_regional", "--demo", "--json", directory=tmp_path
+    )
+    assert json.loads(asked.stdout) == [{"n": rows}], asked.stderr
+    assert rows > 0
+
     # And a second one is quick and starts nothing anew
     start = time.monotonic()
     second = hybrid("demo", directory=tmp_path)

@@ -23,6 +23,7 @@ sources: {shop: {site: cellar, engine: postgresql}}
 pipelines:
   customers-regional: {source: shop, query: select 1 as id}
   daily: {source: shop, query: select 1 as id}
+  orders-regional: {source: shop, query: select 1 as id}
   never-run: {source: shop, query: select 1 as id}
 """
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

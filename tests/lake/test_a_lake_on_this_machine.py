@@ -26,6 +26,7 @@ def test_ls_has_a_line_for_each_pipeline(lake: Run, landed: Path) -> None:
         ["customers-regional", "1", "3"],
         ["daily", "2", "2"],
         ["never-run", "0", "0"],
+        ["orders-regional", "0", "0"],
     ]
     assert rows[2][4:] == ["2026-11-04 00:00:00", "2026-11-09 00:00:00"]
     assert "daily: 2 more receipts are not read: another stands for them" in done.stderr
