@@ -59,7 +59,8 @@ def result_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> No
             print("\t".join(row))
         return
     least = _least_widths(columns, cells)
-    if sum(least) + _GAP * (len(columns) - 1) > shutil.get_terminal_size().columns:
+    room = shutil.get_terminal_size().columns - _GAP * (len(columns) - 1)
+    if sum(least) > room:
         for line in _records(columns, cells):
             result(line)
         return
@@ -67,7 +68,9 @@ def result_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> No
     from rich.table import Column, Table
     from rich.text import Text
 
-    headings = [Column(name, min_width=width) for name, width in zip(columns, least, strict=True)]
+    # Widths that rich chooses may be wider than the terminal, which then cuts the last column.
+    widths = _widths(columns, cells, least=least, room=room)
+    headings = [Column(name, width=width) for name, width in zip(columns, widths, strict=True)]
     table = Table(*headings, box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     for row in cells:
         table.add_row(*map(Text, row))
@@ -76,8 +79,29 @@ def result_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> No
 
 def _least_widths(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
     """Width of each column in which no word is cut."""
+    from rich.cells import cell_len
+
     by_column = [[name, *(row[index] for row in cells)] for index, name in enumerate(columns)]
-    return [max((len(word) for text in texts for word in text.split()), default=1) for texts in by_column]
+    return [
+        max((cell_len(word) for text in texts for word in text.split()), default=1) for texts in by_column
+    ]
+
+
+def _widths(
+    columns: Sequence[str], cells: Sequence[Sequence[str]], *, least: Sequence[int], room: int
+) -> list[int]:
+    """Width of each column: its text where there is room for it, else a share of what its words leave."""
+    from rich.cells import cell_len
+
+    wanted = [max(map(cell_len, [name, *(row[i] for row in cells)])) for i, name in enumerate(columns)]
+    widths, left = list(least), room - sum(least)
+    # Those that want least get all of it, and leave the more to the others.
+    order = sorted(range(len(columns)), key=lambda index: wanted[index] - least[index])
+    for place, index in enumerate(order):
+        given = min(wanted[index] - least[index], left // (len(order) - place))
+        widths[index] += given
+        left -= given
+    return widths
 
 
 def _records(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:

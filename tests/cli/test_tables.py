@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
 from hybrid.paths import ROOT
@@ -44,6 +45,10 @@ _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 def on_a_terminal(table: object, *, columns: int, **environment: str) -> str:
     """What `terminal.result_table` writes to a terminal of that width."""
     code = f"from hybrid.cli import terminal\nterminal.result_table(*{table!r})"
+    return written_to_a_terminal(code, columns=columns, **environment)
+
+
+def written_to_a_terminal(code: str, *, columns: int, **environment: str) -> str:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -113,3 +118,32 @@ def test_a_terminal_without_utf_8_gets_question_marks_and_no_traceback() -> None
     )
 
     assert done.stdout == "S?o\n"
+
+
+LAKE = (
+    ("pipeline", "intervals", "rows", "read until", "finished", "note"),
+    [
+        ("customers-headquarters", "1", "1,196", "", "2026-11-26 21:08:58", "日本語日本語"),
+        ("customers-regional", "1,010", "1,169", "2026-11-26 00:00:00", "2026-11-26 21:08:59", "ü"),
+    ],
+)
+
+
+def test_no_width_of_a_terminal_cuts_a_word() -> None:
+    # Given one row, to which a table of each width is written
+    code = (
+        "import os\nfrom hybrid.cli import terminal\n"
+        "for width in range(30, 131):\n"
+        "    os.environ['COLUMNS'] = str(width)\n"
+        f"    terminal.result_table(*{LAKE!r})\n"
+        "    print('~~~', flush=True)"
+    )
+
+    shown = _ESCAPE.sub("", written_to_a_terminal(code, columns=80)).split("~~~")
+
+    # Then each has every word, and no line is longer than the terminal
+    words = {word for row in LAKE[1] for cell in row for word in cell.split()}
+    for width, table in zip(range(30, 131), shown, strict=False):
+        assert words - set(table.split()) == set(), width
+        if not re.search(r"pipeline +customers", table):
+            assert max(map(cell_len, table.splitlines())) <= width
