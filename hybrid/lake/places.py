@@ -7,8 +7,10 @@ never the data files, of which there may be a thousand times as many; then they 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,17 +62,28 @@ class Directory:
         """
         found: list[Stored] = []
         try:
-            paths = sorted((self.root / prefix).glob(f"interval=*/{RECEIPT}"))
+            paths = self._paths(prefix)
             for number, path in enumerate(paths, 1):
                 key = path.relative_to(self.root).as_posix()
-                written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-                found.append(Stored(key, written, receipt(path.read_bytes(), key=key)))
+                # Where an interval has none, its run failed or is under way.
+                with suppress(FileNotFoundError):
+                    written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+                    found.append(Stored(key, written, receipt(path.read_bytes(), key=key)))
                 say(number, len(paths))
         except OSError as error:
             raise UnreadableLake(
                 f"{error.filename or self.root} cannot be read: {error.strerror or error}"
             ) from error
         return found
+
+    def _paths(self, prefix: str) -> list[Path]:
+        """Where receipts may be. Not by `glob`, to which a directory that may not be read is an empty one."""
+        directory = self.root / prefix
+        try:
+            names = [entry.name for entry in os.scandir(directory)]
+        except FileNotFoundError:
+            return []
+        return [directory / name / RECEIPT for name in sorted(names) if name.startswith("interval=")]
 
 
 @dataclass(frozen=True)

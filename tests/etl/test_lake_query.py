@@ -489,6 +489,14 @@ def test_files_that_are_not_what_was_landed(tmp_path: Path, harm: Any, kind: str
     assert says in found.error
 
 
+def test_a_directory_that_cannot_be_read_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "orders").write_text("")
+    found = ask(tmp_path, "select * from orders")
+    assert found.code == 2
+    assert "shop/orders cannot be read: Not a directory" in found.error
+
+
 def test_a_receipt_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     receipt = land(tmp_path, _batch({"id": (pa.int32(), [1])}))
     body = json.loads(receipt.read_text())

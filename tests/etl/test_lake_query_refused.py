@@ -80,22 +80,17 @@ def _served(server: _S3) -> Iterator[int]:
 _KMS = "User: arn:aws:iam::1:user/a is not authorized to perform: kms:Decrypt on this resource"
 
 
-@pytest.mark.parametrize("place", ["list", "receipt", "file"])
 @pytest.mark.parametrize(
-    ("status", "code", "message", "exit_code", "says"),
+    ("place", "status", "code", "message", "exit_code", "says"),
     [
-        (403, "AccessDenied", "Access Denied", 1, "access denied"),
-        (403, "AccessDenied", _KMS, 1, "kms:Decrypt"),
-        (
-            400,
-            "ExpiredToken",
-            "The provided token has expired.",
-            2,
-            "the credentials have expired; sign in again",
-        ),
-        (403, "InvalidAccessKeyId", "The key does not exist", 2, "AWS knows no such keys"),
-        (403, "RequestTimeTooSkewed", "The difference is too large", 2, "clock is wrong"),
-        (404, "NoSuchBucket", "The specified bucket does not exist", 1, "there is no bucket"),
+        ("list", 403, "AccessDenied", "Access Denied", 1, "access denied"),
+        ("receipt", 403, "AccessDenied", _KMS, 1, "kms:Decrypt"),
+        ("file", 403, "AccessDenied", _KMS, 1, "kms:Decrypt"),
+        ("file", 400, "ExpiredToken", "It has expired.", 2, "the credentials have expired; sign in again"),
+        ("list", 403, "InvalidAccessKeyId", "The key does not exist", 2, "AWS knows no such keys"),
+        ("receipt", 403, "RequestTimeTooSkewed", "Too large", 2, "clock is wrong"),
+        ("list", 404, "NoSuchBucket", "It does not exist", 1, "there is no bucket"),
+        ("file", 404, "NoSuchBucket", "It does not exist", 1, "there is no bucket"),
     ],
 )
 def test_a_refusal_is_a_sentence(

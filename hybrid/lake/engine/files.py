@@ -44,8 +44,10 @@ class LocalFiles:
             path = root / key
             try:
                 there = path.stat().st_size
-            except OSError as error:
+            except FileNotFoundError as error:
                 raise _missing(key, str(root)) from error
+            except OSError as error:
+                raise UnreadableLake(f"{path} cannot be read: {error.strerror or error}") from error
             if there != size:
                 raise _other_size(key, size=size, there=there)
 
@@ -109,12 +111,14 @@ class S3Files:
 
     def raise_fault(self) -> None:
         """Raise the first fault of a read."""
-        if self._fault is not None:
-            raise self._fault
+        # Not kept any longer: it knows the frames that it passed, and those know these files.
+        fault, self._fault = self._fault, None
+        if fault is not None:
+            raise fault.with_traceback(None)
 
     def _keep(self, fault: BaseException) -> None:
         with self._lock:
-            self._fault = self._fault or fault
+            self._fault = self._fault or fault.with_traceback(None)
 
 
 class _Object(io.RawIOBase):
