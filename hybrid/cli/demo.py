@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,54 +12,38 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hybrid.cli import terminal
+from hybrid.cli.demo_apply import apply_changes
+from hybrid.cli.demo_directory import (
+    FAILURES,
+    Directory,
+    OwnDirectory,
+    command,
+    landed_table,
+    take,
+    times_table,
+    what_is_left,
+    working_on,
+)
 from hybrid.cli.estate_file import EstateFile, read_estate
-from hybrid.demo import engine, lock, run
-from hybrid.demo.deployment import DeploymentError
+from hybrid.demo import engine, run
 from hybrid.demo.directory import (
-    Facts,
     aws_environment,
     described,
-    is_a_demos,
     read_facts,
-    write_facts,
 )
-from hybrid.demo.house import House, HouseError, purge
+from hybrid.demo.house import House, purge
 from hybrid.demo.interrupts import uninterrupted
 from hybrid.demo.steps import Steps
-from hybrid.environments import EnvironmentFailure
 from hybrid.estate import Estate
-from hybrid.local.airflow import AirflowError
-from hybrid.local.databases import DatabaseError
 from hybrid.local.differences import table
-from hybrid.local.services import ServiceError, Services
+from hybrid.local.services import Services
 from hybrid.paths import DEMO, ESTATE
 from hybrid.trial.database_url import DatabaseUrlError, secret_of
 
 app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
-OwnDirectory = Annotated[
-    Path | None,
-    typer.Option("--directory", help="Where the demo keeps everything.", show_default=".hybrid/demo"),
-]
-Directory = Annotated[
-    Path,
-    typer.Option(
-        "--directory",
-        envvar="HYBRID_DEMO_DIRECTORY",
-        help="Where the demo keeps everything.",
-        show_default=".hybrid/demo",
-    ),
-]
-_FAILURES = (
-    AirflowError,
-    DatabaseError,
-    DeploymentError,
-    EnvironmentFailure,
-    HouseError,
-    ServiceError,
-    run.DatabaseOutOfReach,
-    engine.ImageError,
-)
+
+app.command("apply")(apply_changes)
 
 
 @app.callback()
@@ -101,8 +83,8 @@ def demo(
         described_estate = read_estate(estate)
         databases = _databases(database or [], described_estate)
         dags = _dags(dag, described_estate)
-        with _working_on(directory):
-            _take(directory, described_estate, file=estate)
+        with working_on(directory):
+            take(directory, described_estate, file=estate)
             outcome = _run(directory, estate, mode, once=once, databases=databases, dags=dags)
         terminal.result(f"\n{time.monotonic() - start:.0f} s in all.")
         if not once:
@@ -111,8 +93,8 @@ def demo(
             raise terminal.Failure("no rows landed" if not outcome.failed else _failures(outcome, directory))
 
 
-def _dags(wanted: list[str] | None, estate: Estate) -> set[str]:
-    """Names of the DAGs to run: those that were asked for, else all.
+def _dags(wanted: list[str] | None, estate: Estate) -> dict[str, dict[str, object]]:
+    """The DAGs to run: those that were asked for, else all.
 
     Raises:
         terminal.UserError: there is no such DAG.
@@ -121,7 +103,7 @@ def _dags(wanted: list[str] | None, estate: Estate) -> set[str]:
     for name in wanted or ():
         if name not in known:
             raise terminal.UserError(f"the estate has no DAG `{name}`; it has: {', '.join(known)}")
-    return set(wanted or known)
+    return {name: conf for name, conf in known.items() if not wanted or name in wanted}
 
 
 def _databases(given: list[str], estate: Estate) -> dict[str, dict[str, Any]]:
@@ -151,7 +133,7 @@ def _run(
     *,
     once: bool,
     databases: dict[str, dict[str, Any]],
-    dags: set[str],
+    dags: dict[str, dict[str, object]],
 ) -> run.Result:
     """Bring the house up, run its DAGs, show what landed.
 
@@ -167,104 +149,30 @@ def _run(
             steps.say(f"Tasks run {choice}.")
             house = House(directory, estate=estate, mode=choice.mode)
             run.prepare(house, steps, insist=mode is not None, databases=databases)
-            outcome = run.result(house, steps, run.run_dags(house, steps, only=dags))
+            outcome = run.result(house, steps, run.run_dags(house, steps, dags))
             _show(outcome, house)
-    except _FAILURES as error:
-        again = f"`{_command('', directory)}` starts again"
-        raise terminal.Failure(f"{error}\n{_what_is_left(services, directory)}; {again}.") from error
+    except FAILURES as error:
+        again = f"`{command('', directory)}` starts again"
+        raise terminal.Failure(f"{error}\n{what_is_left(services, directory)}; {again}.") from error
     except (ClientError, BotoCoreError) as error:
         raise terminal.Failure(
-            f"the emulator refused what the demo asked: {error}\n{_what_is_left(services, directory)}. "
-            f"What it keeps may be damaged: `{_command('down --purge', directory)}` deletes it, and "
-            f"`{_command('', directory)}` begins anew."
+            f"the emulator refused what the demo asked: {error}\n{what_is_left(services, directory)}. "
+            f"What it keeps may be damaged: `{command('down --purge', directory)}` deletes it, and "
+            f"`{command('', directory)}` begins anew."
         ) from error
     except OSError as error:
-        raise terminal.Failure(f"{error}\n{_what_is_left(services, directory)}.") from error
+        raise terminal.Failure(f"{error}\n{what_is_left(services, directory)}.") from error
     except KeyboardInterrupt as error:
         raise terminal.Failure(
-            f"interrupted; {_what_is_left(services, directory).replace('Every', 'every')}"
+            f"interrupted; {what_is_left(services, directory).replace('Every', 'every')}"
         ) from error
     return outcome
 
 
-def _what_is_left(services: Services, directory: Path) -> str:
-    """That everything was stopped, if it was."""
-    if names := [name for name in services.names() if services.members(name)]:
-        return f"Still running: {', '.join(names)}; `{_command('down', directory)}` ends them"
-    return "Everything was stopped"
-
-
-@contextmanager
-def _working_on(directory: Path) -> Iterator[None]:
-    """Hold the demo's directory.
-
-    Raises:
-        terminal.UserError: another command works on it, it is not a demo's, or it cannot be written.
-    """
-    try:
-        if not is_a_demos(directory):
-            raise terminal.UserError(
-                f"{directory} has files that are no demo's: name a --directory that is empty or new"
-            )
-        held = lock.held(directory)
-        held.__enter__()
-    except lock.DirectoryInUse as error:
-        raise terminal.UserError(str(error)) from error
-    except OSError as error:
-        raise terminal.UserError(
-            f"the demo's directory {directory} cannot be written ({error.strerror or error}): name another "
-            "--directory"
-        ) from error
-    try:
-        yield
-    finally:
-        held.__exit__(None, None, None)
-
-
-def _take(directory: Path, estate: Estate, *, file: Path) -> None:
-    """Mark the directory as this estate's.
-
-    Raises:
-        terminal.UserError: it is another one's.
-    """
-    name, mark = estate.environment.name, directory / "estate"
-    before = read_facts(directory)
-    other = before.estate if before else mark.read_text() if mark.is_file() else ""
-    if other not in {"", name}:
-        elsewhere = directory.with_name(f"{directory.name}-{name}")
-        raise terminal.UserError(
-            f"{directory} holds the demo of estate `{other}`, not of `{name}`. Each has a directory of its "
-            f"own: `{_command('', elsewhere)} --estate {shlex.quote(str(file))}`; or end and delete the "
-            f"other one with `{_command('down --purge', directory)}`"
-        )
-    write_facts(directory, Facts(name, str(file.resolve()), estate.environment.region))
-
-
-def _command(words: str, directory: Path) -> str:
-    """A command of this group, as it has to be typed for the demo of a directory."""
-    parts = ["bin/hybrid demo", *([words] if words else [])]
-    if directory.resolve() != DEMO.resolve():
-        parts.append(f"--directory {shlex.quote(str(directory))}")
-    return " ".join(parts)
-
-
 def _show(outcome: run.Result, house: House) -> None:
-    terminal.result("\nWhat landed in the lake:")
-    terminal.result_table(
-        ("pipeline", "site", "rows", "bytes", "object"),
-        [
-            (one.pipeline, one.site, f"{one.rows:,}", f"{one.bytes:,}", file)
-            for one in outcome.landed
-            for file in one.files
-        ],
-    )
-    if outcome.landed:
-        terminal.result("\nIts columns: " + ", ".join(f"{n} {t}" for n, t in outcome.landed[0].columns))
+    landed_table(outcome.landed)
     terminal.result(f"Bucket: {house.lake_bucket}, at {house.emulator.endpoint_url}")
-    terminal.result("\nHow long each step took:")
-    terminal.result_table(
-        ("step", "seconds"), [(name, f"{seconds:.1f}") for name, seconds in outcome.seconds.items()]
-    )
+    times_table(outcome.seconds)
 
 
 def _say_what_is_there(directory: Path) -> None:
@@ -273,13 +181,13 @@ def _say_what_is_there(directory: Path) -> None:
             terminal.result(
                 f"Airflow: {entry['address']}, user {entry['user']}, password in {entry['password_file']}"
             )
-    commands = ", ".join(f"`{_command(word, directory)}`" for word in ("status", "logs", "env", "down"))
+    commands = ", ".join(f"`{command(word, directory)}`" for word in ("status", "logs", "env", "down"))
     terminal.result(f"It stays up: {commands}.")
 
 
 def _failures(outcome: run.Result, directory: Path) -> str:
     return "\n".join(
-        f"DAG {dag} failed: {why}; `{_command('logs airflow', directory)}` and the task's log in Airflow "
+        f"DAG {dag} failed: {why}; `{command('logs airflow', directory)}` and the task's log in Airflow "
         "say why"
         for dag, why in outcome.failed.items()
     )
@@ -301,7 +209,7 @@ def status(
         terminal.result_json(found)
         return
     if not found:
-        terminal.result(f"nothing runs; `{_command('', place)}` starts it")
+        terminal.result(f"nothing runs; `{command('', place)}` starts it")
         return
     terminal.result_table(
         ("service", "state", "pid", "port", "address"),
@@ -334,7 +242,7 @@ def env(
     with terminal.exit_codes():
         facts, services = read_facts(place), Services(place / "services")
         if facts is None or not all(services.process(name) for name in ("emulator", "site")):
-            raise terminal.Failure(f"the demo does not run; `{_command('', place)}` starts it")
+            raise terminal.Failure(f"the demo does not run; `{command('', place)}` starts it")
     variables = aws_environment(place.resolve(), region=facts.region)
     if json_output:
         terminal.result_json(variables)
@@ -378,7 +286,7 @@ def down(
     if not place.exists():
         terminal.result("nothing was running")
         return
-    with terminal.exit_codes(), _working_on(place), uninterrupted(terminal.say):
+    with terminal.exit_codes(), working_on(place), uninterrupted(terminal.say):
         services = Services(place / "services")
         stopped = run.stop_all(services)
         terminal.result(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")

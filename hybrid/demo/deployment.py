@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
@@ -102,7 +102,9 @@ class Deployment:
         wanted = digest.of_files([LOCK], base=LOCK.parent)
         by = self._bootstrapped.read_text() if self._bootstrapped.is_file() else ""
         if by != wanted or self._parameter(_BOOTSTRAPPED) is None:
-            self.cdk("bootstrap", f"aws://{self.account}/{self.region}")
+            # With an app that is synthesized already: else the command line would do that again, for nothing.
+            app = ("--app", str(self.local_assembly))
+            self.cdk("bootstrap", *app, f"aws://{self.account}/{self.region}")
             write_whole(self._bootstrapped, wanted)
 
     def deploy(self) -> None:
@@ -128,6 +130,14 @@ class Deployment:
     def remember(self) -> None:
         """Note in the emulator that just this was deployed."""
         self._ssm.put_parameter(Name=_DEPLOYED, Value=self._digest(), Type="String", Overwrite=True)
+
+    @property
+    def templates(self) -> dict[str, Any]:
+        """Template of each stack, as it is or is to be deployed to the emulator."""
+        return {
+            path.name.removesuffix(".template.json"): json.loads(path.read_bytes())
+            for path in sorted(self.local_assembly.glob("*.template.json"))
+        }
 
     def diff(self) -> int:
         """Exit code of `cdk diff --fail` against what is deployed: 0 where nothing differs."""

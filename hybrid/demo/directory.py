@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from hybrid.demo.engine import Mode
 from hybrid.environments import EMULATOR
 from hybrid.files import write_whole
 from hybrid.local.airflow import USER, password_file
 from hybrid.local.emulator import Emulator
 from hybrid.local.services import Services
 
-_FACTS, _PORTS = "demo.json", "ports.json"
+_FACTS, _PORTS, _MODES = "demo.json", "ports.json", "modes.json"
 
 #: What a demo leaves in its directory, of which one at least is there once it has begun.
 _MARKS = (_FACTS, _PORTS, "estate", "services")
@@ -52,6 +53,23 @@ def write_facts(directory: Path, facts: Facts) -> None:
         OSError: they could not be written.
     """
     write_whole(directory / _FACTS, json.dumps(asdict(facts)))
+
+
+def write_modes(directory: Path, *, tasks: Mode, databases: Mode) -> None:
+    """Write how the tasks of a demo run, and how those run that its databases' addresses are for.
+
+    Raises:
+        OSError: they could not be written.
+    """
+    write_whole(directory / _MODES, json.dumps({"tasks": tasks, "databases": databases}))
+
+
+def read_modes(directory: Path) -> tuple[Mode, Mode] | None:
+    """What `write_modes` wrote; None where there is nothing that can be read."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        found = json.loads((directory / _MODES).read_text())
+        return Mode(found["tasks"]), Mode(found["databases"])
+    return None
 
 
 def is_a_demos(directory: Path) -> bool:

@@ -23,6 +23,7 @@ import urllib3
 
 from hybrid import digest
 from hybrid.demo.deployment import Deployment
+from hybrid.demo.directory import write_modes
 from hybrid.demo.engine import Mode, host_address
 from hybrid.demo.ports import ports
 from hybrid.demo.user_databases import is_made_up, kept_secrets
@@ -57,11 +58,15 @@ class House:
         directory: holds everything that the demo makes.
         estate: the estate file.
         mode: how tasks run.
+        databases_for: how the tasks run that the databases' addresses are for; None for `mode`. Tasks that
+            go over to processes leave the databases where containers reached them.
     """
 
-    def __init__(self, directory: Path, *, estate: Path, mode: Mode) -> None:
+    def __init__(
+        self, directory: Path, *, estate: Path, mode: Mode, databases_for: Mode | None = None
+    ) -> None:
         self.mode = mode
-        self._databases_for = mode
+        self._databases_for = databases_for or mode
         self.directory = private_directory(directory.resolve())
         self.estate_file = estate.resolve()
         self.estate = load_estate(estate)
@@ -73,6 +78,7 @@ class House:
         self.way_to_aws: str | None = None
         #: Secrets of the user's own databases, by source: given, or kept from before (`keep_databases`).
         self.user_secrets: dict[str, dict[str, Any]] = {}
+        self._secrets: dict[str, dict[str, Any]] = {}
         #: Whether this command has deployed: what Airflow has read of its DAGs may be older.
         self.is_deployed_anew = False
         #: When the files of Airflow's DAGs changed in a running Airflow; None where it read them as they are.
@@ -109,9 +115,15 @@ class House:
     @cached_property
     def s3(self) -> S3Client:
         """Client of the emulator's S3."""
-        return boto3.client(
-            "s3",
-            endpoint_url=self.emulator.endpoint_url,
+        client: S3Client = self.client("s3")
+        return client
+
+    def client(self, service: str) -> Any:
+        """A client of one of the demo's services: the local site for ECS and SSM, else the emulator."""
+        make: Any = boto3.client
+        return make(
+            service,
+            endpoint_url=self.site_url if service in {"ecs", "ssm"} else self.emulator.endpoint_url,
             region_name=self.region,
             aws_access_key_id=self.aws["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.aws["AWS_SECRET_ACCESS_KEY"],
@@ -177,17 +189,9 @@ class House:
         Raises:
             ClientError, BotoCoreError: the emulator could not be asked.
         """
-        secrets = boto3.client(
-            "secretsmanager",
-            endpoint_url=self.emulator.endpoint_url,
-            region_name=self.region,
-            aws_access_key_id=self.aws["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.aws["AWS_SECRET_ACCESS_KEY"],
-        )
+        self._secrets = kept_secrets(self.client("secretsmanager"), self.estate)
         kept = {
-            source: secret
-            for source, secret in kept_secrets(secrets, self.estate).items()
-            if not self._is_made_up(source, secret)
+            source: secret for source, secret in self._secrets.items() if not self._is_made_up(source, secret)
         }
         self.user_secrets = {**kept, **given}
 
@@ -205,6 +209,10 @@ class House:
         """Name of the service, and of the port, of an engine's server."""
         return "postgresql" if engine == "postgresql" else "mariadb"
 
+    def remember_modes(self) -> None:
+        """Note how tasks run, for a later command."""
+        write_modes(self.directory, tasks=self.mode, databases=self._databases_for)
+
     @property
     def engines(self) -> list[str]:
         """Engines that need a server: Airflow's own, and one of each kind that a source has."""
@@ -220,15 +228,16 @@ class House:
 
     def fill_databases(self) -> None:
         """Give each source its database and its secret, and Airflow its own. To a database of the user's,
-        only its secret is put, and only where one was given."""
+        only its secret is put. A secret that is right already is left alone."""
         for name, source in self.estate.sources.items():
-            if secret := self.user_secrets.get(name):
+            secret = self.user_secrets.get(name)
+            if secret is None:
+                server = self.database(source.engine)
+                server.ensure_customers(name)
+                secret = asdict(server.login(name))
+            there = self._secrets.get(name, {})
+            if {**there, **secret} != there:
                 self.hybrid("sources", "secret", name, "--file", "-", given=json.dumps(secret))
-                continue
-            server = self.database(source.engine)
-            server.ensure_customers(name)
-            login = json.dumps(asdict(server.login(name)))
-            self.hybrid("sources", "secret", name, "--file", "-", given=login)
         self.database("postgresql").ensure(_AIRFLOW_DATABASE)
 
     def start_site(self) -> None:
@@ -365,6 +374,7 @@ class House:
         """Start the hosts anew, so that they run tasks in another way; the databases stay where they are,
         which is where both ways reach them if it was containers at first."""
         self.mode = mode
+        self.remember_modes()
         for name in [name for name in self.services.names() if name.startswith("host-")]:
             self.services.stop(name)
             if name == "host-fargate":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -84,31 +84,36 @@ def prepare(
         with steps.step("The AWS CDK command line"):
             cdk()
         with steps.step("The emulator of AWS", log=house.services.log("emulator")):
-            _on_a_port(house, "emulator", house.start_emulator, steps)
+            on_a_port(house, "emulator", house.start_emulator, steps)
         _deploy(house, steps)
-        _take_databases(house, steps, databases or {}, insist=insist)
+        take_databases(house, steps, databases or {}, insist=insist)
         if house.mode is engine.Mode.CONTAINER:
             _build_image(house, steps, insist=insist)
-        _start_sites(house, steps)
-        made_up = len(house.user_secrets) < len(house.estate.sources)
-        with steps.step("The databases, with made-up customers" if made_up else "Airflow's database"):
-            for engine_name in house.engines:
-                start = house.database_start(engine_name)
-                _on_a_port(house, house.database_name(engine_name), start, steps)
-            house.fill_databases()
-        _start_airflow(house, steps, airflow_environment)
+        start_sites(house, steps)
+        start_databases(house, steps)
+        with steps.step("The Python environment of Airflow"):
+            airflow_environment.result()
+        start_airflow(house, steps)
+        house.remember_modes()
     finally:
         # What still goes on there does not keep services running that are to be stopped.
         background.shutdown(wait=False, cancel_futures=True)
 
 
-def run_dags(house: House, steps: Steps, *, only: Collection[str]) -> dict[str, str]:
-    """Run DAGs of the estate once by hand, `only` these of `dag_names`; returns why those that failed did."""
+def run_dags(house: House, steps: Steps, dags: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Run DAGs of the estate once by hand, one after another.
+
+    Args:
+        house: the house.
+        steps: where progress goes.
+        dags: names, less the estate's, each with the configuration of its run (`dag_names`).
+
+    Returns:
+        The ids of those whose run is no success, with why not.
+    """
     client = house.airflow().client()
     failed = {}
-    for name, conf in dag_names(house.estate).items():
-        if name not in only:
-            continue
+    for name, conf in dags.items():
         dag = f"{house.estate.environment.name}-{name}"
         try:
             with steps.step(f"DAG {dag}"):
@@ -133,13 +138,20 @@ def dag_names(estate: Estate) -> dict[str, dict[str, object]]:
     alone = [name for name in order.static_order() if name not in paired]
     wanted = {name: list(estate.dags[name].pipelines) for name in sorted(estate.dags)}
     wanted |= {name: [name] for name in alone}
-    everything = {"full_refresh": True, "to": datetime.now(UTC).isoformat(timespec="seconds")}
-    return {
-        name: everything
-        if any(pipeline_manifest(estate, pipeline)["uses_interval"] for pipeline in pipelines)
-        else {}
-        for name, pipelines in wanted.items()
-    }
+    return {name: _configuration(estate, pipelines) for name, pipelines in wanted.items()}
+
+
+def pipeline_dags(estate: Estate, pipelines: Collection[str]) -> dict[str, dict[str, object]]:
+    """The own DAGs of pipelines, as `dag_names` gives DAGs, in the order of `after`."""
+    order = TopologicalSorter({name: sorted(one.after) for name, one in sorted(estate.pipelines.items())})
+    return {name: _configuration(estate, [name]) for name in order.static_order() if name in pipelines}
+
+
+def _configuration(estate: Estate, pipelines: Collection[str]) -> dict[str, object]:
+    """Of a run by hand: everything up to now, where one of the pipelines reads an interval."""
+    if not any(pipeline_manifest(estate, pipeline)["uses_interval"] for pipeline in pipelines):
+        return {}
+    return {"full_refresh": True, "to": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
 def result(house: House, steps: Steps, failed: dict[str, str]) -> Result:
@@ -181,7 +193,7 @@ def stop_all(services: Services) -> list[str]:
     return [name for name in names if services.stop(name)]
 
 
-def _on_a_port(house: House, name: str, start: Callable[[], object], steps: Steps) -> None:
+def on_a_port(house: House, name: str, start: Callable[[], object], steps: Steps) -> None:
     """Start a service that listens, on another port where somebody has its own.
 
     Raises:
@@ -214,7 +226,7 @@ def _deploy(house: House, steps: Steps) -> None:
     house.is_deployed_anew = True
 
 
-def _take_databases(house: House, steps: Steps, given: Mapping[str, dict[str, Any]], *, insist: bool) -> None:
+def take_databases(house: House, steps: Steps, given: Mapping[str, dict[str, Any]], *, insist: bool) -> None:
     """Have the demo read the user's own databases.
 
     Raises:
@@ -246,12 +258,13 @@ def _build_image(house: House, steps: Steps, *, insist: bool) -> None:
         house.mode = engine.Mode.PROCESS
 
 
-def _start_sites(house: House, steps: Steps) -> None:
+def start_sites(house: House, steps: Steps) -> None:
+    """Start the local ECS and SSM, a host of each site and Fargate's capacity, where they do not run."""
     if house.mode is engine.Mode.PROCESS:
         with steps.step("The Python environment of the ETL process"):
             environments.ETL_PROCESS.ensure()
     with steps.step("The local ECS and SSM", log=house.services.log("site")):
-        _on_a_port(house, "site", house.start_site, steps)
+        on_a_port(house, "site", house.start_site, steps)
     for name, site in sorted(house.estate.sites.items()):
         if isinstance(site, AnywhereSite):
             with steps.step(f"A host joins site {name} with an activation code"):
@@ -260,10 +273,19 @@ def _start_sites(house: House, steps: Steps) -> None:
         house.start_fargate()
 
 
-def _start_airflow(house: House, steps: Steps, environment: Future[environments.PythonEnvironment]) -> None:
-    with steps.step("The Python environment of Airflow"):
-        environment.result()
+def start_databases(house: House, steps: Steps) -> None:
+    """Start the databases that do not run, and fill those of the sources that are empty."""
+    made_up = len(house.user_secrets) < len(house.estate.sources)
+    with steps.step("The databases, with made-up customers" if made_up else "Airflow's database"):
+        for engine_name in house.engines:
+            start = house.database_start(engine_name)
+            on_a_port(house, house.database_name(engine_name), start, steps)
+        house.fill_databases()
+
+
+def start_airflow(house: House, steps: Steps) -> None:
+    """Bring the files of the DAG bucket to Airflow, and start it where it has to be started anew."""
     with steps.step("Airflow", log=house.services.log("airflow")):
         house.start_dag_folder()
         plugins = house.unpack_plugins()
-        _on_a_port(house, "airflow", lambda: house.start_airflow(plugins), steps)
+        on_a_port(house, "airflow", lambda: house.start_airflow(plugins), steps)

@@ -1,0 +1,172 @@
+"""Brings a changed estate into a demo that runs: what differs is deployed, what is the same runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from hybrid.demo import engine, run
+from hybrid.demo.changes import CHANGED, REMOVED, Change, Deployed, differences, read_deployed
+from hybrid.demo.deployment import DeploymentError
+from hybrid.demo.house import House
+from hybrid.demo.reading import DagState, read_anew
+from hybrid.demo.steps import Steps
+
+#: Resources whose change would take a running demo apart: other stacks hold their ids.
+_FOUNDATION = (
+    "AWS::EC2::VPC",
+    "AWS::EC2::Subnet",
+    "AWS::EC2::Route",
+    "AWS::EC2::InternetGateway",
+    "AWS::EC2::SubnetRouteTableAssociation",
+)
+
+
+class NotApplicable(Exception):
+    """The change cannot be brought into a running demo; the message says why. Nothing was touched."""
+
+
+class ApplyFailed(Exception):
+    """The change could not be brought in whole; the message says what failed. The services run on."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What was done.
+
+    Attributes:
+        changes: what is deployed otherwise than before.
+        restarted: services that were started or started anew.
+        dags: the DAGs of what changed, as Airflow has them now.
+        errors: what Airflow could not read: file → the end of its message.
+    """
+
+    changes: list[Change]
+    restarted: list[str]
+    dags: list[DagState] = field(default_factory=list)
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_anything(self) -> bool:
+        """Whether anything was done."""
+        return bool(self.changes or self.restarted)
+
+    @property
+    def pipelines(self) -> set[str]:
+        """Pipelines that were added or changed."""
+        return {one.name for one in self.changes if one.kind == "pipeline" and one.how != REMOVED}
+
+
+def apply(house: House, steps: Steps) -> Applied:
+    """Deploy what has changed of the estate to the demo that runs, and let Airflow read it.
+
+    Raises:
+        NotApplicable: the change needs a new demo.
+        ApplyFailed: the synthesis failed, or the emulator refused the change.
+    """
+    before, pids = _deployed(house), _pids(house)
+    with steps.step("cdk synth, with all checks", log=house.deployment.log):
+        try:
+            house.deployment.synthesize()
+        except DeploymentError as error:
+            raise ApplyFailed(f"{error}\nNothing was deployed: the demo runs as before") from error
+    _refuse_what_takes_a_new_demo(before, house)
+    if not house.deployment.is_deployed:
+        _deploy(house, steps)
+    run.take_databases(house, steps, {}, insist=True)
+    run.start_sites(house, steps)
+    run.start_databases(house, steps)
+    run.start_airflow(house, steps)
+    after = _deployed(house)
+    changes = _with_stacks_of_files(differences(before, after), house)
+    restarted = [name for name, pid in _pids(house).items() if pids.get(name) != pid]
+    if not any(one.kind in {"pipeline", "DAG", "file"} for one in changes):
+        return Applied(changes, restarted)
+    with steps.step("Airflow reads what has changed"):
+        dags, errors = read_anew(
+            house.airflow().client(),
+            files=_changed_files(changes),
+            wanted=_dags_of(changes, house),
+            removed=_removed_dags(changes, house),
+            since=house.dags_changed_at,
+        )
+    return Applied(changes, restarted, dags, errors)
+
+
+def _deploy(house: House, steps: Steps) -> None:
+    deployment = house.deployment
+    if house.mode is engine.Mode.CONTAINER:
+        with steps.step("The image of the ETL container", log=house.directory / "image.log"):
+            engine.build(house.image, log=house.directory / "image.log")
+    with steps.step("cdk deploy, what has changed", log=deployment.log):
+        try:
+            deployment.bootstrap()
+            deployment.deploy()
+        except DeploymentError as error:
+            raise ApplyFailed(f"the emulator refused a stack: {error}") from error
+    house.is_deployed_anew = True
+
+
+def _deployed(house: House) -> Deployed:
+    return read_deployed(
+        house.client("cloudformation"), house.s3, estate=house.names.prefix, bucket=house.dag_bucket
+    )
+
+
+def _pids(house: House) -> dict[str, int]:
+    found = {name: house.services.process(name) for name in house.services.names()}
+    return {name: process.pid for name, process in found.items() if process is not None}
+
+
+def _refuse_what_takes_a_new_demo(before: Deployed, house: House) -> None:
+    templates = house.deployment.templates
+    if gone := sorted(set(before.stacks) - set(templates)):
+        raise NotApplicable(
+            f"{', '.join(gone)}: a stack that left the estate is not taken away from a running demo"
+        )
+    for stack, template in templates.items():
+        was, now = before.stacks.get(stack, {}).get("Resources", {}), template["Resources"]
+        changed = [
+            name
+            for name in {*was, *now}
+            if (was.get(name) or now[name])["Type"] in _FOUNDATION and was and was.get(name) != now.get(name)
+        ]
+        if changed:
+            raise NotApplicable(f"{stack}: the network changes, whose ids other stacks hold")
+
+
+def _with_stacks_of_files(changes: list[Change], house: House) -> list[Change]:
+    """The changes, and the stacks of which files alone are deployed, which no template of the emulator tells."""
+    deployed = {
+        house.names.stack("airflow" if one.name == "plugins.zip" else "dags")
+        for one in changes
+        if one.kind in {"pipeline", "DAG", "file"}
+    }
+    told = {one.name for one in changes if one.kind == "stack"}
+    return changes + [Change("stack", name, CHANGED, "its files") for name in sorted(deployed - told)]
+
+
+def _changed_files(changes: Collection[Change]) -> set[str]:
+    """Files of DAGs that Airflow has to read; the one of the pipelines' DAGs reads their manifests."""
+    files = {
+        one.name for one in changes if one.kind == "file" and one.name.endswith(".py") and one.how != REMOVED
+    }
+    if any(one.kind in {"pipeline", "DAG"} for one in changes) or any(
+        one.name == "plugins.zip" for one in changes
+    ):
+        files.add("hybrid_pipelines.py")
+    return files
+
+
+def _dags_of(changes: Collection[Change], house: House) -> set[str]:
+    """DAGs of the estate that are added or changed."""
+    estate = house.estate
+    changed = {one.name for one in changes if one.kind == "pipeline" and one.how != REMOVED}
+    entries = {one.name for one in changes if one.kind == "DAG" and one.how != REMOVED}
+    entries |= {name for name, entry in estate.dags.items() if changed & {*entry.pipelines}}
+    return {f"{estate.environment.name}-{name}" for name in changed | entries}
+
+
+def _removed_dags(changes: Collection[Change], house: House) -> set[str]:
+    name = house.estate.environment.name
+    return {f"{name}-{one.name}" for one in changes if one.kind in {"pipeline", "DAG"} and one.how == REMOVED}
