@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -16,11 +17,12 @@ from hybrid.cli.demo_directory import FAILURES, OwnDirectory, command, landed_ta
 from hybrid.cli.estate_file import read_estate
 from hybrid.demo import engine, run
 from hybrid.demo.apply import Applied, ApplyFailed, NotApplicable, apply
-from hybrid.demo.directory import Facts, read_facts, read_modes
+from hybrid.demo.directory import Facts, read_facts, read_modes, write_facts
 from hybrid.demo.house import House
 from hybrid.demo.steps import Steps
 from hybrid.estate import Estate
 from hybrid.local.services import Services
+from hybrid.paths import ESTATE
 
 
 def apply_changes(
@@ -46,10 +48,11 @@ def apply_changes(
         facts = _running(place)
         file = estate or Path(facts.estate_file)
         described = read_estate(file)
-        _same_demo(facts, described, place)
+        _same_demo(facts, described, place, file)
         steps = Steps()
         with working_on(place):
             house, applied = _apply(place, file, steps)
+            write_facts(place, Facts(facts.estate, str(file.resolve()), facts.region))
             landed, failed = _run(house, applied, steps, place) if run_them else ([], {})
         seconds = time.monotonic() - start
         if json_output:
@@ -83,7 +86,7 @@ def _running(place: Path) -> Facts:
     return facts
 
 
-def _same_demo(facts: Facts, estate: Estate, place: Path) -> None:
+def _same_demo(facts: Facts, estate: Estate, place: Path, file: Path) -> None:
     environment = estate.environment
     for what, was, now in (
         ("environment.name", facts.estate, environment.name),
@@ -91,14 +94,15 @@ def _same_demo(facts: Facts, estate: Estate, place: Path) -> None:
     ):
         if was != now:
             raise terminal.UserError(
-                f"{what} is `{now}`, and the demo that runs is of `{was}`. {_anew(place)}"
+                f"{what} is `{now}`, and the demo that runs is of `{was}`. {_anew(place, file)}"
             )
 
 
-def _anew(place: Path) -> str:
+def _anew(place: Path, file: Path) -> str:
+    estate = "" if file.resolve() == ESTATE.resolve() else f" --estate {shlex.quote(str(file))}"
     return (
         f"A new demo takes it: `{command('down --purge', place)}`, which deletes what landed, then "
-        f"`{command('', place)}`"
+        f"`{command('', place)}{estate}`"
     )
 
 
@@ -116,12 +120,12 @@ def _apply(place: Path, file: Path, steps: Steps) -> tuple[House, Applied]:
         house = House(place, estate=file, mode=tasks, databases_for=databases)
         return house, apply(house, steps)
     except NotApplicable as error:
-        raise terminal.UserError(f"{error}. Nothing was deployed. {_anew(place)}") from error
+        raise terminal.UserError(f"{error}. Nothing was deployed. {_anew(place, file)}") from error
     except ApplyFailed as error:
-        raise terminal.Failure(f"{error}.\nPut it right and run this again. {_anew(place)}") from error
+        raise terminal.Failure(f"{error}.\nPut it right and run this again. {_anew(place, file)}") from error
     except (*FAILURES, ClientError, BotoCoreError, OSError) as error:
         raise terminal.Failure(
-            f"{error}\nThe services run on; `{command('status', place)}` shows them. {_anew(place)}"
+            f"{error}\nThe services run on; `{command('status', place)}` shows them. {_anew(place, file)}"
         ) from error
     except KeyboardInterrupt as error:
         raise terminal.Failure(

@@ -96,8 +96,12 @@ def apply(house: House, steps: Steps) -> Applied:
 def _deploy(house: House, steps: Steps) -> None:
     deployment = house.deployment
     if house.mode is engine.Mode.CONTAINER:
-        with steps.step("The image of the ETL container", log=house.directory / "image.log"):
-            engine.build(house.image, log=house.directory / "image.log")
+        log = house.directory / "image.log"
+        try:
+            with steps.step("The image of the ETL container", log=log):
+                engine.build(house.image, log=log)
+        except engine.ImageError as error:
+            raise ApplyFailed(f"{error}\nNothing was deployed: the demo runs as before") from error
     with steps.step("cdk deploy, what has changed", log=deployment.log):
         try:
             deployment.bootstrap()
@@ -136,7 +140,7 @@ def _refuse_what_takes_a_new_demo(before: Deployed, house: House) -> None:
 
 
 def _with_stacks_of_files(changes: list[Change], house: House) -> list[Change]:
-    """The changes, and the stacks of which files alone are deployed, which no template of the emulator tells."""
+    """The changes, and the stacks of which only files are deployed, which the emulator's templates lack."""
     deployed = {
         house.names.stack("airflow" if one.name == "plugins.zip" else "dags")
         for one in changes
