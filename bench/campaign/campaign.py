@@ -16,7 +16,7 @@ from bench.campaign.striking import Striking
 from bench.campaign.verdict import Verdict, judge
 from bench.campaign.witness import Witness
 from hybrid.demo.house import House
-from hybrid.local.airflow import AirflowClient, AirflowError
+from hybrid.local.airflow_api import AirflowClient, AirflowError
 
 _ENDED = ("success", "failed")
 #: Why a part of Airflow is started anew by the campaign itself.

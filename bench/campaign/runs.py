@@ -11,7 +11,7 @@ import psycopg
 import pymysql
 
 from hybrid.demo.house import House
-from hybrid.local.airflow import AirflowClient
+from hybrid.local.airflow_api import AirflowClient
 
 PIPELINES = ("campaign-headquarters", "campaign-regional")
 _FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)

@@ -24,6 +24,8 @@ from hybrid.cli.demo_directory import (
     what_is_left,
     working_on,
 )
+from hybrid.cli.demo_logs import logs
+from hybrid.cli.demo_services import open_airflow, restart_services
 from hybrid.cli.estate_file import EstateFile, read_estate
 from hybrid.demo import engine, run
 from hybrid.demo.directory import (
@@ -44,6 +46,9 @@ app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
 
 app.command("apply")(apply_changes)
+app.command("restart")(restart_services)
+app.command("open")(open_airflow)
+app.command("logs")(logs)
 
 
 @app.callback()
@@ -251,25 +256,6 @@ def env(
     print("unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN")
     for name, value in variables.items():
         print(f"export {name}={shlex.quote(value)}")
-
-
-@app.command()
-def logs(
-    context: typer.Context,
-    service: Annotated[str | None, typer.Argument(help="Of one service; by default of all.")] = None,
-    directory: OwnDirectory = None,
-) -> None:
-    """The end of the services' logs.
-
-    Example: bin/hybrid demo logs airflow
-    """
-    services = Services((directory or context.obj) / "services")
-    known = sorted(path.stem for path in services.directory.glob("*.log"))
-    with terminal.exit_codes():
-        if service is not None and service not in known:
-            raise terminal.UserError(f"no service `{service}`; known: {', '.join(known) or 'none yet'}")
-        for name in [service] if service else known:
-            terminal.result(f"── {services.log(name)}\n{services.tail(name)}")
 
 
 @app.command()

@@ -13,15 +13,23 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hybrid.cli import terminal
-from hybrid.cli.demo_directory import FAILURES, OwnDirectory, command, landed_table, times_table, working_on
+from hybrid.cli.demo_directory import (
+    FAILURES,
+    OwnDirectory,
+    command,
+    house_of,
+    landed_table,
+    running,
+    times_table,
+    working_on,
+)
 from hybrid.cli.estate_file import read_estate
-from hybrid.demo import engine, run
+from hybrid.demo import run
 from hybrid.demo.apply import Applied, ApplyFailed, NotApplicable, apply
-from hybrid.demo.directory import Facts, read_facts, read_modes, write_facts
+from hybrid.demo.directory import Facts, write_facts
 from hybrid.demo.house import House
 from hybrid.demo.steps import Steps
 from hybrid.estate import Estate
-from hybrid.local.services import Services
 from hybrid.paths import ESTATE
 
 
@@ -45,7 +53,7 @@ def apply_changes(
     """
     place, start = directory or context.obj, time.monotonic()
     with terminal.exit_codes():
-        facts = _running(place)
+        facts = running(place)
         file = estate or Path(facts.estate_file)
         described = read_estate(file)
         _same_demo(facts, described, place, file)
@@ -72,18 +80,6 @@ def apply_changes(
             if landed:
                 landed_table(landed)
         _fail_where_it_is_not_good(applied, failed, place)
-
-
-def _running(place: Path) -> Facts:
-    """Whose demo runs there.
-
-    Raises:
-        terminal.Failure: none does.
-    """
-    facts, services = read_facts(place), Services(place / "services")
-    if facts is None or not all(services.process(name) for name in ("emulator", "site", "airflow")):
-        raise terminal.Failure(f"the demo does not run; `{command('', place)}` starts it, with every change")
-    return facts
 
 
 def _same_demo(facts: Facts, estate: Estate, place: Path, file: Path) -> None:
@@ -116,8 +112,7 @@ def _apply(place: Path, file: Path, steps: Steps) -> tuple[House, Applied]:
     # What the demo makes is its user's alone.
     os.umask(0o077)
     try:
-        tasks, databases = read_modes(place) or (engine.choose(None).mode,) * 2
-        house = House(place, estate=file, mode=tasks, databases_for=databases)
+        house = house_of(place, file)
         return house, apply(house, steps)
     except NotApplicable as error:
         raise terminal.UserError(f"{error}. Nothing was deployed. {_anew(place, file)}") from error
@@ -135,7 +130,7 @@ def _apply(place: Path, file: Path, steps: Steps) -> tuple[House, Applied]:
 
 def _run(house: House, applied: Applied, steps: Steps, place: Path) -> tuple[list[Any], dict[str, str]]:
     """Run each changed pipeline by its own DAG; returns what landed of them, and which failed."""
-    pipelines = applied.pipelines
+    pipelines = applied.pipelines(house.estate)
     dags = run.pipeline_dags(house.estate, pipelines)
     try:
         outcome = run.result(house, steps, run.run_dags(house, steps, dags))

@@ -11,14 +11,15 @@ from typing import Annotated
 import typer
 
 from hybrid.cli import terminal
+from hybrid.cli.estate_file import read_estate
 from hybrid.demo import engine, lock, run
 from hybrid.demo.deployment import DeploymentError
-from hybrid.demo.directory import Facts, is_a_demos, read_facts, write_facts
-from hybrid.demo.house import HouseError
+from hybrid.demo.directory import Facts, is_a_demos, read_facts, read_modes, write_facts
+from hybrid.demo.house import House, HouseError
 from hybrid.demo.landed import Landed
 from hybrid.environments import EnvironmentFailure
 from hybrid.estate import Estate
-from hybrid.local.airflow import AirflowError
+from hybrid.local.airflow_api import AirflowError
 from hybrid.local.databases import DatabaseError
 from hybrid.local.services import ServiceError, Services
 from hybrid.paths import DEMO
@@ -129,3 +130,34 @@ def times_table(seconds: Mapping[str, float]) -> None:
     terminal.result_table(
         ("step", "seconds"), [(name, f"{duration:.1f}") for name, duration in seconds.items()]
     )
+
+
+def running_house(place: Path) -> House:
+    """The house of the demo that runs in a directory, of the estate that it was started or changed with.
+
+    Raises:
+        terminal.Failure: none does.
+        terminal.UserError: its estate file is broken or gone.
+    """
+    facts = running(place)
+    file = Path(facts.estate_file)
+    read_estate(file)
+    return house_of(place, file)
+
+
+def running(place: Path) -> Facts:
+    """Whose demo runs in a directory.
+
+    Raises:
+        terminal.Failure: none does.
+    """
+    facts, services = read_facts(place), Services(place / "services")
+    if facts is None or not all(services.process(name) for name in ("emulator", "site", "airflow")):
+        raise terminal.Failure(f"the demo does not run; `{command('', place)}` starts it")
+    return facts
+
+
+def house_of(place: Path, file: Path) -> House:
+    """The house of a directory, whose tasks run as they did."""
+    tasks, databases = read_modes(place) or (engine.choose(None).mode,) * 2
+    return House(place, estate=file, mode=tasks, databases_for=databases)

@@ -36,9 +36,9 @@ def say(message: str) -> None:
     print(_shown(message, sys.stderr), file=sys.stderr)
 
 
-def result(message: str) -> None:
-    """One line of the result."""
-    print(_shown(message, sys.stdout))
+def result(message: str, *, flush: bool = False) -> None:
+    """One line of the result; at once for a reader who waits for it, with `flush`."""
+    print(_shown(message, sys.stdout), flush=flush)
 
 
 def result_json(data: Any) -> None:

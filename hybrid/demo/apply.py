@@ -11,6 +11,7 @@ from hybrid.demo.deployment import DeploymentError
 from hybrid.demo.house import House
 from hybrid.demo.reading import DagState, read_anew
 from hybrid.demo.steps import Steps
+from hybrid.estate import Estate
 
 #: Resources whose change would take a running demo apart: other stacks hold their ids.
 _FOUNDATION = (
@@ -51,10 +52,14 @@ class Applied:
         """Whether anything was done."""
         return bool(self.changes or self.restarted)
 
-    @property
-    def pipelines(self) -> set[str]:
-        """Pipelines that were added or changed."""
-        return {one.name for one in self.changes if one.kind == "pipeline" and one.how != REMOVED}
+    def pipelines(self, estate: Estate) -> set[str]:
+        """Pipelines of the estate that run otherwise than before: they, or what their source runs with."""
+        changed = {(one.kind, one.name) for one in self.changes}
+        return {
+            name
+            for name, pipeline in estate.pipelines.items()
+            if {("pipeline", name), ("source", pipeline.source)} & changed
+        }
 
 
 def apply(house: House, steps: Steps) -> Applied:

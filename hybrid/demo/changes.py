@@ -31,7 +31,7 @@ class Deployed:
 
     Attributes:
         stacks: name of each stack → its template.
-        files: key of each object of the DAG bucket, less specifications and manifests → its ETag.
+        files: each file below `dags/`, less manifests, and plugins.zip → its ETag.
         pipelines: name of each pipeline → what its DAG and its container read of it.
         dags: name of each entry of `dags` → what its DAG reads of it.
     """
@@ -81,11 +81,15 @@ def read_deployed(
     }
     if bucket is None:
         return Deployed(stacks)
-    tags = {
-        entry["Key"]: entry["ETag"]
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-        for entry in page.get("Contents", [])
-    }
+    entries = sorted(
+        (
+            entry
+            for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+            for entry in page.get("Contents", [])
+        ),
+        key=lambda entry: entry["LastModified"],
+    )
+    tags = {entry["Key"]: entry["ETag"] for entry in entries}
 
     def read(key: str) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
@@ -98,7 +102,8 @@ def read_deployed(
         specification = read(f"pipelines/{own['source']}/{own['specification']}.json")
         pipelines[name] = {**specification, **own}
     files = {
-        key: tag
+        # Older ones stay beside it, below other digests: Airflow takes the newest.
+        "plugins.zip" if key.endswith("/plugins.zip") else key.removeprefix("dags/"): tag
         for key, tag in tags.items()
         if not key.startswith(("dags/manifest.json", "dags/manifest/", "pipelines/"))
     }
@@ -111,7 +116,7 @@ def differences(before: Deployed, after: Deployed) -> list[Change]:
         *_compared("pipeline", before.pipelines, after.pipelines, _keys),
         *_compared("DAG", before.dags, after.dags, _keys),
         *_compared("source", _sources(before), _sources(after), _resources),
-        *_compared("file", _files(before), _files(after), lambda *_: ""),
+        *_compared("file", before.files, after.files, lambda *_: ""),
         *_compared("stack", before.stacks, after.stacks, _stack),
     ]
 
@@ -166,15 +171,6 @@ def _sources(deployed: Deployed) -> dict[str, dict[str, Any]]:
             construct = _path(logical, resource).partition("/")[0]
             if construct.startswith("Source-"):
                 found.setdefault(construct.removeprefix("Source-"), {})[logical] = resource
-    return found
-
-
-def _files(deployed: Deployed) -> dict[str, str]:
-    """The files that Airflow reads; plugins.zip without the digest in its key."""
-    found: dict[str, str] = {}
-    for key, tag in sorted(deployed.files.items()):
-        name = "plugins.zip" if key.endswith("/plugins.zip") else key.removeprefix("dags/")
-        found[name] = f"{found.get(name, '')} {key} {tag}"
     return found
 
 

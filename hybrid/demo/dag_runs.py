@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hybrid.local.airflow import AirflowClient, DagRun, TaskRun
+from hybrid.local.airflow_api import AirflowClient, DagRun, TaskRun
 
 #: States of a task after a try that failed.
 _FAILED = ("failed", "up_for_retry")

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from hybrid.local.airflow import AirflowClient, ReadDag
+from hybrid.local.airflow_api import AirflowClient, ReadDag
 
 #: Seconds that Airflow may take to read the files.
 _TIMEOUT = 90

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -218,11 +219,12 @@ class Services:
                 _refuse_others(name, process, listens)
             time.sleep(0.2)
 
-    def tail(self, name: str) -> str:
+    def tail(self, name: str, *, lines: int = _LOG_TAIL) -> str:
         """The last lines of a service's log."""
         if not self.log(name).is_file():
             return ""
-        return "\n".join(self.log(name).read_text(errors="replace").splitlines()[-_LOG_TAIL:])
+        with self.log(name).open(errors="replace") as log:
+            return "".join(deque(log, maxlen=lines)).rstrip("\n")
 
 
 def _family(process: psutil.Process) -> list[psutil.Process]:

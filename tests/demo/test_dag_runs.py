@@ -17,7 +17,7 @@ from hybrid.demo import dag_runs
 from hybrid.demo.dag_runs import Following
 from hybrid.demo.run import dag_names
 from hybrid.estate import load_estate
-from hybrid.local.airflow import AirflowClient, DagRun, TaskRun
+from hybrid.local.airflow_api import AirflowClient, DagRun, TaskRun
 
 _OWN, _SCHEDULED = "manual__now", "scheduled__2026-11-26"
 
