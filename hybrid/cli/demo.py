@@ -27,6 +27,7 @@ from hybrid.cli.demo_directory import (
 from hybrid.cli.demo_logs import logs
 from hybrid.cli.demo_services import open_airflow, restart_services
 from hybrid.cli.estate_file import EstateFile, read_estate
+from hybrid.cli.intervals import From, To, interval_of
 from hybrid.demo import engine, run
 from hybrid.demo.directory import (
     aws_environment,
@@ -72,6 +73,8 @@ def demo(
             help="Run only this DAG: an entry of `dags`, or a pipeline; again for more.", show_default="all"
         ),
     ] = None,
+    start: From = None,
+    end: To = None,
     directory: Directory = DEMO,
 ) -> None:
     """Deploy the estate to an emulator on this machine, run its DAGs in Airflow, show what landed.
@@ -83,28 +86,28 @@ def demo(
     context.obj = directory
     if context.invoked_subcommand is not None:
         return
-    start = time.monotonic()
+    begun = time.monotonic()
     with terminal.exit_codes():
         described_estate = read_estate(estate)
         databases = _databases(database or [], described_estate)
-        dags = _dags(dag, described_estate)
+        dags = _dags(dag, described_estate, interval_of(start, end))
         with working_on(directory):
             take(directory, described_estate, file=estate)
             outcome = _run(directory, estate, mode, once=once, databases=databases, dags=dags)
-        terminal.result(f"\n{time.monotonic() - start:.0f} s in all.")
+        terminal.result(f"\n{time.monotonic() - begun:.0f} s in all.")
         if not once:
             _say_what_is_there(directory)
         if not outcome.is_good:
             raise terminal.Failure("no rows landed" if not outcome.failed else _failures(outcome, directory))
 
 
-def _dags(wanted: list[str] | None, estate: Estate) -> dict[str, dict[str, object]]:
+def _dags(wanted: list[str] | None, estate: Estate, interval: run.Span | None) -> run.Dags:
     """The DAGs to run: those that were asked for, else all.
 
     Raises:
         terminal.UserError: there is no such DAG.
     """
-    known = run.dag_names(estate)
+    known = run.dag_names(estate, interval)
     for name in wanted or ():
         if name not in known:
             raise terminal.UserError(f"the estate has no DAG `{name}`; it has: {', '.join(known)}")
@@ -138,7 +141,7 @@ def _run(
     *,
     once: bool,
     databases: dict[str, dict[str, Any]],
-    dags: dict[str, dict[str, object]],
+    dags: run.Dags,
 ) -> run.Result:
     """Bring the house up, run its DAGs, show what landed.
 

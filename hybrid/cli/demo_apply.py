@@ -7,7 +7,7 @@ import shlex
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
@@ -24,10 +24,12 @@ from hybrid.cli.demo_directory import (
     working_on,
 )
 from hybrid.cli.estate_file import read_estate
+from hybrid.cli.intervals import From, To, interval_of
 from hybrid.demo import run
 from hybrid.demo.apply import Applied, ApplyFailed, NotApplicable, apply
 from hybrid.demo.directory import Facts, write_facts
 from hybrid.demo.house import House
+from hybrid.demo.landed import Landed
 from hybrid.demo.steps import Steps
 from hybrid.estate import Estate
 from hybrid.paths import ESTATE
@@ -41,6 +43,8 @@ def apply_changes(
     run_them: Annotated[
         bool, typer.Option("--run", help="Run the pipelines that changed, and show what landed.")
     ] = False,
+    begin: From = None,
+    end: To = None,
     directory: OwnDirectory = None,
     json_output: Annotated[bool, typer.Option("--json", help="What was done as JSON.")] = False,
 ) -> None:
@@ -53,6 +57,9 @@ def apply_changes(
     """
     place, start = directory or context.obj, time.monotonic()
     with terminal.exit_codes():
+        interval = interval_of(begin, end)
+        if interval is not None and not run_them:
+            raise terminal.UserError("--from and --to are of the runs: add --run")
         facts = running(place)
         file = estate or Path(facts.estate_file)
         described = read_estate(file)
@@ -61,7 +68,7 @@ def apply_changes(
         with working_on(place):
             house, applied = _apply(place, file, steps)
             write_facts(place, Facts(facts.estate, str(file.resolve()), facts.region))
-            landed, failed = _run(house, applied, steps, place) if run_them else ([], {})
+            landed, failed = _run(house, applied, steps, interval) if run_them else ([], {})
         seconds = time.monotonic() - start
         if json_output:
             terminal.result_json(
@@ -128,14 +135,17 @@ def _apply(place: Path, file: Path, steps: Steps) -> tuple[House, Applied]:
         ) from error
 
 
-def _run(house: House, applied: Applied, steps: Steps, place: Path) -> tuple[list[Any], dict[str, str]]:
+def _run(
+    house: House, applied: Applied, steps: Steps, interval: run.Span | None
+) -> tuple[list[Landed], dict[str, str]]:
     """Run each changed pipeline by its own DAG; returns what landed of them, and which failed."""
     pipelines = applied.pipelines(house.estate)
-    dags = run.pipeline_dags(house.estate, pipelines)
+    dags = run.pipeline_dags(house.estate, pipelines, interval)
     try:
         outcome = run.result(house, steps, run.run_dags(house, steps, dags))
     except (*FAILURES, ClientError, BotoCoreError) as error:
-        raise terminal.Failure(f"{error}\n`{command('logs airflow', place)}` says more") from error
+        logs = command("logs airflow", house.directory)
+        raise terminal.Failure(f"{error}\n`{logs}` says more") from error
     except KeyboardInterrupt as error:
         raise terminal.Failure("interrupted; the change is in, and the runs go on in Airflow") from error
     return [one for one in outcome.landed if one.pipeline in pipelines], outcome.failed

@@ -66,7 +66,9 @@ def _show_services(place: Path, service: str | None, lines: int, *, follow: bool
     wanted = [service] if service else known
     begun = {name: services.log(name).stat().st_size for name in wanted}
     for name in wanted:
-        terminal.result(f"── {services.log(name)}\n{services.tail(name, lines=lines)}")
+        terminal.result(f"── {services.log(name)}", flush=follow)
+        if tail := services.tail(name, lines=lines):
+            terminal.result(tail, flush=follow)
     if follow:
         _follow({name: (services.log(name), begun[name]) for name in wanted})
 

@@ -17,6 +17,7 @@ from hybrid.cli.database_option import (
     secret_from,
 )
 from hybrid.cli.estate_file import EstateFile, read_estate
+from hybrid.cli.intervals import From, To, interval_of
 from hybrid.compile import pipeline_manifest
 from hybrid.estate import Estate
 from hybrid.paths import ESTATE
@@ -29,11 +30,8 @@ _LOOK_SECONDS = 0.2
 def run(
     pipeline: Annotated[str, typer.Argument(help="Name of the pipeline.")],
     estate: EstateFile = ESTATE,
-    start: Annotated[
-        str | None,
-        typer.Option("--from", metavar="TIME", help="Begin of the interval, ISO 8601 with a zone."),
-    ] = None,
-    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Its end, not included.")] = None,
+    start: From = None,
+    end: To = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Most rows to read.", show_default="all rows")
     ] = None,
@@ -109,24 +107,7 @@ def _interval(times: tuple[str | None, str | None], *, wanted: bool) -> tuple[da
         today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         terminal.say(f"   reading the interval of yesterday, {today - timedelta(days=1):%Y-%m-%d} in UTC")
         return today - timedelta(days=1), today
-    start, end = (_moment(option, text) for option, text in zip(("--from", "--to"), times, strict=True))
-    if start >= end:
-        raise terminal.UserError(f"--from {times[0]} is not before --to {times[1]}; swap or correct them")
-    return start, end
-
-
-def _moment(option: str, text: str | None) -> datetime:
-    if text is None:
-        raise terminal.UserError(f"{option} is missing: --from and --to come together")
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise terminal.UserError(
-            f"{option} {text}: this is no ISO 8601 time; write it like 2026-11-01T00:00:00+00:00"
-        ) from None
-    if moment.tzinfo is None:
-        raise terminal.UserError(f"{option} {text}: it has no zone; write it like {text}+00:00")
-    return moment
+    return interval_of(*times)
 
 
 def _say(event: dict[str, Any]) -> None:

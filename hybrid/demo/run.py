@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -24,8 +24,19 @@ from hybrid.estate.model import AnywhereSite
 from hybrid.local.services import PortTaken, Services
 from hybrid.node import cdk
 
+#: Begin and end of an interval; the end is not included.
+Span = tuple[datetime, datetime]
+
+#: DAGs to run: names, less the estate's, each with the configuration of its run.
+Dags = dict[str, dict[str, object]]
+
 #: Seconds that a run of a DAG may take, with the runs of its schedule that go first.
 _RUN_TIMEOUT = 600
+
+_FULL_REFRESH = (
+    "it reads all that there is before the end of the last interval (a full refresh), which stands for every "
+    "earlier interval; --from and --to read one interval instead"
+)
 
 #: Ports that are tried for a service while somebody else takes each.
 _PORTS = 4
@@ -118,6 +129,8 @@ def run_dags(house: House, steps: Steps, dags: Mapping[str, Mapping[str, Any]]) 
         try:
             with steps.step(f"DAG {dag}"):
                 client.wait_for_dag(dag, read_since=house.dags_changed_at)
+                if conf.get("full_refresh"):
+                    steps.say(f"    {_FULL_REFRESH}")
                 why = Following(client, dag, say=steps.say, timeout=_RUN_TIMEOUT).run(conf)
                 if why is not None:
                     raise _Unsuccessful(why)
@@ -126,32 +139,38 @@ def run_dags(house: House, steps: Steps, dags: Mapping[str, Mapping[str, Any]]) 
     return failed
 
 
-def dag_names(estate: Estate) -> dict[str, dict[str, object]]:
+def dag_names(estate: Estate, interval: Span | None = None) -> Dags:
     """The DAGs that the demo runs, less the estate's name, each with its configuration, in their order.
 
     Every entry of `dags`, then the DAG of every pipeline that no entry has; one that comes `after` others,
-    after them. A pipeline that reads an interval is asked for everything up to now: a run by hand has no
-    interval of its own, and the made-up customers are of three years.
+    after them. A pipeline that reads intervals is asked for `interval`; without one, for all that there is
+    before the end of the last interval of its schedule: the made-up customers are of three years, and the
+    runs of its schedule go on from there.
     """
     paired = {name for entry in estate.dags.values() for name in entry.pipelines}
     order = TopologicalSorter({name: sorted(one.after) for name, one in sorted(estate.pipelines.items())})
     alone = [name for name in order.static_order() if name not in paired]
     wanted = {name: list(estate.dags[name].pipelines) for name in sorted(estate.dags)}
     wanted |= {name: [name] for name in alone}
-    return {name: _configuration(estate, pipelines) for name, pipelines in wanted.items()}
+    return {name: _configuration(estate, pipelines, interval) for name, pipelines in wanted.items()}
 
 
-def pipeline_dags(estate: Estate, pipelines: Collection[str]) -> dict[str, dict[str, object]]:
+def pipeline_dags(estate: Estate, pipelines: Collection[str], interval: Span | None = None) -> Dags:
     """The own DAGs of pipelines, as `dag_names` gives DAGs, in the order of `after`."""
     order = TopologicalSorter({name: sorted(one.after) for name, one in sorted(estate.pipelines.items())})
-    return {name: _configuration(estate, [name]) for name in order.static_order() if name in pipelines}
+    return {
+        name: _configuration(estate, [name], interval) for name in order.static_order() if name in pipelines
+    }
 
 
-def _configuration(estate: Estate, pipelines: Collection[str]) -> dict[str, object]:
-    """Of a run by hand: everything up to now, where one of the pipelines reads an interval."""
+def _configuration(estate: Estate, pipelines: Collection[str], interval: Span | None) -> dict[str, object]:
+    """Of a run by hand, where one of the pipelines reads intervals; the end of a full refresh is that of the
+    data interval, which Airflow gives a run by its logical date (`AirflowClient.trigger`)."""
     if not any(pipeline_manifest(estate, pipeline)["uses_interval"] for pipeline in pipelines):
         return {}
-    return {"full_refresh": True, "to": datetime.now(UTC).isoformat(timespec="seconds")}
+    if interval is None:
+        return {"full_refresh": True}
+    return {"from": interval[0].isoformat(), "to": interval[1].isoformat()}
 
 
 def result(house: House, steps: Steps, failed: dict[str, str]) -> Result:

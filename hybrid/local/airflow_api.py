@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -177,8 +177,13 @@ class AirflowClient:
         return {str(pool["name"]): int(pool["slots"]) for pool in self._get("/pools?limit=1000")["pools"]}
 
     def trigger(self, dag: str, *, conf: Mapping[str, Any] | None = None) -> str:
-        """Start a run by hand and return its id."""
-        run = self._send("POST", f"/dags/{dag}/dagRuns", {"logical_date": None, "conf": dict(conf or {})})
+        """Start a run by hand and return its id.
+
+        Its logical date is the present: of that, a schedule with data intervals makes the last one that is
+        over (Airflow, `Timetable.infer_manual_data_interval`). Without one a run would have none.
+        """
+        now = datetime.now(UTC).isoformat()
+        run = self._send("POST", f"/dags/{dag}/dagRuns", {"logical_date": now, "conf": dict(conf or {})})
         return str(run["dag_run_id"])
 
     def state(self, dag: str, run: str) -> str:

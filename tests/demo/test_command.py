@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -155,3 +157,96 @@ def test_a_wrong_database_is_told_before_anything_starts(tmp_path: Path, option:
     assert said in done.stderr
     assert "secret@" not in done.stderr
     assert not (tmp_path / "demo").exists()
+
+
+@pytest.mark.parametrize("words", [["apply"], ["restart"], ["logs", "--task", "one"], ["open"]])
+def test_a_command_of_a_demo_that_does_not_run_says_how_to_start_it(tmp_path: Path, words: list[str]) -> None:
+    done = hybrid("demo", *words, "--directory", str(tmp_path))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "does not run; `bin/hybrid demo --directory" in done.stderr
+
+
+def test_a_broken_estate_is_refused_before_the_demo_is_touched(up: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text((ROOT / "hybrid.yaml").read_text().replace("engine: postgresql", "engine: oracle"))
+    status = hybrid("demo", "status", "--json", "--directory", str(up)).stdout
+
+    done = hybrid("demo", "apply", "--estate", str(broken), "--directory", str(up))
+
+    assert done.returncode == 2
+    assert "`oracle` is not one of" in done.stderr
+    assert hybrid("demo", "status", "--json", "--directory", str(up)).stdout == status
+
+
+@pytest.mark.parametrize(("key", "value"), [("name: acme", "name: other"), ("eu-west-1", "eu-west-2")])
+def test_what_needs_a_new_demo_is_told_with_the_commands_that_make_it(
+    up: Path, tmp_path: Path, key: str, value: str
+) -> None:
+    estate = tmp_path / "my estate.yaml"
+    estate.write_text((ROOT / "hybrid.yaml").read_text().replace(key, value))
+
+    done = hybrid("demo", "apply", "--estate", str(estate), "--directory", str(up))
+
+    assert done.returncode == 2
+    assert f"`bin/hybrid demo down --purge --directory '{up}'`" in done.stderr
+    assert f"`bin/hybrid demo --directory '{up}' --estate '{estate}'`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["logs", "nowhere"], "no service `nowhere`; known: airflow, emulator, site"),
+        (["logs", "airflow", "--task", "one"], "name it, or a pipeline with --task"),
+        (["restart", "nowhere"], "no service `nowhere` in this demo; it has: airflow, emulator, site"),
+        (["apply", "--from", "2026-11-01T00:00:00+00:00"], "--to is missing"),
+        (["apply", "--from", "2026-11-01T00:00:00Z", "--to", "2026-11-02T00:00:00Z"], "add --run"),
+    ],
+)
+def test_a_word_that_fits_nothing_is_told_with_what_there_is(up: Path, words: list[str], said: str) -> None:
+    done = hybrid("demo", *words, "--directory", str(up))
+
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_logs_show_as_many_lines_as_asked_for_and_go_on_until_ctrl_c(up: Path) -> None:
+    # Given a log of more lines than are shown by default
+    log = Services(up / "services").log("airflow")
+    log.write_text("".join(f"line {number}\n" for number in range(40)))
+    shown = hybrid("demo", "logs", "airflow", "-n", "20", "--directory", str(up)).stdout.splitlines()
+    assert shown[1:] == [f"line {number}" for number in range(20, 40)]
+    none = hybrid("demo", "logs", "airflow", "-n", "0", "--directory", str(up)).stdout.splitlines()
+    assert len(none) == 1
+
+    # When it is followed, and the service goes on writing
+    following = subprocess.Popen(
+        [
+            *("env", "--default-signal=INT", sys.executable, "-m", "hybrid", "demo", "logs", "airflow"),
+            *("-f", "-n", "1", "--directory", str(up)),
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert following.stdout is not None
+    assert following.stdout.readline().startswith("── ")
+    assert following.stdout.readline() == "line 39\n"
+    with log.open("a") as file:
+        file.write("half a ")
+        file.flush()
+        file.write("line, ähm\n")
+
+    # Then each new line is shown whole, and Ctrl-C is no failure
+    assert following.stdout.readline() == "half a line, ähm\n"
+    following.send_signal(signal.SIGINT)
+    assert following.communicate(timeout=20)[0] == ""
+    assert following.returncode == 0
+
+
+def test_open_prints_the_address_alone_where_no_window_can_be_opened(up: Path) -> None:
+    done = hybrid("demo", "open", "--directory", str(up), DISPLAY="")
+
+    assert (done.returncode, done.stdout) == (0, "http://localhost:21003\n")
+    assert "user admin, password in" in done.stderr

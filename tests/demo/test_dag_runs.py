@@ -8,6 +8,7 @@ Airflow is scripted here: what its scheduler does takes minutes in the real one 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -146,5 +147,16 @@ def test_every_pipeline_is_run_by_a_dag_of_the_estate_or_by_its_own(tmp_path: Pa
     assert set(wanted) == {"pair", "a-late", "first", "growing"}
     assert list(wanted).index("first") < list(wanted).index("a-late")
     assert wanted["first"] == {}
-    assert wanted["growing"]["full_refresh"] is True
-    assert str(wanted["growing"]["to"]).endswith("+00:00")
+    assert wanted["growing"] == {"full_refresh": True}
+
+
+def test_an_interval_that_is_asked_for_goes_to_what_reads_intervals_only(tmp_path: Path) -> None:
+    file = tmp_path / "estate.yaml"
+    file.write_text(_ESTATE)
+    day = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC)
+
+    wanted = dag_names(load_estate(file), day)
+
+    times = {"from": "2026-11-01T00:00:00+00:00", "to": "2026-11-02T00:00:00+00:00"}
+    assert wanted["growing"] == times
+    assert wanted["first"] == {}
