@@ -25,7 +25,8 @@ from hybrid.local.services import ServiceError, Services
 from hybrid.paths import DEMO
 
 OwnDirectory = Annotated[
-    Path | None, typer.Option("--directory", help="Where the demo keeps everything.", show_default=".hybrid/demo")
+    Path | None,
+    typer.Option("--directory", help="Where the demo keeps everything.", show_default=".hybrid/demo"),
 ]
 Directory = Annotated[
     Path,
