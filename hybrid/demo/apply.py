@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hybrid.demo import engine, run
 from hybrid.demo.changes import CHANGED, REMOVED, Change, Deployed, differences, read_deployed
@@ -90,7 +91,7 @@ def apply(house: House, steps: Steps) -> Applied:
     with steps.step("Airflow reads what has changed"):
         dags, errors = read_anew(
             house.airflow().client(),
-            files=_changed_files(changes),
+            files=_changed_files(changes, house),
             wanted=_dags_of(changes, house),
             removed=_removed_dags(changes, house),
             since=house.dags_changed_at,
@@ -155,16 +156,19 @@ def _with_stacks_of_files(changes: list[Change], house: House) -> list[Change]:
     return changes + [Change("stack", name, CHANGED, "its files") for name in sorted(deployed - told)]
 
 
-def _changed_files(changes: Collection[Change]) -> set[str]:
+def _changed_files(changes: Collection[Change], house: House) -> set[str]:
     """Files of DAGs that Airflow has to read; the one of the pipelines' DAGs reads their manifests."""
-    files = {
-        one.name for one in changes if one.kind == "file" and one.name.endswith(".py") and one.how != REMOVED
-    }
-    if any(one.kind in {"pipeline", "DAG"} for one in changes) or any(
-        one.name == "plugins.zip" for one in changes
-    ):
+    files = {one.name for one in changes if one.kind == "file" and one.how != REMOVED}
+    files = {name for name in files if name.endswith(".py") and _may_hold_dags(house.dags / name)}
+    if any(one.kind in {"pipeline", "DAG"} or one.name == "plugins.zip" for one in changes):
         files.add("hybrid_pipelines.py")
     return files
+
+
+def _may_hold_dags(file: Path) -> bool:
+    """Whether Airflow reads a file at all (`might_contain_dag_via_default_heuristic`)."""
+    content = file.read_bytes().lower()
+    return b"dag" in content and b"airflow" in content
 
 
 def _dags_of(changes: Collection[Change], house: House) -> set[str]:

@@ -269,24 +269,25 @@ class House:
             python=AIRFLOW.python,
             port=self.ports["airflow"],
             database_url=url,
-            dags=self._dags,
+            dags=self.dags,
             plugins=self.directory / "plugins",
             aws=self.aws,
         )
 
     @property
-    def _dags(self) -> Path:
+    def dags(self) -> Path:
+        """The folder of DAG files that Airflow reads."""
         return self.directory / "dags"
 
     def start_dag_folder(self) -> None:
         """Start what copies the DAG bucket to Airflow's DAG folder, and wait until both are equal: a run that
         starts before would be of what was there before."""
         command = [sys.executable, "-m", "hybrid.local.dag_folder", "--bucket", self.dag_bucket]
-        equal = partial(is_equal, self.s3, bucket=self.dag_bucket, prefix="dags", folder=self._dags)
-        private_directory(self._dags)
+        equal = partial(is_equal, self.s3, bucket=self.dag_bucket, prefix="dags", folder=self.dags)
+        private_directory(self.dags)
         self.services.start(
             _DAG_FOLDER,
-            [*command, "--folder", str(self._dags)],
+            [*command, "--folder", str(self.dags)],
             environment={**os.environ, **self.emulator.client_environment()},
             ready=equal,
             timeout=60,
