@@ -79,7 +79,7 @@ def demo(
 ) -> None:
     """Deploy the estate to an emulator on this machine, run its DAGs in Airflow, show what landed.
 
-    Stays up afterwards: `demo status`, `demo logs`, `demo down`.
+    Stays up afterwards: `demo apply` brings a change in, `demo down` ends it.
 
     Example: bin/hybrid demo --once
     """
@@ -189,7 +189,7 @@ def _say_what_is_there(directory: Path) -> None:
             terminal.result(
                 f"Airflow: {entry['address']}, user {entry['user']}, password in {entry['password_file']}"
             )
-    commands = ", ".join(f"`{command(word, directory)}`" for word in ("status", "logs", "env", "down"))
+    commands = ", ".join(f"`{command(word, directory)}`" for word in ("apply", "status", "logs", "env", "down"))
     terminal.result(f"It stays up: {commands}.")
 
 
