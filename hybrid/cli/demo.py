@@ -189,7 +189,8 @@ def _say_what_is_there(directory: Path) -> None:
             terminal.result(
                 f"Airflow: {entry['address']}, user {entry['user']}, password in {entry['password_file']}"
             )
-    commands = ", ".join(f"`{command(word, directory)}`" for word in ("apply", "status", "logs", "env", "down"))
+    words = ("apply", "status", "logs", "env", "down")
+    commands = ", ".join(f"`{command(word, directory)}`" for word in words)
     terminal.result(f"It stays up: {commands}.")
 
 
