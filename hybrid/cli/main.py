@@ -8,8 +8,11 @@ import tomllib
 from typing import Annotated
 
 import typer
+from typer._click.exceptions import NoArgsIsHelpError, UsageError
 
 from hybrid.cli.commands import Commands
+from hybrid.cli.terminal import say
+from hybrid.cli.usage import explained
 from hybrid.paths import ROOT
 from hybrid.supply.process import prepare
 
@@ -45,7 +48,7 @@ def _hybrid(
 
 
 def main() -> None:
-    """Entry point. `help` is what many type first: `hybrid help sites` is `hybrid sites --help`."""
+    """Entry point. What many type first is taken too: `help sites` for `sites --help`, and `demo up`."""
     if sys.argv[1:2] == ["help"]:
         sys.argv[1:] = [*sys.argv[2:], "--help"]
     if COMPLETE in os.environ:
@@ -56,4 +59,22 @@ def main() -> None:
         completion_init()
         app(prog_name="hybrid", complete_var=COMPLETE)
     prepare()
-    app(prog_name="bin/hybrid")
+    if sys.argv[1:2] == ["demo"] and sys.argv[2:3] in (["up"], ["start"]):
+        del sys.argv[2]  # as other tools call it
+    sys.exit(_run())
+
+
+def _run() -> int:
+    """Run the command; what it is given wrongly is told in our own words. Returns the exit code."""
+    try:
+        code = app(prog_name="bin/hybrid", standalone_mode=False)
+    except NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except UsageError as error:
+        say(explained(error))
+        return error.exit_code
+    except typer.Abort:
+        say("aborted")
+        return 1
+    return code if isinstance(code, int) else 0

@@ -19,6 +19,7 @@ from hybrid.cli.database_option import (
 from hybrid.cli.estate_file import EstateFile, read_estate
 from hybrid.compile import pipeline_manifest
 from hybrid.estate import Estate
+from hybrid.estate.suggestion import suggestion
 from hybrid.paths import ESTATE
 from hybrid.trial.running import LAKE, UNJUDGED, Trial
 
@@ -57,6 +58,8 @@ def run(
     def once() -> None:
         described = read_estate(estate)
         trial = _trial(described, pipeline, times=(start, end), limit=limit, database=database, lake=lake)
+        if trial.secret is None:
+            _require_credentials(described)
         began = time.monotonic()
         with exit_codes_of_the_container():
             receipt = trial.run(_say)
@@ -86,8 +89,9 @@ def _trial(
     lake: Path | None,
 ) -> Trial:
     if pipeline not in estate.pipelines:
-        known = ", ".join(sorted(estate.pipelines)) or "none"
-        raise terminal.UserError(f"the estate has no pipeline `{pipeline}`; it has: {known}")
+        raise terminal.UserError(
+            f"the estate has no pipeline `{pipeline}`; {suggestion(pipeline, estate.pipelines)}"
+        )
     expected = estate.pipelines[pipeline].expect
     if limit is not None and expected and (unjudged := UNJUDGED & expected.model_fields_set):
         terminal.say(f"   expect.{', expect.'.join(sorted(unjudged))}: not judged of rows that are limited")
@@ -99,6 +103,25 @@ def _trial(
         secret=secret_from(database, engine=estate.sources[estate.pipelines[pipeline].source].engine),
         lake=lake or LAKE / estate.environment.name,
     )
+
+
+def _require_credentials(estate: Estate) -> None:
+    """Look for credentials before the container's code does, which knows nothing of --database."""
+    from hybrid.cli.aws_options import fleet_errors
+    from hybrid.fleet.client import require_credentials
+
+    try:
+        with fleet_errors():
+            require_credentials(profile=None, region=estate.environment.region)
+    except terminal.UserError as error:
+        # `run` has no --profile.
+        why = str(error).replace(
+            "name a profile with --profile or AWS_PROFILE", "name a profile in AWS_PROFILE"
+        )
+        raise terminal.UserError(
+            f"the source's secret is in AWS, which cannot be asked: {why}. Without AWS, name the database with "
+            "--database"
+        ) from None
 
 
 def _interval(times: tuple[str | None, str | None], *, wanted: bool) -> tuple[datetime, datetime] | None:
@@ -125,7 +148,8 @@ def _moment(option: str, text: str | None) -> datetime:
             f"{option} {text}: this is no ISO 8601 time; write it like 2026-11-01T00:00:00+00:00"
         ) from None
     if moment.tzinfo is None:
-        raise terminal.UserError(f"{option} {text}: it has no zone; write it like {text}+00:00")
+        example = moment.replace(tzinfo=UTC).isoformat()
+        raise terminal.UserError(f"{option} {text}: it has no zone; write it like {example}")
     return moment
 
 

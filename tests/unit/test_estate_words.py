@@ -88,7 +88,8 @@ WRONG = [
     ("schedule: daily", ["schedule: `daily` is no cron line; did you mean `@daily`?"]),
     ("schedule: '@dayly'", ["schedule: `@dayly` is no preset; did you mean `@daily`?"]),
     ("schedule: every day",
-     ["schedule: `every day` is no cron line; write five fields, as in `30 4 * * *`, or a preset, as `@daily`"]),
+     ["schedule: `every day` is no cron line; write five fields, as in `30 4 * * *`, or a preset, as "
+      "`@daily`"]),
 ]  # fmt: skip
 
 
