@@ -28,9 +28,7 @@ def read_estate(path: Path) -> Estate:
         terminal.UserError: with every problem of the file, a line each.
     """
     try:
-        return load_estate(
-            path, remedy="name another with --estate FILE, or start from the clone's hybrid.yaml"
-        )
+        return load_estate(path, remedy="name another with --estate FILE")
     except EstateError as error:
         raise terminal.UserError(f"{error}\n{_counted(len(error.problems), 'problem')}") from error
 

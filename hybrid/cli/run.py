@@ -119,8 +119,8 @@ def _require_credentials(estate: Estate) -> None:
             "name a profile with --profile or AWS_PROFILE", "name a profile in AWS_PROFILE"
         )
         raise terminal.UserError(
-            f"the source's secret is in AWS, which cannot be asked: {why}. Without AWS, name the database with "
-            "--database"
+            f"the source's secret is in AWS, which cannot be asked: {why}. Without AWS, say where the "
+            "database is with --database"
         ) from None
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
+import sys
 from collections.abc import Callable, Iterable
 
 from typer._click.exceptions import MissingParameter, NoSuchOption, UsageError
@@ -20,8 +22,14 @@ _SAID: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
 
 def explained(error: UsageError) -> str:
     """An error of usage, as a sentence and a hint at the command's help."""
-    command = error.ctx.command_path if error.ctx else "bin/hybrid"
+    command = error.ctx.command_path if error.ctx else _typed()
     return f"{command}: {_sentence(error)}\n`{command} --help` shows what it takes"
+
+
+def _typed() -> str:
+    """The command as it was typed, where the error does not say: up to the first option."""
+    words = itertools.takewhile(lambda word: not word.startswith("-"), sys.argv[1:])
+    return " ".join(["bin/hybrid", *itertools.islice(words, 2)])
 
 
 def _sentence(error: UsageError) -> str:

@@ -112,7 +112,8 @@ class Trial:
             self.lake.mkdir(parents=True, exist_ok=True, mode=0o700)
             tempfile.TemporaryFile(dir=self.lake).close()
         except OSError as error:
-            message = f"the lake {self.lake} cannot be written ({error.strerror}): name another directory with --lake"
+            why = error.strerror or error
+            message = f"the lake {self.lake} cannot be written ({why}): name another with --lake"
             raise RunFailed(message, 2) from error
 
     @contextmanager
