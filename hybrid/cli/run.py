@@ -58,8 +58,6 @@ def run(
     def once() -> None:
         described = read_estate(estate)
         trial = _trial(described, pipeline, times=(start, end), limit=limit, database=database, lake=lake)
-        if trial.secret is None:
-            _require_credentials(described)
         began = time.monotonic()
         with exit_codes_of_the_container():
             receipt = trial.run(_say)
@@ -103,25 +101,6 @@ def _trial(
         secret=secret_from(database, engine=estate.sources[estate.pipelines[pipeline].source].engine),
         lake=lake or LAKE / estate.environment.name,
     )
-
-
-def _require_credentials(estate: Estate) -> None:
-    """Look for credentials before the container's code does, which knows nothing of --database."""
-    from hybrid.cli.aws_options import fleet_errors
-    from hybrid.fleet.client import require_credentials
-
-    try:
-        with fleet_errors():
-            require_credentials(profile=None, region=estate.environment.region)
-    except terminal.UserError as error:
-        # `run` has no --profile.
-        why = str(error).replace(
-            "name a profile with --profile or AWS_PROFILE", "name a profile in AWS_PROFILE"
-        )
-        raise terminal.UserError(
-            f"the source's secret is in AWS, which cannot be asked: {why}. Without AWS, say where the "
-            "database is with --database"
-        ) from None
 
 
 def _interval(times: tuple[str | None, str | None], *, wanted: bool) -> tuple[datetime, datetime] | None:

@@ -139,6 +139,13 @@ USES: dict[str, list[Use]] = {
         Use("MariaDB's address with PostgreSQL's port",
             f"{_RUN} orders --database mariadb://me:secret@127.0.0.1:5432/shop", needs="postgresql"),
     ],
+    "A first estate file": [
+        Use("Questions where nobody answers", "bin/hybrid init new.yaml"),
+        Use("A file that is there", "bin/hybrid init hybrid.yaml --name acme --region eu-west-1"),
+        Use("A source that is not there", "bin/hybrid sources inspect shp -e hybrid.yaml"),
+        Use("A database that does not answer",
+            "bin/hybrid sources inspect shop -e hybrid.yaml --database postgresql://me:wrong@127.0.0.1:1/shop"),
+    ],
     "The demo": [
         Use("A DAG that is not there", "bin/hybrid demo -e hybrid.yaml --dag custmers"),
         Use("A database of a source that is not there",
