@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tomllib
 from typing import Annotated
@@ -16,6 +17,10 @@ from hybrid.cli.usage import explained
 from hybrid.paths import ROOT
 from hybrid.supply.process import prepare
 
+#: Help is never narrower than 50 columns by itself; what it takes off at the right is two.
+_COLUMNS = shutil.get_terminal_size().columns
+_NARROW = {"terminal_width": max(_COLUMNS - 2, 20)} if _COLUMNS < 52 else {}
+
 app = typer.Typer(
     name="hybrid",
     help="Managed Airflow in AWS, ETL containers beside the data.",
@@ -24,7 +29,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], **_NARROW},
 )
 
 #: The variable by which a shell asks for completions; the scripts of `hybrid completion` set it.
