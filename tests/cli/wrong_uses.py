@@ -139,6 +139,9 @@ USES: dict[str, list[Use]] = {
         Use("MariaDB's address with PostgreSQL's port",
             f"{_RUN} orders --database mariadb://me:secret@127.0.0.1:5432/shop", needs="postgresql"),
     ],
+    "This machine": [
+        Use("A directory of packages that is not there", "bin/hybrid setup --offline nowhere"),
+    ],
     "A first estate file": [
         Use("Questions where nobody answers", "bin/hybrid init new.yaml"),
         Use("A file that is there", "bin/hybrid init hybrid.yaml --name acme --region eu-west-1"),
