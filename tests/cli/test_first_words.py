@@ -35,6 +35,14 @@ def test_the_version_is_that_of_the_project(hybrid: Hybrid) -> None:
     assert hybrid("--version").stdout == "hybrid-airflow 0.1.0\n"
 
 
+@pytest.mark.parametrize("word", ["up", "start"])
+def test_a_demo_begins_as_with_other_tools(hybrid: Hybrid, word: str) -> None:
+    done = hybrid("demo", word, "--dag", "nosuch")
+
+    assert done.returncode == 2
+    assert "the estate has no DAG `nosuch`" in done.stderr
+
+
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_the_list_of_commands_says_of_each_what_the_command_itself_says(name: str) -> None:
     first_line = (load(name).help or "").strip().splitlines()[0]

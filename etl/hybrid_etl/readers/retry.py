@@ -24,6 +24,13 @@ TOTAL_SECONDS = 80.0
 """No try begins later than this after the first."""
 
 
+def _tries() -> int:
+    text = os.environ.get(TRIES_VARIABLE) or str(TRIES)
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise UserError(f"{TRIES_VARIABLE} is {text!r}; it must be a number of at least 1.")
+    return int(text)
+
+
 def connect_with_retry(
     connect: Callable[[], T],
     *,
@@ -37,7 +44,7 @@ def connect_with_retry(
     another try cannot mend: a UserError (wrong password, no such database) or a Fault.
     """
     began = clock()
-    tries = int(os.environ.get(TRIES_VARIABLE) or TRIES)
+    tries = _tries()
     for number in range(1, tries + 1):
         try:
             return connect()
