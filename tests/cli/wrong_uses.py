@@ -176,6 +176,13 @@ USES: dict[str, list[Use]] = {
         Use("An endpoint where nothing listens",
             f"{_KEYS} AWS_ENDPOINT_URL=http://127.0.0.1:1 bin/hybrid hosts list -e hybrid.yaml"),
         Use("An image without Docker", "PATH=tools bin/hybrid image build hybrid-etl"),
+    ],
+    "The lake": [
         Use("A pipeline that is not there", f"{_KEYS} bin/hybrid lake sweep custmers -e hybrid.yaml"),
+        Use("A pipeline that is not there, in a query",
+            'bin/hybrid lake query "select * from custmers" --lake project -e hybrid.yaml'),
+        Use("A statement that changes something",
+            'bin/hybrid lake query "drop table customers" --lake project -e hybrid.yaml'),
+        Use("A directory that is not there", "bin/hybrid lake ls -e hybrid.yaml --lake nowhere"),
     ],
 }  # fmt: skip
