@@ -24,7 +24,7 @@ BASE: dict[str, Any] = {
     },
     "pipelines": {
         "customers": {"source": "crm", "query": "select * from customers"},
-        "orders": {"source": "erp", "query": "select id, email, country, updated_at from orders"},
+        "orders": {"source": "erp", "query": "select * from orders"},
     },
     "dags": {"pair": {"pipelines": ["customers"]}},
 }

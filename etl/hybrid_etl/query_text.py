@@ -136,6 +136,22 @@ def read(
     return _Scan(query, engine, known, ansi_quotes=ansi_quotes, backslashes=backslashes).statement()
 
 
+def tokens(query: str, *, engine: str) -> list[tuple[str, str]]:
+    """Kind and text of each token of a statement, less blanks, comments and what ends it.
+
+    Raises QueryTextError as `read` does.
+    """
+    scan = _Scan(read(query, engine=engine).text, engine, (), ansi_quotes=False, backslashes=True)
+    found, position = [], 0
+    while position < len(scan.query) and (match := scan.pattern.match(scan.query, position)):
+        kind = str(match.lastgroup)
+        end = scan._end_of(match, kind)
+        if kind not in ("blank", "block"):
+            found.append((kind, scan.query[position:end]))
+        position = end
+    return found
+
+
 @dataclass
 class _Bracket:
     sign: str

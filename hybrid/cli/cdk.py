@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import os
 import shlex
@@ -20,6 +21,13 @@ from hybrid.paths import DEMO, ROOT
 #: reference").
 _OF_AN_ACCOUNT = {"bootstrap", "deploy", "destroy", "drift", "gc", "import", "rollback", "watch"}
 
+#: All of its commands and their other names; one that is not here, and near none, is passed on.
+_COMMANDS = {
+    "list", "ls", "synth", "synthesize", "diff", "doctor", "docs", "doc", "init", "metadata", "acknowledge",
+    "ack", "notices", "context", "migrate", "refactor", "flags", "validate", "diagnose", "publish-assets",
+    *_OF_AN_ACCOUNT,
+}  # fmt: skip
+
 
 def cdk(context: typer.Context) -> None:
     """Run the CDK command line: synth, diff, deploy, destroy, …
@@ -27,6 +35,7 @@ def cdk(context: typer.Context) -> None:
     Example: bin/hybrid cdk synth -c estate=hybrid.yaml
     """
     with terminal.exit_codes():
+        _refuse_a_misspelled_command(context.args)
         if _asks_aws(context.args):
             _require_credentials(context.args)
             _refuse_the_emulator(context.args)
@@ -39,6 +48,15 @@ def cdk(context: typer.Context) -> None:
     os.chdir(ROOT)
     # The CDK command line takes the place of this process, so that it has its terminal and its signals.
     os.execve(command[0], [*command, *context.args], {**os.environ, "PATH": path})  # noqa: S606
+
+
+def _refuse_a_misspelled_command(arguments: Sequence[str]) -> None:
+    """The CDK command line answers a command that it does not know with its whole help."""
+    word = arguments[0] if arguments else ""
+    if word.startswith("-") or word in _COMMANDS:
+        return
+    if near := difflib.get_close_matches(word, _COMMANDS, n=1, cutoff=0.7):
+        raise terminal.UserError(f"the CDK has no command `{word}`; did you mean `bin/hybrid cdk {near[0]}`?")
 
 
 def _asks_aws(arguments: Sequence[str]) -> bool:

@@ -31,14 +31,35 @@ def secret_from(url: str | None, *, engine: str) -> dict[str, str | int] | None:
     """The secret of a source of `engine` at an address; None without one.
 
     Raises:
-        terminal.UserError: the address cannot be read, or is of another engine.
+        terminal.UserError: the address cannot be read, or is of another engine; or there is none, and no AWS
+            credentials either, with which the container's code would read the secret.
     """
     if url is None:
+        _require_credentials()
         return None
     try:
         return secret_of(url, engine=engine, password=os.environ.get(PASSWORD))
     except DatabaseUrlError as error:
         raise terminal.UserError(str(error)) from error
+
+
+def _require_credentials() -> None:
+    """Look for credentials before the container's code does, which knows nothing of --database."""
+    # Not above: boto3 takes a third of a second, and with an address nothing asks AWS.
+    from hybrid.cli.aws_options import fleet_errors
+    from hybrid.fleet.client import require_credentials
+
+    try:
+        with fleet_errors():
+            # Credentials are of no Region; the client wants one all the same.
+            require_credentials(profile=None, region="us-east-1")
+    except terminal.UserError as error:
+        # These commands have no --profile.
+        why = str(error).replace("with --profile or AWS_PROFILE", "in AWS_PROFILE")
+        raise terminal.UserError(
+            f"the source's secret is in AWS, which cannot be asked: {why}. Without AWS, say where the "
+            "database is with --database"
+        ) from None
 
 
 def ensure_container_code() -> None:

@@ -151,10 +151,10 @@ def _one_of(kind: object) -> Check:
 
 
 def _found(first: FirstEstate, database: str | None) -> list[Table]:
-    """The readable tables of the database that was given."""
-    secret = secret_from(database, engine=first.engine)
-    if secret is None:
+    """The readable tables of the database that was given; none without one."""
+    if database is None:
         return []
+    secret = secret_from(database, engine=first.engine)
     ensure_container_code()
     with tempfile.TemporaryDirectory(prefix="hybrid-init-") as directory:
         trial = Path(directory) / "estate.yaml"

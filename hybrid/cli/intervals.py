@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -40,5 +40,6 @@ def _moment(option: str, text: str | None) -> datetime:
             f"{option} {text}: this is no ISO 8601 time; write it like 2026-11-01T00:00:00+00:00"
         ) from None
     if moment.tzinfo is None:
-        raise terminal.UserError(f"{option} {text}: it has no zone; write it like {text}+00:00")
+        example = moment.replace(tzinfo=UTC).isoformat()
+        raise terminal.UserError(f"{option} {text}: it has no zone; write it like {example}")
     return moment

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tomllib
 from typing import Annotated
 
 import typer
+from typer._click.exceptions import NoArgsIsHelpError, UsageError
 
 from hybrid.cli.commands import Commands
+from hybrid.cli.terminal import say
+from hybrid.cli.usage import explained
 from hybrid.paths import ROOT
 from hybrid.supply.process import prepare
+
+#: Help is never narrower than 50 columns by itself; what it takes off at the right is two.
+_COLUMNS = shutil.get_terminal_size().columns
+_NARROW = {"terminal_width": max(_COLUMNS - 2, 20)} if _COLUMNS < 52 else {}
 
 app = typer.Typer(
     name="hybrid",
@@ -21,7 +29,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], **_NARROW},
 )
 
 #: The variable by which a shell asks for completions; the scripts of `hybrid completion` set it.
@@ -45,7 +53,7 @@ def _hybrid(
 
 
 def main() -> None:
-    """Entry point. `help` is what many type first: `hybrid help sites` is `hybrid sites --help`."""
+    """Entry point. What many type first is taken too: `help sites` for `sites --help`, and `demo up`."""
     if sys.argv[1:2] == ["help"]:
         sys.argv[1:] = [*sys.argv[2:], "--help"]
     if COMPLETE in os.environ:
@@ -56,4 +64,22 @@ def main() -> None:
         completion_init()
         app(prog_name="hybrid", complete_var=COMPLETE)
     prepare()
-    app(prog_name="bin/hybrid")
+    if sys.argv[1:2] == ["demo"] and sys.argv[2:3] in (["up"], ["start"]):
+        del sys.argv[2]  # as other tools call it
+    sys.exit(_run())
+
+
+def _run() -> int:
+    """Run the command; what it is given wrongly is told in our own words. Returns the exit code."""
+    try:
+        code = app(prog_name="bin/hybrid", standalone_mode=False)
+    except NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except UsageError as error:
+        say(explained(error))
+        return error.exit_code
+    except typer.Abort:
+        say("aborted")
+        return 1
+    return code if isinstance(code, int) else 0

@@ -20,6 +20,7 @@ from hybrid.cli.estate_file import EstateFile, read_estate
 from hybrid.cli.intervals import From, To, interval_of
 from hybrid.compile import pipeline_manifest
 from hybrid.estate import Estate
+from hybrid.estate.suggestion import suggestion
 from hybrid.paths import ESTATE
 from hybrid.trial.running import LAKE, UNJUDGED, Trial
 
@@ -84,8 +85,9 @@ def _trial(
     lake: Path | None,
 ) -> Trial:
     if pipeline not in estate.pipelines:
-        known = ", ".join(sorted(estate.pipelines)) or "none"
-        raise terminal.UserError(f"the estate has no pipeline `{pipeline}`; it has: {known}")
+        raise terminal.UserError(
+            f"the estate has no pipeline `{pipeline}`; {suggestion(pipeline, estate.pipelines)}"
+        )
     expected = estate.pipelines[pipeline].expect
     if limit is not None and expected and (unjudged := UNJUDGED & expected.model_fields_set):
         terminal.say(f"   expect.{', expect.'.join(sorted(unjudged))}: not judged of rows that are limited")

@@ -16,6 +16,8 @@ from typing import Any, NoReturn
 
 import typer
 
+from hybrid.cli.wrapping import wrapped
+
 #: Characters between two columns of a table.
 _GAP = 2
 
@@ -32,13 +34,20 @@ class Failure(Exception):
 
 
 def say(message: str) -> None:
-    """One line along the way."""
-    print(_shown(message, sys.stderr), file=sys.stderr)
+    """One line along the way, wrapped between words on a terminal."""
+    text = wrapped(message, width=_width()) if sys.stderr.isatty() else message
+    print(_shown(text, sys.stderr), file=sys.stderr)
 
 
 def result(message: str, *, flush: bool = False) -> None:
-    """One line of the result; at once for a reader who waits for it, with `flush`."""
-    print(_shown(message, sys.stdout), flush=flush)
+    """One line of the result, wrapped between words on a terminal; a text of several lines as it is.
+
+    Args:
+        flush: write it at once, for a reader who waits for it.
+    """
+    wraps = sys.stdout.isatty() and "\n" not in message.strip("\n")
+    text = wrapped(message, width=_width()) if wraps else message
+    print(_shown(text, sys.stdout), flush=flush)
 
 
 def result_json(data: Any) -> None:
@@ -59,7 +68,7 @@ def result_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> No
             print("\t".join(row))
         return
     least = _least_widths(columns, cells)
-    room = shutil.get_terminal_size().columns - _GAP * (len(columns) - 1)
+    room = _width() - _GAP * (len(columns) - 1)
     if sum(least) > room:
         for line in _records(columns, cells):
             result(line)
@@ -75,6 +84,10 @@ def result_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> No
     for row in cells:
         table.add_row(*map(Text, row))
     Console(highlight=False).print(table)
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns
 
 
 def _least_widths(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
@@ -111,7 +124,8 @@ def _records(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str
         lines += [""] if number else []
         for name, text in zip(columns, row, strict=True):
             if text:
-                lines.append(f"{name.ljust(name_width)}  {text}")
+                line = f"{name.ljust(name_width)}  {text}"
+                lines.append(wrapped(line, width=_width(), hang=name_width + _GAP))
     return lines
 
 

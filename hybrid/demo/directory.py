@@ -17,9 +17,6 @@ from hybrid.local.services import Services
 
 _FACTS, _PORTS, _MODES = "demo.json", "ports.json", "modes.json"
 
-#: What a demo leaves in its directory, of which one at least is there once it has begun.
-_MARKS = (_FACTS, _PORTS, "estate", "services")
-
 #: Service → where its port's answers are found by people, if it speaks HTTP.
 _HTTP = ("emulator", "site", "airflow")
 
@@ -73,11 +70,17 @@ def read_modes(directory: Path) -> tuple[Mode, Mode] | None:
 
 
 def is_a_demos(directory: Path) -> bool:
-    """Whether a directory is empty, missing or a demo's: nothing else may be filled, and deleted later."""
+    """Whether a directory is empty, missing or a demo's: nothing else may be filled, and deleted later.
+
+    One name is no proof: /etc has `services`, and a project of somebody's may have a demo.json.
+    """
     if not directory.exists():
         return True
-    there = {path.name for path in directory.iterdir()} - {"lock"}
-    return not there or any(mark in there for mark in _MARKS)
+    begun = (path.name for path in directory.iterdir() if not path.name.startswith(f".{_FACTS}."))
+    if not set(begun) - {"lock"} or read_facts(directory) is not None:
+        return True
+    # Of a demo whose facts are damaged, or that is older than they are.
+    return (directory / _PORTS).is_file() and (directory / "services").is_dir()
 
 
 def aws_environment(directory: Path, *, region: str) -> dict[str, str]:

@@ -79,6 +79,8 @@ def build(reference: str, *, log: Path) -> None:
     Raises:
         ImageError: the build failed.
     """
+    if shutil.which("docker") is None:
+        raise ImageError("there is no `docker` on this machine; install Docker with its buildx component")
     if _runs("docker", "image", "inspect", reference):
         return
     base = os.environ.get(BASE_VARIABLE)

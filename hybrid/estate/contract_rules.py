@@ -139,7 +139,8 @@ def _expectations(name: str, pipeline: Pipeline) -> Iterator[Finding]:
     if (
         pipeline.columns
         and isinstance(expect.freshness, str)
-        and pipeline.incremental_column not in pipeline.columns
+        and pipeline.incremental_column is not None
+        and pipeline.incremental_column.casefold() not in map(str.casefold, pipeline.columns)
     ):
         yield (
             (*path, "freshness"),

@@ -11,6 +11,9 @@ from typing import Any
 
 import yaml
 
+#: Tags of a key that is a text, or `<<`.
+_TEXTS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
+
 Path = tuple[str | int, ...]
 Finding = tuple[Path, str]
 
@@ -31,11 +34,12 @@ class DocumentError(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """Data of a document, with the line of each of its values and its duplicate keys."""
+    """Data of a document, with the line of each of its values, duplicate keys, and keys that are no text."""
 
     data: dict[str, Any]
     lines: dict[Path, int]
     duplicates: list[tuple[Path, int, int]] = field(default_factory=list)
+    odd_keys: list[Path] = field(default_factory=list)
 
     def line_of(self, path: Path) -> int:
         """1-based line of the value at a path, or of the nearest part of the path that exists."""
@@ -56,8 +60,7 @@ def read_document(text: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        problem = error.problem or error.context or "cannot be read"
-        raise DocumentError(line=line, message=f"not YAML: {problem}") from error
+        raise DocumentError(line=line, message=f"not YAML: {_explained(error)}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise DocumentError(line=1, message=f"not YAML: {str(error).splitlines()[0]}") from error
     if root is None:
@@ -69,8 +72,24 @@ def read_document(text: str) -> Document:
             line=root.start_mark.line + 1, message="expected keys such as `environment:` at the top"
         )
     document = Document(data=data, lines={(): 1})
-    _walk(root, (), document)
+    try:
+        _walk(root, (), document)
+    except RecursionError:
+        message = "an alias (`*name`) is within what it stands for, or keys are nested too deep; write it out"
+        raise DocumentError(line=1, message=message) from None
     return document
+
+
+def _explained(error: yaml.MarkedYAMLError) -> str:
+    """The parser's words, with the remedy of what people meet most."""
+    problem = error.problem or error.context or "cannot be read"
+    if r"'\t'" in problem:
+        return "a tab stands where the indentation is; write spaces"
+    if "mapping values are not allowed" in problem:
+        return "a second `: ` on this line; quote a text that has one, or indent the line as its neighbours"
+    if error.context_mark and error.context and error.problem_mark != error.context_mark:
+        return f"{problem} ({error.context} that begins on line {error.context_mark.line + 1})"
+    return problem
 
 
 def _walk(node: yaml.Node, path: Path, document: Document) -> None:
@@ -83,6 +102,8 @@ def _walk(node: yaml.Node, path: Path, document: Document) -> None:
                 document.duplicates.append((here, line, seen[key.value]))
             seen[key.value] = line
             document.lines[here] = line
+            if key.tag not in _TEXTS:
+                document.odd_keys.append(here)
             _walk(value, here, document)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):

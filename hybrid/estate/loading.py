@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
 from hybrid.estate.contract_rules import warnings as contract_warnings
-from hybrid.estate.document import Document, DocumentError, read_document
+from hybrid.estate.document import DocumentError, Finding, read_document
 from hybrid.estate.document import Path as KeyPath
-from hybrid.estate.model import AnywhereSite, CloudSite, Estate
+from hybrid.estate.messages import sentences
+from hybrid.estate.model import Estate
+from hybrid.estate.numbers import number_findings
 from hybrid.estate.query_rules import query_warnings
+from hybrid.estate.regions import region_warnings
 from hybrid.estate.rules import findings
-from hybrid.estate.suggestion import suggestion
 
 
 @dataclass(frozen=True, order=True)
@@ -47,100 +50,95 @@ class EstateError(Exception):
         self.problems = problems
 
 
-def load_estate(path: Path) -> Estate:
+def load_estate(path: Path, *, remedy: str = "name another with `-c estate=FILE`") -> Estate:
     """Read and check an estate file.
+
+    Args:
+        path: of the file.
+        remedy: what names another file where this one is asked for.
 
     Raises:
         EstateError: as `load_with_warnings`.
     """
-    return load_with_warnings(path)[0]
+    return load_with_warnings(path, remedy=remedy)[0]
 
 
-def load_with_warnings(path: Path) -> tuple[Estate, list[Problem]]:
+def load_with_warnings(
+    path: Path, *, remedy: str = "name another with `-c estate=FILE`"
+) -> tuple[Estate, list[Problem]]:
     """Read and check an estate file; with the estate comes what can be deployed and may be regretted.
 
     Raises:
         EstateError: the file is missing, is not YAML, or describes something that cannot be deployed.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        message = "there is no such file; name another with `-c estate=FILE`, or start from hybrid.yaml"
-        raise EstateError([Problem(str(path), 1, "", message)]) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise EstateError([Problem(str(path), 1, "", f"cannot be read: {error}")]) from error
+    return check(_text(path, remedy=remedy), file=str(path))
+
+
+def check(text: str, *, file: str) -> tuple[Estate, list[Problem]]:
+    """The estate that a text describes, and what may be regretted of it; `file` is its name in the problems.
+
+    Raises:
+        EstateError: the text is not YAML, or describes something that cannot be deployed.
+    """
     try:
         document = read_document(text)
     except DocumentError as error:
-        raise EstateError([Problem(str(path), error.line, "", error.message)]) from error
-    problems = [
-        Problem(str(path), line, _dotted(key), f"stands here twice (first on line {first}); remove one")
+        raise EstateError([Problem(file, error.line, "", error.message)]) from error
+
+    def problems(found: Iterable[Finding]) -> list[Problem]:
+        return [Problem(file, document.line_of(key), _dotted(key), message) for key, message in found]
+
+    wrong = [
+        Problem(file, line, _dotted(key), f"stands here twice (first on line {first}); remove one")
         for key, line, first in document.duplicates
     ]
+    wrong += problems(
+        (key, "is no text to YAML, as no, yes, on, off and numbers are none; put this key into quotes")
+        for key in document.odd_keys
+    )
+    if document.odd_keys:
+        raise EstateError(sorted(wrong))
+    numbers = dict(number_findings(document.data))
+    wrong += problems(numbers.items())
     try:
         estate = Estate.model_validate(document.data)
     except ValidationError as error:
-        problems += [_problem(path, document, details) for details in error.errors()]
-        raise EstateError(sorted(problems)) from error
-    problems += [
-        Problem(str(path), document.line_of(key), _dotted(key), message) for key, message in findings(estate)
-    ]
-    if problems:
-        raise EstateError(sorted(problems))
-    warned = [
-        Problem(str(path), document.line_of(key), _dotted(key), message)
-        for key, message in (*contract_warnings(estate), *query_warnings(estate))
-    ]
-    return estate, sorted(warned)
+        refused = sentences(error.errors(), document.data)
+        wrong += problems(one for one in refused if one[0] not in numbers)
+        raise EstateError(sorted(wrong)) from error
+    wrong += problems(findings(estate))
+    if wrong:
+        raise EstateError(sorted(wrong))
+    return estate, sorted(
+        problems((*contract_warnings(estate), *query_warnings(estate), *region_warnings(estate)))
+    )
 
 
-def _problem(path: Path, document: Document, details: ErrorDetails) -> Problem:
-    key = _key_path(details["loc"])
-    return Problem(str(path), document.line_of(key), _dotted(key), _message(details, key))
+def _text(path: Path, *, remedy: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        near = _nearest(path)
+        message = f"there is no such file; {f'did you mean `{near}`?' if near else remedy}"
+        raise EstateError([Problem(str(path), 1, "", message)]) from error
+    except IsADirectoryError as error:
+        message = "is a directory; name the estate file in it"
+        raise EstateError([Problem(str(path), 1, "", message)]) from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        message = "cannot be read: it is no text in UTF-8; save it in that encoding"
+        raise EstateError([Problem(str(path), line, "", message)]) from error
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or error}"
+        raise EstateError([Problem(str(path), 1, "", message)]) from error
 
 
-def _message(details: ErrorDetails, key: KeyPath) -> str:
-    kind, given = details["type"], details["input"]
-    context: dict[str, Any] = details.get("ctx", {})
-    if kind == "extra_forbidden":
-        return f"unknown key; {suggestion(str(key[-1]), _keys_at(details['loc'][:-1]))}"
-    if kind == "missing":
-        return "this key is missing"
-    if kind == "string_pattern_mismatch":
-        return f"`{given}` does not fit the form {context['pattern']}"
-    if kind == "literal_error":
-        return f"`{given}` is not one of {context['expected']}"
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        return "`kind` says what a site is: `anywhere` (machines of your own) or `cloud` (Fargate)"
-    message = details["msg"].removeprefix("Value error, ")
-    is_plain = isinstance(given, (str, int, float, bool)) and kind != "value_error"
-    return f"{message}, not `{given}`" if is_plain else message
-
-
-def _key_path(location: tuple[int | str, ...]) -> KeyPath:
-    """The path in the file: without the marks that pydantic adds for a union's member or a mapping's key."""
-    if location[:1] == ("sites",) and len(location) > 2 and location[2] in ("anywhere", "cloud"):
-        location = (*location[:2], *location[3:])
-    return tuple(part for part in location if part != "[key]")
-
-
-def _keys_at(location: tuple[int | str, ...]) -> set[str]:
-    """Keys that the model knows at a place of the file."""
-    model: type[BaseModel] | None = Estate
-    for part in location:
-        if part in ("anywhere", "cloud"):
-            model = AnywhereSite if part == "anywhere" else CloudSite
-        elif model is not None and part in model.model_fields:
-            model = _model_in(model.model_fields[str(part)].annotation)
-    return set(model.model_fields) if model is not None else set()
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        if (found := _model_in(inner)) is not None:
-            return found
+def _nearest(path: Path) -> Path | None:
+    """A YAML file of the same directory whose name is near."""
+    with suppress(OSError):
+        names = [one.name for one in path.parent.iterdir() if one.suffix in (".yaml", ".yml")]
+        if close := difflib.get_close_matches(path.name, names, n=1):
+            return path.parent / close[0]
     return None
 
 

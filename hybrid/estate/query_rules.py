@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from hybrid.estate.document import Finding
 from hybrid.estate.model import Estate, Pipeline
 from hybrid.estate.query_text import QueryTextError, Statement, read
+from hybrid.estate.select_list import fault_of_statement
 from hybrid.estate.suggestion import suggestion
 
 
@@ -26,7 +27,7 @@ def query_findings(estate: Estate) -> Iterator[Finding]:
         if source is None:
             continue
         statement, fault = _read(pipeline.query, engine=source.engine, known=pipeline.parameters)
-        if fault:
+        if fault := fault or fault_of_statement(pipeline.query, engine=source.engine) or "":
             yield ("pipelines", name, "query"), fault
         for key, value in pipeline.parameters.items():
             if value == []:

@@ -7,10 +7,12 @@ from itertools import combinations
 
 from hybrid.estate import incremental
 from hybrid.estate.airflow_versions import refusal
+from hybrid.estate.column_rules import column_findings
 from hybrid.estate.contract_rules import contract_findings
 from hybrid.estate.document import Finding, Path
 from hybrid.estate.model import AnywhereSite, CloudSite, Estate
 from hybrid.estate.query_rules import parameters_named, query_findings
+from hybrid.estate.schedules import schedule_findings
 from hybrid.estate.suggestion import suggestion
 from hybrid.naming import AIRFLOW_LOG_COMPONENTS, Names
 
@@ -42,9 +44,11 @@ def findings(estate: Estate) -> Iterator[Finding]:
     yield from _incremental(estate)
     yield from _passthroughs(estate)
     yield from contract_findings(estate)
+    yield from column_findings(estate)
     yield from _lengths(estate)
     yield from _places(estate)
     yield from _fargate_sizes(estate)
+    yield from schedule_findings(estate)
     yield from _deadlines(estate)
     version = estate.airflow.version
     if reason := refusal(version, allow_unlisted=estate.airflow.allow_unlisted_version):

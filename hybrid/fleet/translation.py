@@ -6,6 +6,7 @@ CloudFormation, and of the operations that the fleet calls.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -104,12 +105,18 @@ def translated(doing: str) -> Iterator[None]:
         raise errors.ConfigurationRefused(f"could not {doing}: {error}; correct --region") from None
     except (ConnectionFailed, HTTPClientError) as error:
         raise errors.Unreachable(
-            f"could not {doing}: no answer from AWS ({type(error).__name__}); check the network and any "
-            f"proxy, "
-            "then look at what is there before trying again"
+            f"could not {doing}: no answer from {_whom(error)} ({type(error).__name__}); check the network "
+            "and any proxy, then look at what is there before trying again"
         ) from None
     except BotoCoreError as error:
         raise errors.Refused(f"could not {doing}: {type(error).__name__}") from None
+
+
+def _whom(error: BotoCoreError) -> str:
+    """AWS, or the address that an AWS_ENDPOINT_URL names in its place."""
+    url = str(getattr(error, "kwargs", {}).get("endpoint_url") or "")
+    named = any(name.startswith("AWS_ENDPOINT_URL") and value for name, value in os.environ.items())
+    return f"{url}, which AWS_ENDPOINT_URL names" if url and named else "AWS"
 
 
 def _from_answer(error: ClientError, doing: str) -> errors.FleetError:

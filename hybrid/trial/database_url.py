@@ -32,9 +32,14 @@ def secret_of(url: str, *, engine: str, password: str | None) -> dict[str, str |
     """
     try:
         parts = urlsplit(url)
-        port = parts.port
     except ValueError:
         raise DatabaseUrlError(f"the database's address cannot be read; {_EXAMPLE}") from None
+    try:
+        port = parts.port
+    except ValueError:
+        raise DatabaseUrlError("the port of the database's address is no number from 0 to 65535") from None
+    if "://" not in url:
+        raise DatabaseUrlError(f"the database's address has no scheme such as postgresql://; {_EXAMPLE}")
     if parts.scheme not in _SCHEMES:
         raise DatabaseUrlError(f"the database's address begins with `{parts.scheme}:`; {_EXAMPLE}")
     named, usual_port = _SCHEMES[parts.scheme]

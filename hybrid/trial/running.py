@@ -107,6 +107,15 @@ class Trial:
                 del document["expect"][asked]
         return canonical_json(document)
 
+    def _make_lake(self) -> None:
+        try:
+            self.lake.mkdir(parents=True, exist_ok=True, mode=0o700)
+            tempfile.TemporaryFile(dir=self.lake).close()
+        except OSError as error:
+            why = error.strerror or error
+            message = f"the lake {self.lake} cannot be written ({why}): name another with --lake"
+            raise RunFailed(message, 2) from error
+
     @contextmanager
     def _prepared(self) -> Iterator[tuple[str, dict[str, str]]]:
         """Digest of the specification, and the variables that a task definition would set."""
@@ -120,7 +129,7 @@ class Trial:
             if self.secret is not None:
                 (directory / "secret.json").write_text(json.dumps(dict(self.secret)), encoding="utf-8")
                 secret = f"file://{directory}/secret.json"
-            self.lake.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._make_lake()
             yield (
                 digest,
                 {
@@ -130,6 +139,7 @@ class Trial:
                     "AWS_REGION": os.environ.get("AWS_REGION") or self.estate.environment.region,
                     "PYTHONPATH": str(ETL),
                     "PYTHONUNBUFFERED": "1",
+                    "HYBRID_CONNECT_TRIES": os.environ.get("HYBRID_CONNECT_TRIES", "2"),
                 },
             )
 

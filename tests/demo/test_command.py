@@ -105,13 +105,22 @@ def test_env_of_a_demo_that_does_not_run_says_so(tmp_path: Path) -> None:
 
 
 def test_a_directory_with_files_that_are_no_demos_is_neither_filled_nor_deleted(tmp_path: Path) -> None:
-    (tmp_path / "thesis.txt").write_text("mine")
+    # Given files of somebody's, of which some are called as a demo's are
+    mine = {"thesis.txt": "mine", "services": "smtp 25/tcp", "demo.json": '{"slides": 12}', "estate": "house"}
+    for name, text in mine.items():
+        directory = tmp_path / name.partition(".")[0]
+        directory.mkdir(mode=0o755)
+        (directory / name).write_text(text)
 
-    for words in (["demo"], ["demo", "down", "--purge"]):
-        done = hybrid(*words, "--directory", str(tmp_path))
-        assert done.returncode == 2
-        assert "has files that are no demo's" in done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+        # When a demo is to be made of their directory, or deleted with it
+        for words in (["demo"], ["demo", "down", "--purge"]):
+            done = hybrid(*words, "--directory", str(directory))
+
+            # Then it is refused, and everything is as it was
+            assert done.returncode == 2, name
+            assert "has files that are no demo's" in done.stderr
+        assert [path.name for path in directory.iterdir()] == [name]
+        assert directory.stat().st_mode & 0o777 == 0o755
 
 
 def test_the_demo_of_another_estate_is_told_with_a_command_that_works(tmp_path: Path) -> None:

@@ -352,3 +352,19 @@ def test_what_no_try_mends_is_not_tried_again() -> None:
         with pytest.raises(UserError):
             connect_with_retry(connect, explain=lambda error, judge=judge: judge(error, secret))  # type: ignore[misc]
     assert len(tries) == 2
+
+
+def test_how_often_it_is_tried_is_set_by_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> None:
+        raise OSError("refused")
+
+    def tried(tries: str) -> str:
+        monkeypatch.setenv("HYBRID_CONNECT_TRIES", tries)
+        with pytest.raises((Failure, UserError)) as ended:
+            connect_with_retry(refused, explain=lambda error: Failure(f"{error}."), sleep=lambda _: None)
+        return str(ended.value)
+
+    assert "Tried 3 times" in tried("3")
+    assert "Tried 6 times" in tried("")
+    assert tried("none") == "HYBRID_CONNECT_TRIES is 'none'; it must be a number of at least 1."
+    assert "it must be a number of at least 1" in tried("0")

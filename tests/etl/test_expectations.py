@@ -107,6 +107,20 @@ def test_freshness_is_measured_at_the_end_of_the_interval(etl: Etl, any_database
     assert "the newest at is 43200 s before the end, and at most 39600 s is expected" in stale.message
 
 
+def test_freshness_finds_the_incremental_column_where_names_have_no_case(
+    etl: Etl, any_database: Database
+) -> None:
+    # Given an incremental column in capitals, which the query returns in small letters
+    kind = "timestamp" if any_database.engine == "postgresql" else "datetime"
+    query = f"select 1 as id, cast('2025-11-02 12:00:00' as {kind}) as at"
+    interval = ("--from", "2025-11-01T00:00:00Z", "--to", "2025-11-03T00:00:00Z")
+
+    done = etl.run(any_database, *interval, query=query, incremental_column="AT", expect={"freshness": "12h"})
+
+    # Then MySQL and MariaDB know it, and PostgreSQL, whose names have a case, does not
+    assert done.code == (2 if any_database.engine == "postgresql" else 0), done.lines
+
+
 def test_parts_are_judged_together(etl: Etl, postgresql: Database) -> None:
     # Given two key ranges, of which the second alone has a null
     options: dict[str, Any] = {

@@ -91,7 +91,7 @@ def test_without_an_interval_it_reads_yesterday_and_says_so(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "changed", "code", "says"),
     [
-        (["custmers"], {}, 2, "no pipeline `custmers`; it has: customers, daily"),
+        (["custmers"], {}, 2, "no pipeline `custmers`; did you mean `customers`?"),
         (["daily", "--from", "2026-11-03T00:00:00Z"], {}, 2, "--to is missing"),
         (["daily", "--from", "yesterday", "--to", "today"], {}, 2, "no ISO 8601 time"),
         (["daily", "--from", "2026-11-03", "--to", "2026-11-04"], {}, 2, "it has no zone"),

@@ -42,7 +42,7 @@ WRONG = [
         6,
         "1 route tables for 2 private subnets; name one for each",
     ),
-    ("name in capitals", "name: acme", "name: Acme", 1, "`Acme` does not fit the form"),
+    ("name in capitals", "name: acme", "name: Acme", 1, "write it as lower-case letters"),
     (
         "name too long for AWS",
         "acme",
@@ -78,7 +78,7 @@ WRONG = [
     ),
     ("zone of another Region", "eu-west-1b", "eu-west-2b", 3, "write `eu-west-1b`"),
     ("one zone twice", "eu-west-1b", "eu-west-1a", 3, "stands here twice; MWAA needs two different ones"),
-    ("one zone", ", eu-west-1b", "", 3, "at least 2 items"),
+    ("one zone", ", eu-west-1b", "", 3, "has 1 entries; it takes at least 2"),
     ("expired Airflow", "sites:", "airflow: {version: 2.5.1}\nsites:", 4, "MWAA has ended support"),
     ("Airflow 2", "sites:", "airflow: {version: 2.11.2}\nsites:", 4, "Airflow 3 or later"),
     ("unlisted Airflow", "sites:", "airflow: {version: 3.9.9}\nsites:", 4, "allow_unlisted_version: true"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -19,10 +19,21 @@ _KNOWN = ("rows", "nulls", "unique", "range", "freshness", "on_failure")
 
 @dataclass(frozen=True, kw_only=True)
 class Freshness:
-    """The newest value of a column is at most `within` seconds older than the end of what is read."""
+    """The newest value of a column is at most `within` seconds older than the end of what is read.
+
+    `folds`: it is the incremental column of an engine whose names have no case.
+    """
 
     column: str
     within: float
+    folds: bool = False
+
+    def found_in(self, names: Iterable[str]) -> str:
+        """The column's name as the query returns it; its own where none fits."""
+        for name in names:
+            if self.folds and name.casefold() == self.column.casefold():
+                return name
+        return self.column
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +52,12 @@ class Expectations:
     @property
     def columns(self) -> list[str]:
         """Every column that something is asked of."""
+        return self.columns_among(())
+
+    def columns_among(self, returned: Iterable[str]) -> list[str]:
+        """Every column that something is asked of, as a query that returns these names has it."""
         named = [*self.nulls, *self.ranges, *(name for names in self.unique for name in names)]
-        return sorted({*named, *([self.freshness.column] if self.freshness else [])})
+        return sorted({*named, *([self.freshness.found_in(returned)] if self.freshness else [])})
 
     @classmethod
     def parse(cls, document: Mapping[str, Any], *, where: str) -> Expectations | None:
@@ -80,7 +95,7 @@ def _build(cls: type[Expectations], asked: dict[str, Any], document: Mapping[str
         nulls={str(name): share(value) for name, value in (asked.get("nulls") or {}).items()},
         unique=tuple(tuple(map(str, names)) for names in unique),
         ranges={str(name): _range(bounds) for name, bounds in (asked.get("range") or {}).items()},
-        freshness=_freshness(asked.get("freshness"), document.get("incremental_column")),
+        freshness=_freshness(asked.get("freshness"), document),
         on_failure=on_failure,
     )
 
@@ -128,14 +143,16 @@ def _bound(value: object) -> Bound:
     return Decimal(repr(value))
 
 
-def _freshness(value: object, incremental: object) -> Freshness | None:
+def _freshness(value: object, document: Mapping[str, Any]) -> Freshness | None:
+    incremental = document.get("incremental_column")
     if value is None:
         return None
     if isinstance(value, dict):
         return Freshness(column=str(value.get("column") or incremental), within=seconds(value["within"]))
     if not incremental:
         raise ValueError("freshness without a column needs incremental_column")
-    return Freshness(column=str(incremental), within=seconds(value))
+    folds = document.get("engine") in ("mysql", "mariadb")
+    return Freshness(column=str(incremental), within=seconds(value), folds=folds)
 
 
 def _check_parts(found: Expectations, partitions: object, *, where: str) -> None:

@@ -25,7 +25,7 @@ class Measures:
 
     def __init__(self, asked: Expectations, columns: list[Column]) -> None:
         by_name = {column.name: column.type for column in columns}
-        missing = [name for name in asked.columns if name not in by_name]
+        missing = [name for name in asked.columns_among(by_name) if name not in by_name]
         if missing:
             raise UserError(
                 f"expect names {', '.join(missing)}, which the query does not return; correct either."
@@ -37,7 +37,7 @@ class Measures:
             _check_keys(names, by_name)
         self._unique = [Uniqueness(names) for names in asked.unique]
         self._newest: Number = None
-        self._dated = asked.freshness.column if asked.freshness else None
+        self._dated = asked.freshness.found_in(by_name) if asked.freshness else None
         if self._dated and not (
             pa.types.is_timestamp(by_name[self._dated]) or pa.types.is_date(by_name[self._dated])
         ):

@@ -5,6 +5,7 @@ Every wait has an end: a try ends after TRY_SECONDS for each address of the host
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable
@@ -15,10 +16,19 @@ from hybrid_etl.events import emit
 
 T = TypeVar("T")
 TRIES = 6
+TRIES_VARIABLE = "HYBRID_CONNECT_TRIES"
+"""Fewer or more tries: somebody who waits at a terminal wants to know at once."""
 TRY_SECONDS = 10
 """From the first packet to the end of authentication, for one address."""
 TOTAL_SECONDS = 80.0
 """No try begins later than this after the first."""
+
+
+def _tries() -> int:
+    text = os.environ.get(TRIES_VARIABLE) or str(TRIES)
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise UserError(f"{TRIES_VARIABLE} is {text!r}; it must be a number of at least 1.")
+    return int(text)
 
 
 def connect_with_retry(
@@ -28,13 +38,14 @@ def connect_with_retry(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> T:
-    """Connect, up to TRIES times and TOTAL_SECONDS, with full jitter.
+    """Connect, up to TRIES times (or HYBRID_CONNECT_TRIES) and TOTAL_SECONDS, with full jitter.
 
     Raises what `explain` makes of the last error, with how often and how long it was tried; at once what
     another try cannot mend: a UserError (wrong password, no such database) or a Fault.
     """
     began = clock()
-    for number in range(1, TRIES + 1):
+    tries = _tries()
+    for number in range(1, tries + 1):
         try:
             return connect()
         except EtlError:
@@ -45,7 +56,7 @@ def connect_with_retry(
                 raise explained from error
             wait = random.uniform(0.5, 1.0) * min(2.0 ** (number - 1), 16.0)  # noqa: S311 - only spreads load
             passed = clock() - began
-            if number == TRIES or passed + wait > TOTAL_SECONDS:
+            if number == tries or passed + wait > TOTAL_SECONDS:
                 tried = f"Tried {number} times in {passed:.0f} s."
                 raise type(explained)(f"{explained} {tried}") from error
             emit("warning", f"{explained} Trying again.", attempt=number, wait_seconds=round(wait, 1))
