@@ -72,12 +72,12 @@ def read_modes(directory: Path) -> tuple[Mode, Mode] | None:
 def is_a_demos(directory: Path) -> bool:
     """Whether a directory is empty, missing or a demo's: nothing else may be filled, and deleted later.
 
-    One name is no proof: /etc has `services`, and a project of somebody's may have a demo.json.
+    One name beside others is no proof: /etc has `services`, and a project of somebody's may have a demo.json.
     """
     if not directory.exists():
         return True
     begun = (path.name for path in directory.iterdir() if not path.name.startswith(f".{_FACTS}."))
-    if not set(begun) - {"lock"} or read_facts(directory) is not None:
+    if not set(begun) - {"lock", _PORTS} or read_facts(directory) is not None:
         return True
     # Of a demo whose facts are damaged, or that is older than they are.
     return (directory / _PORTS).is_file() and (directory / "services").is_dir()
