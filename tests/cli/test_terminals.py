@@ -116,7 +116,7 @@ COMMANDS = {
         "--lake",
         "lake",
     ],
-    "help": ["--help"],
+    "help": ["completion", "--help"],
     "usage": ["hosts", "lst"],
 }
 
