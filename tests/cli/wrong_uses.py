@@ -158,6 +158,8 @@ USES: dict[str, list[Use]] = {
             "PATH=tools bin/hybrid demo -e hybrid.yaml --directory demo --mode container"),
         Use("Exports of a demo that does not run", "bin/hybrid demo --directory nowhere env"),
         Use("A service that is none", "bin/hybrid demo --directory nowhere logs airflw"),
+        Use("A change to a demo that does not run",
+            "bin/hybrid demo -e hybrid.yaml --directory nowhere apply"),
     ],
     "AWS": [
         Use("No credentials", "bin/hybrid hosts list -e hybrid.yaml"),
