@@ -121,7 +121,7 @@ def may_have(batch: pa.RecordBatch, size: int) -> bool:
     `nbytes` is exact and takes milliseconds where columns are many; the sum of whole buffers, which is never
     less, takes a twentieth of that, and nearly every batch is below.
     """
-    return batch.get_total_buffer_size() >= size and batch.nbytes >= size
+    return bool(batch.get_total_buffer_size() >= size and batch.nbytes >= size)
 
 
 def _refusal(size: int, column: tuple[str, int] | None, *, largest: int) -> UserError:
