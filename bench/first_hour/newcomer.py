@@ -5,10 +5,14 @@ Where this runs as root, the user is `nobody`, who has no way to Docker; else it
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
 import shutil
+import struct
 import subprocess
 import tempfile
+import termios
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +23,9 @@ from hybrid.paths import ROOT
 
 #: `nobody` on every Linux distribution.
 _NOBODY = 65534
+
+#: Width of the terminal.
+_COLUMNS = 100
 
 #: What a newcomer's shell keeps of this one: how packages are reached, and nothing else.
 _KEPT = ("PIP_", "UV_", "NPM_CONFIG_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_")
@@ -31,7 +38,7 @@ class Said:
 
     Attributes:
         text: as it was typed.
-        output: what it wrote, both streams in their order.
+        output: what it showed, both streams in their order.
         code: its exit code.
         seconds: how long it took.
     """
@@ -60,7 +67,7 @@ class Newcomer:
             for name, value in os.environ.items()
             if name.upper().startswith(_KEPT) and name.upper() not in _NOT_KEPT
         }
-        self._variables = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **kept, **variables}
+        self._variables = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TERM": "dumb", **kept, **variables}
 
     @property
     def is_another(self) -> bool:
@@ -82,24 +89,38 @@ class Newcomer:
         if self.is_another:
             os.chown(path, _NOBODY, _NOBODY, follow_symlinks=False)
 
-    def type(self, text: str, *, timeout: float = 600) -> Said:
-        """Type a command in the clone; variables that it exports are there for the next one."""
+    def type(self, text: str) -> Said:
+        """Type a command in the clone, at a terminal; what it exports is there for the next one."""
         state = f"'{self._state}'"
         script = f"[ ! -e {state} ] || . {state}\n{text}\ncode=$?\nexport -p >{state}\nexit $code"
         began = time.monotonic()
-        done = subprocess.run(
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, _COLUMNS, 0, 0))
+        with subprocess.Popen(
             self.argv("bash", "-c", script),
             cwd=self.clone,
             env={**self._variables, "HOME": str(self.home)},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-            check=False,
-        )
-        return Said(text, done.stdout, done.returncode, time.monotonic() - began)
+            stdout=slave,
+            stderr=slave,
+        ) as process:
+            os.close(slave)
+            shown = b"".join(_read(master))
+            os.close(master)
+        output = shown.decode(errors="replace").replace("\r\n", "\n")
+        return Said(text, output, process.returncode, time.monotonic() - began)
+
+
+def _read(master: int) -> Iterator[bytes]:
+    """What a terminal shows, until nobody has it open any more."""
+    while True:
+        try:
+            part = os.read(master, 65536)
+        except OSError:  # EIO, by which Linux says so
+            return
+        if not part:
+            return
+        yield part
 
 
 @contextmanager

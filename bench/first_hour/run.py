@@ -24,7 +24,7 @@ from hybrid.paths import ROOT
 PAGE = ROOT / "docs" / "getting-started.md"
 
 #: Lines of an output that the recording shows, of its begin and of its end.
-_FIRST, _LAST = 24, 12
+_FIRST, _LAST = 30, 12
 
 
 def record(
@@ -75,8 +75,8 @@ a path with a space, an ordinary user without Docker, no package fetched before.
 .venv/bin/python -m bench.first_hour.run --write docs/reference/first-hour.md
 ```
 
-{machine}. {seconds:.0f} seconds in all, in which the machine was busy by itself. A test types the same
-(tests/e2e/test_first_hour.py) and asks for no time.
+{machine}. {seconds:.0f} seconds in all. A test types
+the same (tests/e2e/test_first_hour.py) and asks for no time.
 
 | command | seconds |
 |---|---|"""
@@ -94,7 +94,7 @@ def _first_line(text: str) -> str:
 
 def _shown(said: Said, user: Newcomer) -> str:
     output = said.output.replace(str(user.clone), "/home/you/a clone").replace(str(user.home), "/home/you")
-    lines = [line.rstrip() for line in _aligned(output.splitlines())]
+    lines = [line.rstrip() for line in output.splitlines()]
     if len(lines) > _FIRST + _LAST + 1:
         left_out = len(lines) - _FIRST - _LAST
         lines = [*lines[:_FIRST], f"… {left_out} lines …", *lines[-_LAST:]]
@@ -102,22 +102,6 @@ def _shown(said: Said, user: Newcomer) -> str:
         f"{'$' if number == 0 else '>'} {line}" for number, line in enumerate(said.text.splitlines())
     )
     return "\n".join([typed, *lines, f"[{said.seconds:.1f} s]"])
-
-
-def _aligned(lines: list[str]) -> Iterator[str]:
-    """Tables, which have tabs where nobody looks, as a terminal has them: columns one below the other."""
-    table: list[list[str]] = []
-    for line in [*lines, ""]:
-        if "\t" in line:
-            table.append(line.split("\t"))
-            continue
-        widths = [
-            max(len(row[at]) for row in table if at < len(row))
-            for at in range(max(map(len, table), default=0))
-        ]
-        yield from ("  ".join(map(str.ljust, row, widths)) for row in table)
-        table = []
-        yield line
 
 
 def main() -> None:
