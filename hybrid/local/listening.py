@@ -33,14 +33,13 @@ def ports_of(processes: Iterable[psutil.Process]) -> set[int]:
 
 
 def addresses_of(processes: Iterable[psutil.Process]) -> set[Address]:
-    """Addresses that any of the processes listens on.
+    """Addresses that any of the processes listens on; one that this user may not look into counts as none.
 
-    Raises:
-        psutil.AccessDenied: this user may not look into one of them.
+    Airflow makes processes of its tasks such ones (`PR_SET_DUMPABLE`, prctl(2)), except for root.
     """
     found = set()
     for process in processes:
-        with suppress(psutil.NoSuchProcess):
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             for connection in process.net_connections(kind="tcp"):
                 if connection.status == psutil.CONN_LISTEN and connection.laddr:
                     found.add(Address(connection.laddr.ip, connection.laddr.port))

@@ -158,20 +158,25 @@ class Trial:
             for name, at in zip(interval, self.interval or (), strict=True)
             for text in (name, at.isoformat())
         ]
-        process = subprocess.Popen(
-            [str(ETL_PROCESS.python), "-m", "hybrid_etl", command, digest, *times, *options],
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
-        assert process.stdout is not None  # noqa: S101 - it is a pipe
         last = ""
-        with process:
-            for line in process.stdout:
-                last = line
-                take(line)
+        with tempfile.TemporaryFile() as aside:
+            process = subprocess.Popen(
+                [str(ETL_PROCESS.python), "-m", "hybrid_etl", command, digest, *times, *options],
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                # Where rows are on its output, its events are aside; they repeat those of the run before.
+                stderr=aside if command == "preview" else None,
+                text=True,
+                encoding="utf-8",
+            )
+            assert process.stdout is not None  # noqa: S101 - it is a pipe
+            with process:
+                for line in process.stdout:
+                    last = line
+                    take(line)
+            aside.seek(0)
+            last = last if _message(last) else aside.read().decode(errors="replace").strip().split("\n")[-1]
         if process.returncode:
             said = _message(last) or f"it ended with exit code {process.returncode} and said nothing"
             raise RunFailed(said, 2 if process.returncode == 2 else 1)

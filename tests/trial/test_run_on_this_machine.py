@@ -51,6 +51,7 @@ def test_a_limit_and_a_preview_with_its_masks(run: Run) -> None:
 
     assert done.returncode == 0, done.stderr
     assert "2 rows, " in done.stdout
+    assert '{"time"' not in done.stderr, "an event of the preview as JSON, which the run has told in words"
     assert done.stdout.splitlines()[-2:] == [
         "id=1 email=*** day=2026-11-02 12:00:00.000000Z",
         "id=2 email=*** day=2026-11-03 12:00:00.000000Z",
