@@ -1,7 +1,7 @@
 """The first hour of a newcomer, and what each of the four readers types, as the pages have it.
 
-What it adds to the tests of the house: an ordinary user with a fresh clone in a path with a space, set up by its first
-command, `init`, `run`, a demo of the user's own database, and the commands of docs/for against it.
+What it adds to the tests of the house: an ordinary user with a fresh clone in a path with a space, set up
+by its first command, `init`, `run`, a demo of their own database, and the commands of docs/for against it.
 """
 
 from __future__ import annotations
