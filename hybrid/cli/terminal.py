@@ -83,7 +83,9 @@ def result_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> No
     table = Table(*headings, box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     for row in cells:
         table.add_row(*map(Text, row))
-    Console(highlight=False).print(table)
+    # On its own, or with a width alone, rich takes every terminal that says `dumb` for one of 80 columns.
+    width, height = shutil.get_terminal_size()
+    Console(highlight=False, width=width, height=height).print(table)
 
 
 def _width() -> int:

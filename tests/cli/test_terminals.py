@@ -125,6 +125,8 @@ def _stable(text: str) -> str:
     """Without what differs from one run to the next: the process ids, the seconds."""
     text = re.sub(r"(?m)^(pid +)\d+$", r"\1PID", text)
     text = re.sub(r"(running +)\d+( +\d{5})", lambda m: f"{m[1]}PID{m[2]}", text)
+    # The column of process ids is as wide as they are.
+    text = re.sub(r"(?m)^(service +state +pid) +(port)", r"\1    \2", text)
     return "\n".join(line.rstrip() for line in text.split("\n"))
 
 

@@ -118,7 +118,7 @@ def test_no_network_is_said_plainly(depot: DeployedEstate, monkeypatch: pytest.M
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     done = depot.run("sources", "list")
     assert done.exit_code == 1
-    assert "no answer from AWS" in done.output
+    assert "no answer from" in done.output
 
 
 def test_no_credentials_and_no_profile_are_said_plainly(
