@@ -15,6 +15,12 @@ from hybrid_etl.specification import Specification
 
 _INTEGER = re.compile(r"(u?)int(8|16|32|64)")
 _DECIMAL = re.compile(r"decimal(128|256)\((\d+), (-?\d+)\)")
+_WIDER_IN_DATABASE = {
+    "smallint": ("integer", "bigint"),
+    "integer": ("bigint",),
+    "real": ("double precision",),
+}
+_TEXTS_IN_DATABASE = ("text", "character varying", "character", "name")
 _SAYING = {
     "added": "{column} ({after}) is new",
     "removed": "{column} ({before}) is gone",
@@ -57,8 +63,18 @@ def widens(before: str, after: str) -> bool:
     return False
 
 
-def differences(before: list[dict[str, Any]], columns: list[Column], *, ordered: bool) -> list[Change]:
-    """What is different from a receipt's `schema`; `ordered` where readers go by position (CSV)."""
+def differences(
+    before: list[dict[str, Any]], columns: list[Column], *, ordered: bool, passed_on: bool = False
+) -> list[Change]:
+    """What is different from a receipt's `schema`.
+
+    Args:
+        before: the receipt's `schema`.
+        columns: those that would land.
+        ordered: readers go by position (CSV).
+        passed_on: values land as the database writes them, so that its types are what readers see; the lake's
+            are all text.
+    """
     old = {str(field["name"]): (str(field["type"]), str(field.get("database_type"))) for field in before}
     new = {column.name: (str(column.type), column.database_type) for column in columns}
     found = [
@@ -75,12 +91,18 @@ def differences(before: list[dict[str, Any]], columns: list[Column], *, ordered:
             change = "widened" if widens(was, kind) else "changed"
             found.append(Change(column=name, change=change, before=was, after=kind))
         elif database_was not in (database_type, "None"):
-            found.append(
-                Change(column=name, change="database_type", before=database_was, after=database_type)
-            )
+            change = _in_database(database_was, database_type) if passed_on else "database_type"
+            found.append(Change(column=name, change=change, before=database_was, after=database_type))
     if ordered and (moved := _moved(list(old), list(new))):
         found.append(Change(column=moved, change="moved", before=None, after=None))
     return found
+
+
+def _in_database(before: str, after: str) -> str:
+    """What a change of PostgreSQL's type is to those who read what it writes."""
+    if before in _TEXTS_IN_DATABASE and after in _TEXTS_IN_DATABASE:
+        return "database_type"
+    return "widened" if after in _WIDER_IN_DATABASE.get(before, ()) else "changed"
 
 
 def _moved(old: list[str], new: list[str]) -> str | None:
@@ -101,7 +123,12 @@ def check_drift(specification: Specification, columns: list[Column], previous: P
         return {"drift": said | {"own_change": None, "changes": []}, "shape": shape_of(specification)}
     own = _is_own(specification, previous.receipt)
     try:
-        found = differences(previous.receipt["schema"], columns, ordered=specification.format.type == "csv")
+        found = differences(
+            previous.receipt["schema"],
+            columns,
+            ordered=specification.format.type == "csv",
+            passed_on=specification.format.passthrough,
+        )
     except (KeyError, TypeError):
         said["reason"] = f"{previous.key} does not say its columns as this version does."
         emit("warning", "Columns are compared with no run before.", reason=said["reason"])

@@ -94,12 +94,22 @@ def _change(mask: Mapping[str, Any], column: Column, *, key: bytes) -> Change:
 
 def _each(array: pa.Array, change: Callable[[bytes], str]) -> pa.Array:
     if pa.types.is_nested(array.type):
-        values = [None if value is None else repr(value).encode() for value in array.to_pylist()]
+        values = [None if value is None else repr(value).encode() for value in _lists(array)]
     elif pa.types.is_binary(array.type):
         values = array.to_pylist()
     else:
         values = array.cast(pa.string()).cast(pa.binary()).to_pylist()
     return pa.array([None if value is None else change(value) for value in values], pa.string())
+
+
+def _lists(array: pa.Array) -> list[Any]:
+    try:
+        return list(array.to_pylist())
+    except (OverflowError, ValueError):
+        raise UserError(
+            "A mask of kind hash is on a list with a date or time before the year 1 or after 9999, which it "
+            "cannot take; use redact, or cast the column to text in the query."
+        ) from None
 
 
 def _compute() -> Any:

@@ -196,7 +196,10 @@ def _add_column(
 
 def _values(array: pa.Array) -> list[Any]:
     """Plain values; dates and times as whole numbers, for Python does not hold all of them."""
-    if pa.types.is_date32(array.type) or pa.types.is_time32(array.type):
+    if pa.types.is_list(array.type) and pa.types.is_temporal(array.type.value_type):
+        wide = array.type.value_type.bit_width
+        array = array.cast(pa.list_(pa.int32() if wide == 32 else pa.int64()))
+    elif pa.types.is_date32(array.type) or pa.types.is_time32(array.type):
         array = array.view(pa.int32())
     elif pa.types.is_temporal(array.type):
         array = array.view(pa.int64())

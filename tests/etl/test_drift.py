@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,31 @@ def test_in_csv_a_column_between_others_moves_them_and_one_at_the_end_does_not(
     # Then
     assert (at_the_end.code, moved.code, parquet.code) == (0, 2, 0)
     assert "the order of the columns is another, from name on" in moved.message
+
+
+@pytest.mark.parametrize(
+    ("statement", "codes"),
+    [
+        (text_of_id, {"fail": 2, "widen": 2, "accept": 0}),
+        (big_id, {"fail": 2, "widen": 0, "accept": 0}),
+        (lambda _: "alter table drifting alter name type text", {"fail": 0, "widen": 0, "accept": 0}),
+    ],
+    ids=["to text", "to bigint", "varchar to text"],
+)
+def test_what_is_passed_on_has_the_types_of_the_database(
+    statement: Callable[[Database], str], codes: dict[str, int], tmp_path: Path, postgresql: Database
+) -> None:
+    for policy, code in codes.items():
+        # Given CSV as the server writes it, all of it text to the lake
+        etl = Etl(tmp_path / policy)
+        keys = {"format": {"type": "csv", "compression": "none", "passthrough": True}, "on_drift": policy}
+        make(postgresql)
+        assert etl.run(postgresql, query=STAR, **keys).code == 0
+        # When the type of a column is another
+        postgresql.say(statement(postgresql))
+        outcome = etl.run(postgresql, query=STAR, **keys)
+        # Then it is judged as what its readers see
+        assert outcome.code == code, (policy, outcome.lines)
 
 
 def test_what_the_user_changed_is_the_user_s_own_but_a_star_beside_masks_hides_nothing(

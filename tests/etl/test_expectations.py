@@ -241,6 +241,22 @@ def test_uniqueness_is_exact_and_beyond_its_bound_a_sample_of_keys(
         assert found["many"]["duplicates"] > 100
 
 
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("key", ["", "one for all"])
+def test_a_key_that_most_rows_have_leaves_room_for_the_others(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a bound, and far more rows than it that have one key; the hash of an empty text is in every sample
+    monkeypatch.setattr(uniqueness, "MOST_KEYS", 1_000)
+    seen = Uniqueness(("k",))
+    values = [key] * 20_000 + [str(n) for n in range(400)]
+    # When
+    for batch in batches(values, pa.string()):
+        seen.take(batch)
+    # Then all is counted, for the keys themselves are few
+    assert seen.document() == {"columns": ["k"], "duplicates": 19_999, "sample": 1}
+
+
 def test_keys_of_several_columns_are_told_apart_and_nulls_are_like_nothing() -> None:
     pairs = [("a", "bc"), ("ab", "c"), ("a", None), ("a", None), ("1:a", ""), ("", "1:a")]
     batch = pa.RecordBatch.from_arrays(

@@ -45,6 +45,14 @@ def test_masked_values_never_reach_a_file_and_the_receipt_lists_them(
     assert b"example.org" not in outcome.files[0].read_bytes()
 
 
+def test_a_list_of_times_that_a_hash_cannot_take_is_refused_in_words(etl: Etl, postgresql: Database) -> None:
+    query = "select 1 as id, array[date '5874897-12-31'] as days"
+    secret = postgresql.secret | {"mask_key": "k" * 32}
+    outcome = etl.run(postgresql, query=query, masks={"days": {"kind": "hash"}}, secret=secret)
+    assert (outcome.code, outcome.manifests) == (2, [])
+    assert "cast the column to text" in outcome.message
+
+
 def test_a_hash_without_a_key_and_a_mask_of_an_unknown_column_are_refused(
     etl: Etl, postgresql: Database
 ) -> None:

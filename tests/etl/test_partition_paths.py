@@ -129,6 +129,10 @@ def test_what_cannot_be_a_path_is_refused_before_anything_is_read(
     [
         ("select 1 as n, '__HIVE_DEFAULT_PARTITION__' as k", "take for a null"),
         ("select 1 as n, repeat('k', 400) as k", "longer than"),
+        ("select 1 as n, date '40000-01-01' as k", "after 9999"),
+        ("select 1 as n, timestamp '10000-01-01' as k", "after 9999"),
+        ("select 1 as n, timestamptz '0001-01-01 BC' as k", "before the year 1"),
+        ("select 1 as n, date '0044-03-15 BC' as k", "before the year 1"),
     ],
 )
 def test_a_value_that_no_path_can_hold_is_refused(

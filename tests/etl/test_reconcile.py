@@ -92,6 +92,23 @@ def test_what_cannot_be_compared_is_said(etl: Etl, postgresql: Database) -> None
     assert (gone.code, "is not there, though the receipt names it" in gone.message) == (2, True)
 
 
+def test_times_that_python_does_not_hold_are_compared_in_lists_too(etl: Etl, postgresql: Database) -> None:
+    # Given dates and times that Parquet holds and Python does not
+    postgresql.say("drop table if exists reconciled_far")
+    postgresql.say("create table reconciled_far (id int, days date[], moments timestamp[], times time[])")
+    row = "'{5874897-12-31,null}', '{290000-01-01}', '{10:00}'"
+    postgresql.say(f"insert into reconciled_far values (1, {row}), (2, null, '{{}}', null)")
+    query = "select * from reconciled_far"
+    assert etl.run(postgresql, query=query).code == 0
+    # When nothing has changed, and when a day has
+    equal = reconcile(etl, postgresql, query=query)
+    postgresql.say("update reconciled_far set days[1] = '5874897-12-30' where id = 1")
+    other = reconcile(etl, postgresql, query=query)
+    # Then
+    assert (equal.code, other.code) == (0, 1), (equal.lines, other.lines)
+    assert "1 of 2 ranges differ (0)" in other.message
+
+
 @pytest.mark.parametrize("rows", [0, 30_000])
 def test_files_in_s3_are_read_in_ranges(
     etl: Etl, postgresql: Database, s3: dict[str, str], rows: int

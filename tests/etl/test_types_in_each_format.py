@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import datetime as dt
 import json
 import struct
@@ -160,6 +161,38 @@ def test_nan_is_not_null_and_empty_is_not_null(
     read = {"parquet": _PARQUET, "csv": _CSV, "jsonl": _NDJSON}[kind]
     ((a, b, c, d),) = _rows(outcome, read)
     assert (str(a).lower(), str(b).lower(), c, d) == ("nan", "nan", "", None)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_what_json_has_no_number_for_is_a_text_in_lists_too(
+    etl: Etl, postgresql: Database, kind: str, native_decoder: None
+) -> None:
+    # Given lists of what a double holds and JSON does not
+    query = "select 1 as id, array['NaN', 'Infinity', '-Infinity', null, 1.5]::{}[] as a"
+    for number, element in enumerate(("float8", "float4")):
+        # When
+        outcome = etl.run(
+            postgresql,
+            query=query.format(element),
+            prefix=f"lists/{number}",
+            format={"type": kind, **_PLAIN},
+        )
+        # Then a reader that holds to RFC 8259 reads them
+        assert outcome.code == 0, outcome.lines
+        content = (etl.lake / _key_of(etl, number)).read_text()
+        text = json.loads(content)["a"] if kind == "jsonl" else list(csv.reader(content.splitlines()))[1][1]
+        found = text if kind == "jsonl" else json.loads(text, parse_constant=_no_constant)
+        assert "NaN" not in content
+        assert found == ["nan", "inf", "-inf", None, 1.5]
+
+
+def _key_of(etl: Etl, number: int) -> str:
+    (path,) = etl.lake.glob(f"lists/{number}/**/_manifest.json")
+    return str(json.loads(path.read_text())["files"][0]["key"])
+
+
+def _no_constant(text: str) -> None:
+    raise AssertionError(f"{text} is no JSON")
 
 
 _FAR = (

@@ -15,6 +15,7 @@ import pyarrow as pa
 MOST_KEYS = 1_000_000
 MOST_BYTES = 24 * 1024 * 1024
 _PENDING = 64
+_HASH_BITS = 32
 
 
 class Uniqueness:
@@ -24,7 +25,7 @@ class Uniqueness:
         self.columns = columns
         self._arrays: list[pa.Array] = []
         self._keys = self._bytes = self._since = 0
-        self._duplicates = 0
+        self._duplicates = self._folded = 0
         self._bits = 0
 
     def take(self, batch: pa.RecordBatch) -> None:
@@ -40,7 +41,7 @@ class Uniqueness:
         self._since += 1
         if self._since >= _PENDING:
             self._arrays, self._since = [pa.concat_arrays(self._arrays)], 0
-        while self._keys > MOST_KEYS or self._bytes > MOST_BYTES:
+        if self._is_over(1):
             self._thin()
 
     def document(self) -> dict[str, Any]:
@@ -51,22 +52,34 @@ class Uniqueness:
             "sample": 2**self._bits,
         }
 
+    def _is_over(self, share: float) -> bool:
+        return self._keys > MOST_KEYS * share or self._bytes > MOST_BYTES * share
+
     def _count(self) -> int:
         if not self._arrays:
-            return 0
+            return self._folded
         import pyarrow.compute as pc
 
         distinct = pc.count_distinct(pa.chunked_array(self._arrays), mode="only_valid").as_py()
-        return int(self._keys - distinct)
+        return self._folded + int(self._keys - distinct)
 
     def _thin(self) -> None:
-        """Count what is held, then hold half of the keys."""
-        self._duplicates = max(self._duplicates, self._count())
-        self._bits += 1
-        whole = pa.concat_arrays(self._arrays)
-        self._arrays.clear()
-        kept = self._sampled(whole)
-        self._arrays, self._keys, self._bytes = [kept], len(kept), kept.nbytes
+        """Count what is held, then hold each key once, and of the keys, where they are many, a half.
+
+        Each once first: a key that most rows have, were it in the sample, would never leave room.
+        """
+        keys = self._keys
+        self._hold(pa.chunked_array(self._arrays).unique())
+        self._folded += keys - self._keys
+        self._duplicates = max(self._duplicates, self._folded)
+        # Of more than a half, the next batch would soon be too much again.
+        while self._is_over(0.5) and self._bits < _HASH_BITS:
+            self._bits += 1
+            self._folded = 0
+            self._hold(self._sampled(self._arrays[0]))
+
+    def _hold(self, keys: pa.Array) -> None:
+        self._arrays, self._keys, self._bytes, self._since = [keys], len(keys), keys.nbytes, 0
 
     def _sampled(self, keys: pa.Array) -> pa.Array:
         if not self._bits or not len(keys):

@@ -105,7 +105,18 @@ def _segments(name: str, values: pa.Array) -> list[str]:
             f"partition_by names {name}, and a value of it is the text {NULL}, which readers take for a "
             "null; replace it in the query."
         )
+    if pa.types.is_date(values.type) or pa.types.is_timestamp(values.type):
+        _check_years(name, texts)
     return [_escaped(text) for text in texts]
+
+
+def _check_years(name: str, texts: list[str]) -> None:
+    """Refuse years that Arrow does not write in four digits: readers take them for a text or for nothing."""
+    if any(text.find("-") != 4 or text.startswith("0000") for text in texts):
+        raise UserError(
+            f"partition_by names {name}, and a value of it is before the year 1 or after 9999, which readers "
+            "do not read back from a path; partition by another column, or replace it in the query."
+        )
 
 
 def _escaped(text: str) -> str:

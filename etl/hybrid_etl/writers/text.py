@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -54,8 +55,15 @@ def _nested(array: pa.Array) -> pa.Array:
     if pa.types.is_binary(array.type):
         return _each(array, lambda value: base64.b64encode(value).decode())
     if pa.types.is_list(array.type):
+        if pa.types.is_floating(array.type.value_type):
+            return _each(array, lambda value: json.dumps([_finite(element) for element in value]))
         return _each(array, lambda value: json.dumps(value, default=_scalar, ensure_ascii=False))
     return array
+
+
+def _finite(value: float | None) -> float | str | None:
+    """JSON has no NaN and no infinity: they are texts, as outside of lists."""
+    return value if value is None or math.isfinite(value) else str(value)
 
 
 def _each(array: pa.Array, convert: Callable[[Any], str]) -> pa.Array:
