@@ -70,7 +70,7 @@ def written(steps: list[tuple[str, Said]], user: Newcomer) -> str:
 _INTRODUCTION = """# The first hour, recorded
 
 What [getting started](../getting-started.md) says, typed where nothing of this project was: a fresh clone in
-a path with a space, an ordinary user without Docker, no package fetched before, an index that is near. Made by
+a path with a space, an ordinary user without Docker, no package fetched before, an index near by. Made by
 
 ```text
 .venv/bin/python -m bench.first_hour.run --write docs/reference/first-hour.md
