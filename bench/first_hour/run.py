@@ -95,9 +95,6 @@ def _first_line(text: str) -> str:
 
 def _shown(said: Said, user: Newcomer) -> str:
     output = said.output.replace(str(user.clone), "/home/you/a clone").replace(str(user.home), "/home/you")
-    # Whose index and registry answered is a matter of the machine; so is who inspects its traffic.
-    output = re.sub(r"https://\S+(?= answers)", "it", output)
-    output = re.sub(r"its certificate: by [^,]+,", "its certificate: by …,", output)
     lines = [line.rstrip() for line in output.splitlines()]
     if len(lines) > _FIRST + _LAST + 1:
         left_out = len(lines) - _FIRST - _LAST
