@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.first_hour.commands import Command, commands_of
+from bench.first_hour.run import as_typed
 from hybrid.paths import ROOT
 
 DOCS = ROOT / "docs"
@@ -64,3 +65,15 @@ def test_commands_are_read_with_what_belongs_to_them(tmp_path: Path) -> None:
         Command("Two", "cat >> file <<'YAML'\n# in it\nYAML"),
         Command("Two", "last"),
     ]
+
+
+def test_the_recording_is_of_the_page_as_it_is() -> None:
+    # Given the commands of the page, and those of the recording
+    commands = commands_of(DOCS / "getting-started.md")
+    recorded = (DOCS / "reference" / "first-hour.md").read_text().split("```text\n")[2:]
+
+    # Then they are the same, and none took ten minutes
+    assert len(recorded) == len(commands)
+    for command, record in zip(commands, recorded, strict=True):
+        assert record.startswith(f"{as_typed(command.text)}\n"), "record it anew, as the page says"
+        assert float(re.findall(r"^\[([\d.]+) s\]$", record, re.MULTILINE)[-1]) < 600
