@@ -125,6 +125,7 @@ def _typed(command: str, directory: Path, ports: dict[str, int]) -> Said:
     text = done.stdout.replace(f"{directory}/", "").replace(str(ROOT), "CLONE").strip()
     for name, port in ports.items():
         text = text.replace(f":{port}", f":{PORTS[name]}").replace(f"port {port} ", f"port {PORTS[name]} ")
+    text = re.sub(r"hybrid-etl:[0-9a-f]{16}", "hybrid-etl:TAG", text)
     return Said(done.returncode, re.sub(r"in \d+ s\b", "in N s", text))
 
 
