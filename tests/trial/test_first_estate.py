@@ -124,7 +124,7 @@ def test_the_page_does_what_it_says(tmp_path: Path, shop: Any) -> None:
     # Given its commands, the database's own port, and a second table
     page = (ROOT / "docs" / "how-to" / "first-estate.md").read_text()
     commands = "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL))
-    commands = commands.replace("localhost:5432", f"{shop.host}:{shop.port}")
+    commands = commands.replace("localhost:5432/shop", f"{shop.host}:{shop.port}/{shop.dbname}")
     commands = commands.replace("bin/hybrid run", f"bin/hybrid run --lake '{tmp_path}/lake'")
     say(shop, "create table if not exists orders (id int primary key, amount numeric(10, 2))")
 

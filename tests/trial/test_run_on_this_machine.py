@@ -178,8 +178,12 @@ def test_the_commands_of_the_document_run_as_they_stand(
     # Given the commands of the page, with the address of this database in place of the page's
     page = (ROOT / "docs" / "how-to" / "run-a-query.md").read_text()
     commands = "".join(block.partition("```")[0] for block in page.split("```sh\n")[1:])
-    commands = commands.replace("localhost:5432", f"{shop.host}:{shop.port}")
-    commands = commands.replace("bin/hybrid", f"{ROOT}/bin/hybrid").replace("hybrid.yaml", f"'{estate}'")
+    commands = commands.replace("localhost:5432/shop", f"{shop.host}:{shop.port}/{shop.dbname}")
+    commands = commands.replace("bin/hybrid", f"{ROOT}/bin/hybrid").replace("estate.yaml", f"'{estate}'")
+
+    # And a file as the page before makes it: `orders` reads a table, `customers` intervals
+    text = estate.read_text().replace("  customers:\n", "  orders:\n")
+    estate.write_text(text.replace("  daily:\n", "  customers:\n"))
 
     # When they are run one after the other, in one shell
     done = subprocess.run(
