@@ -283,4 +283,4 @@ def test_the_commands_of_the_page_run_as_they_stand(
     assert (tmp_path / "customers.csv").read_text().splitlines()[1] == '1,"Ada",1.50'
     assert json.loads((tmp_path / "customers.json").read_text())[0]["name"] == "Ada"
     assert done.stdout.count("pipeline\twould be marked") == 1
-    assert '"orders-regional": {' in done.stdout
+    assert '"customers-regional": {' in done.stdout
