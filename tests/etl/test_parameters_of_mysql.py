@@ -7,6 +7,7 @@ value is compared with what an independent client reads, which pastes the parame
 from __future__ import annotations
 
 import datetime
+import json
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -268,3 +269,37 @@ def test_a_server_that_limits_every_select_does_not_shorten_a_run(etl: Etl, one_
     finally:
         one_row.say("set global sql_select_limit = default")
     assert (outcome.code, outcome.manifest["rows"]) == (0, 3)
+
+
+@pytest.mark.parametrize("decoder", ["native", "python"])
+def test_a_server_that_cuts_texts_and_recursions_does_not_shorten_a_run(
+    etl: Etl, one_row: Database, decoder: str, native_decoder: None
+) -> None:
+    # Given a server that ends GROUP_CONCAT, and MariaDB's aggregates of JSON, after four bytes
+    rounds = 3_000 if one_row.engine == "mariadb" else 900
+    counted = f"with recursive n as (select 1 as i union all select i + 1 from n where i < {rounds})"
+    one_row.say("set global group_concat_max_len = 4")
+    try:
+        # When
+        query = (
+            f"{counted} select group_concat(i order by i) as t, json_arrayagg(i) as j, count(*) as c from n"
+        )
+        outcome = etl.run(one_row, query=query, environment={"HYBRID_DECODER": decoder})
+    finally:
+        one_row.say("set global group_concat_max_len = default")
+    # Then every row and every element is there
+    assert outcome.code == 0, outcome.lines
+    ((text, array, count),) = (tuple(row.values()) for row in pq.read_table(outcome.files[0]).to_pylist())
+    numbers = list(range(1, rounds + 1))
+    assert (text, json.loads(array), count) == (",".join(map(str, numbers)), numbers, rounds)
+    assert outcome.manifest["warnings"] == {}
+
+
+def test_what_the_server_warns_to_be_missing_is_refused(etl: Etl, one_row: Database) -> None:
+    queries = ["select repeat(t, 200000000) as t from rows_of_one"]
+    if one_row.engine == "mariadb":
+        queries += ["select i from rows_of_one union all select 2 limit rows examined 1"]
+    for query in queries:
+        outcome = etl.run(one_row, query=query)
+        assert (outcome.code, outcome.manifests) == (2, []), outcome.lines
+        assert "what the query asks for" in outcome.message

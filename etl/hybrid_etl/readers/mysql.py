@@ -24,6 +24,7 @@ from hybrid_etl.query import BoundQuery, Syntax, Value, bind, choose_columns, li
 from hybrid_etl.readers import Database, batch_bytes, mysql_interval, mysql_native, mysql_rows
 from hybrid_etl.readers.choice import choose_decoder
 from hybrid_etl.readers.dial import dial, ended_after
+from hybrid_etl.readers.mysql_codes import CUT_SHORT
 from hybrid_etl.readers.mysql_describe import typed_fields
 from hybrid_etl.readers.mysql_errors import explain
 from hybrid_etl.readers.mysql_parameters import refuse_texts_as_numbers
@@ -101,12 +102,19 @@ class MysqlReader:
 
         So it does with text where a number or a time belongs (1292), and with what is cut to fit (1265). The
         messages quote values of rows, so only their numbers are told.
+
+        Raises UserError for a warning that rows, or parts of values, are missing.
         """
         with self._connection.cursor() as cursor:
             cursor.execute("show warnings")
             numbers = [int(row[1]) for row in cursor.fetchall() if row[0] != "Note"]
         if not numbers:
             return
+        if cut := [number for number in numbers if number in CUT_SHORT]:
+            raise UserError(
+                f"The database warns that it {CUT_SHORT[cut[0]]} (error {cut[0]}): what it has sent is not "
+                "what the query asks for. Change the query, or the limit at the server."
+            )
         self.warnings = {str(number): numbers.count(number) for number in sorted(set(numbers))}
         said = ", ".join(f"{number} ({count} times)" for number, count in self.warnings.items())
         emit(
@@ -175,6 +183,10 @@ class MysqlReader:
             f"innodb_lock_wait_timeout = {lock}",
             # A server may have less by default, which would cut every query short unseen.
             f"sql_select_limit = {2**64 - 1}",
+            # By default GROUP_CONCAT ends after 1,024 bytes, with a warning; max_allowed_packet stays.
+            f"group_concat_max_len = {2**32 - 1}",
+            # MariaDB ends a recursion after 1,000 rounds with the rows that it has, and a warning.
+            *([f"max_recursive_iterations = {2**32 - 1}"] if mariadb else []),
             statement,
         ):
             connection.query(f"set session {assignment}")

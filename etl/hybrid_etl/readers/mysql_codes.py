@@ -69,6 +69,14 @@ TOLD = (
 """Messages that name only objects, functions and words of the query. All others may hold more."""
 
 
+CUT_SHORT = {
+    1260: "has cut a text of GROUP_CONCAT or of an aggregate of JSON short",
+    1301: "has put NULL for a text that is longer than max_allowed_packet",
+    1931: "has ended the query before its last row",
+}
+"""Warnings after which the result lacks rows or parts of values, though the statement has succeeded."""
+
+
 def verdict(number: int) -> Verdict | None:
     """What an error number means; None for one that is in no table."""
     if number in WAIT:
