@@ -43,13 +43,15 @@ class Compared(StrEnum):
 class TimeColumn:
     """A described column: `compared` None is a type that has no time to select on.
 
-    `digits` are those of its fraction of a second; `display` is the server's name of its type.
+    `digits` are those of its fraction of a second; `display` is the server's name of its type. Values below
+    the literal `least` are zero dates: no more than NULL do they belong to an interval.
     """
 
     display: str
     compared: Compared | None = None
     digits: int = 6
     nullable: bool = True
+    least: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +137,8 @@ class Incremental:
     def counts_nulls(self, column: TimeColumn, interval: Interval | None, *, part: KeyRange | None) -> bool:
         """Whether the run counts the rows that no interval has; of a run in parts the first one does."""
         first = part is None or part.number == 0
-        return column.nullable and self.nulls == "tell" and first and not (interval and interval.full)
+        some = column.nullable or column.least is not None
+        return some and self.nulls == "tell" and first and not (interval and interval.full)
 
     def told(
         self, column: TimeColumn, bounds: Bounds, nulls: int | None, *, counted: bool
@@ -215,7 +218,7 @@ def say(told: Mapping[str, object] | None) -> None:
     if nulls is None:
         emit("warning", f"Rows with NULL in {column} were not counted within {NULLS_SECONDS:g} s.")
     elif nulls:
-        message = f"Rows have NULL in {column}: no interval has them, only a full refresh."
+        message = f"Rows have NULL in {column}, or a zero date: no interval has them, only a full refresh."
         emit("warning", message, rows=nulls)
 
 

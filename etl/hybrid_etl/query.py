@@ -12,6 +12,8 @@ from hybrid_etl.partitions import KeyRange
 from hybrid_etl.query_text import Place, QueryTextError, Statement, read
 from hybrid_etl.text_encoding import UTF8
 
+MOST_VALUES = 65_535
+"""Parameters of a statement: both protocols number them in two bytes."""
 Value = str | int | float | bool | None
 Parameter = Value | list[Value]
 
@@ -94,11 +96,15 @@ def choose_columns(query: str, columns: tuple[str, ...], *, quote: str, syntax: 
     return f"select {names} from (\n{_read(query, syntax).text}\n) chosen"
 
 
-def count_nulls(query: str, column: str, *, quote: str, syntax: Syntax | None = None) -> str:
-    """SQL that counts the query's rows with NULL in the column."""
+def count_nulls(
+    query: str, column: str, *, quote: str, syntax: Syntax | None = None, least: str | None = None
+) -> str:
+    """SQL that counts the query's rows with NULL in the column, or with less than the literal `least`."""
     syntax = syntax or Syntax(engine="postgresql" if quote == '"' else "mysql")
     text = _read(query, syntax).text
-    return f"select count(*) from (\n{text}\n) q where {_quoted(column, quote)} is null"
+    name = _quoted(column, quote)
+    less = f" or {name} < {least}" if least else ""
+    return f"select count(*) from (\n{text}\n) q where {name} is null{less}"
 
 
 def _quoted(name: str, quote: str) -> str:
@@ -161,6 +167,13 @@ def bind(
         uses += numbers[place.name]
         end = place.end
     pieces.append(statement.text[end:])
+    # PostgreSQL numbers a value once, however often it is named.
+    count = len(values if engine == "postgresql" else uses)
+    if count > MOST_VALUES:
+        raise UserError(
+            f"The query has {count} values of parameters, and the database takes {MOST_VALUES} at most; join "
+            "with a table that holds them."
+        )
     return BoundQuery(pieces=pieces, uses=uses, names=names, values=values, encoding=encoding or UTF8)
 
 

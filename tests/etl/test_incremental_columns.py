@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pymysql
 import pytest
 from etl_process import Database, Etl
 
@@ -227,6 +228,38 @@ def test_a_full_refresh_has_rows_without_a_time_and_an_interval_counts_them(
         for number in range(2)
     ]
     assert sorted(found[0]) + sorted(found[1]) == [1, 2, 3, 5]
+
+
+@pytest.mark.parametrize("engine", ["mariadb", "mysql"])
+@pytest.mark.parametrize("declared", ["date", "datetime not null", "timestamp not null"])
+def test_a_zero_date_is_counted_as_a_row_without_a_time(
+    engine: str, declared: str, etl: Etl, request: pytest.FixtureRequest
+) -> None:
+    # Given what an older server, or one without NO_ZERO_DATE, keeps for a time that is not known
+    database: Database = request.getfixturevalue(engine)
+    server = database.server
+    with pymysql.connect(
+        host=server.host,
+        port=server.port,
+        user=server.username,
+        password=server.password,
+        database=server.dbname,
+        autocommit=True,
+    ) as connection:
+        for statement in (
+            "set sql_mode = ''",
+            "drop table if exists happened",
+            f"create table happened (id int, at {declared})",
+            "insert into happened values (1, '0000-00-00'), (2, '2026-10-25'), (3, '0000-00-00')",
+        ):
+            connection.query(statement)
+    # When an interval is read
+    days = ("--from", "2026-10-25T00:00:00Z", "--to", "2026-10-26T00:00:00Z")
+    outcome = etl.run(database, *days, query="select * from happened", incremental_column="at")
+    # Then what no interval will ever have is told
+    assert (outcome.code, outcome.manifest["rows"]) == (0, 1), outcome.lines
+    assert outcome.manifest["incremental"]["nulls"] == 2
+    assert any("zero date" in line["message"] for line in outcome.lines)
 
 
 @pytest.mark.parametrize("kind", ["date", "seconds", "instant", "epoch", "small epoch", "text"])

@@ -140,6 +140,18 @@ def test_a_list_becomes_as_many_parameters_as_it_has_elements() -> None:
     assert bound.values == ["p", "q", 7]
 
 
+def test_more_values_than_a_statement_takes_are_refused_in_words(etl: Etl, each_database: Database) -> None:
+    # Given lists of as many elements as the protocols number, and of one more
+    query = "select 1 as n where 0 not in (:some)"
+    many = list(range(1, 65_536))
+    # When the server is asked
+    outcome = etl.run(each_database, query=query, parameters={"some": [*many, 65_536]})
+    # Then it says so
+    assert (outcome.code, outcome.manifests) == (2, []), outcome.lines
+    assert "has 65536 values of parameters" in outcome.message
+    bind(query, {"some": many}, None, engine=each_database.engine)
+
+
 def test_modes_of_mysql_change_what_a_quote_and_a_backslash_mean() -> None:
     ansi = Syntax.of_sql_mode("mysql", "STRICT_ALL_TABLES,ANSI_QUOTES")
     plain = Syntax.of_sql_mode("mysql", "NO_BACKSLASH_ESCAPES")

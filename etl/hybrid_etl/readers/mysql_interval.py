@@ -18,6 +18,13 @@ _DATE, _DATETIME, _TIMESTAMP = 10, 12, 7
 _INTEGERS, _DECIMALS = (3, 8), (0, 246)
 _TEXTS = (249, 250, 251, 252, 253, 254)
 """Computed texts come as TINY_BLOB to LONG_BLOB too, stored ones as BLOB (MySQL source, field_types.h)."""
+_LEAST = {
+    Compared.DATE: "date'0001-01-01'",
+    Compared.WALL: "timestamp'0001-01-01 00:00:00'",
+    # A literal outside of its range is not compared with a TIMESTAMP as it is (seen with MySQL 9.7).
+    Compared.INSTANT: "timestamp'1970-01-01 00:00:01'",
+}
+"""The least that each type has: what is less is 0000-00-00, which a NOT NULL column may have for NULL."""
 _TIMEOUTS = (1969, 3024)
 
 
@@ -45,7 +52,7 @@ def bounds(
     found = asked.bounds(column, interval, incremental.MYSQL)
     nulls = None
     if counted := asked.counts_nulls(column, interval, part=specification.part):
-        text = count_nulls(specification.query, asked.column, quote="`", syntax=syntax)
+        text = count_nulls(specification.query, asked.column, quote="`", syntax=syntax, least=column.least)
         query = bind(text, specification.parameters, interval, engine=engine, syntax=syntax)
         nulls = _count(connection, query, mariadb=mariadb)
     return found, {"incremental": asked.told(column, found, nulls, counted=counted)}
@@ -69,6 +76,7 @@ def _time_column(field: Field) -> TimeColumn:
         compared=kind,
         digits=min(field.decimals, 6) if timed else 6,
         nullable=not field.flags & NOT_NULL,
+        least=_LEAST.get(kind) if kind else None,
     )
 
 
