@@ -10,11 +10,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 sys.path[:0] = [str(ROOT), str(ROOT / "constructs")]
 
+from hybrid.artifacts.image import image_tag  # noqa: E402
+from hybrid.artifacts.plugin import build_plugins_zip  # noqa: E402
 from hybrid.estate import EstateError, load_estate  # noqa: E402
-from hybrid.image import image_tag  # noqa: E402
-from hybrid.node import use_project_node  # noqa: E402
-from hybrid.paths import DAGS, ESTATE  # noqa: E402
-from hybrid.plugin import build_plugins_zip  # noqa: E402
+from workspace.node import use_project_node  # noqa: E402
+from workspace.paths import DAGS, ESTATE  # noqa: E402
 
 use_project_node()
 # jsii unpacks the library into a directory with another name each time; stack frames carry that name

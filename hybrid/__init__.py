@@ -1,1 +1,1 @@
-"""Hybrid Airflow: the estate model, the command line and the local site."""
+"""Hybrid Airflow: the estate, what is made of it, its fleet, its review, and the command line."""

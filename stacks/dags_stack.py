@@ -10,7 +10,7 @@ from pathlib import Path
 from aws_cdk import aws_s3_deployment as s3deploy
 from constructs import Construct
 
-from hybrid.compile import SiteNetwork, estate_manifest, pipeline_manifest, specification
+from hybrid.artifacts.compile import SiteNetwork, estate_manifest, pipeline_manifest, specification
 from hybrid.estate.model import Estate
 from hybrid_constructs import DAG_PREFIX, Buckets, ObjectDeployment
 from stacks.estate_stack import EstateStack

@@ -6,7 +6,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from hybrid.estate.model import Estate, Removal
-from hybrid.naming import Names
+from hybrid.estate.naming import Names
 from hybrid_constructs.site import ESTATE_TAG
 
 #: Context key of the second switch that lets `cdk destroy` delete data.

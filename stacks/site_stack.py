@@ -5,7 +5,7 @@ from __future__ import annotations
 from aws_cdk import aws_ecr as ecr
 from constructs import Construct
 
-from hybrid.compile import SiteNetwork
+from hybrid.artifacts.compile import SiteNetwork
 from hybrid.estate.model import AnywhereSite as DeclaredAnywhereSite
 from hybrid.estate.model import CloudSite as DeclaredCloudSite
 from hybrid.estate.model import Estate

@@ -2,7 +2,7 @@
 
     .venv/bin/python -m bench.campaign --runs 200 --seed 4
 
-Brings up the house of tests/e2e/estate.yaml (Airflow with PostgreSQL, the local ECS, real containers where a
+Brings up the demo of tests/e2e/estate.yaml (Airflow with PostgreSQL, the local ECS, real containers where a
 Docker engine answers), starts the runs, strikes by the schedule of the seed until all have ended, and
 compares what landed with the databases. Exit code 0: nothing lost, doubled, falsely green, left running.
 """
@@ -24,13 +24,13 @@ import psutil
 
 from bench.campaign.campaign import LOST_TASK, NO_HEARTBEAT, Outcome, campaign
 from bench.campaign.schedule import Kind
-from hybrid.demo import engine, run
-from hybrid.demo.engine import Mode
-from hybrid.demo.house import House
-from hybrid.demo.ports import ports
-from hybrid.demo.steps import Steps
-from hybrid.environments import AIRFLOW
-from hybrid.paths import ROOT, STATE
+from sandbox.demo import run, task_mode
+from sandbox.demo.environment import DemoEnvironment
+from sandbox.demo.ports import ports
+from sandbox.demo.task_mode import Mode
+from workspace.environments import AIRFLOW
+from workspace.paths import ROOT, STATE
+from workspace.steps import Steps
 
 _ESTATE = ROOT / "tests" / "e2e" / "estate.yaml"
 _DOCUMENT = ROOT / "docs" / "reference" / "fault-campaign.md"
@@ -54,14 +54,14 @@ def main() -> int:
     )
     parser.add_argument("--timeout", type=float, default=5400, help="seconds (default: %(default)s)")
     parser.add_argument("--mode", type=Mode, choices=[*Mode], help="how tasks run (default: what can)")
-    parser.add_argument("--directory", type=Path, default=STATE / "campaign", help="where the house is")
+    parser.add_argument("--directory", type=Path, default=STATE / "campaign", help="where the demo is")
     parser.add_argument("--document", action="store_true", help=f"write {_DOCUMENT.relative_to(ROOT)}")
     given = parser.parse_args()
     ports(given.directory / "ports.json", usual=False)
-    house = House(given.directory, estate=_ESTATE, mode=engine.choose(given.mode).mode)
-    with _up(house):
-        outcome = campaign(house, runs=given.runs, seed=given.seed, timeout=given.timeout, pace=given.pace)
-        said = report(outcome, house)
+    demo = DemoEnvironment(given.directory, estate=_ESTATE, mode=task_mode.choose(given.mode).mode)
+    with _up(demo):
+        outcome = campaign(demo, runs=given.runs, seed=given.seed, timeout=given.timeout, pace=given.pace)
+        said = report(outcome, demo)
     print(said)
     if given.document:
         _DOCUMENT.write_text(said)
@@ -69,22 +69,22 @@ def main() -> int:
 
 
 @contextlib.contextmanager
-def _up(house: House) -> Iterator[None]:
-    """The house, up; stopped and deleted afterwards."""
-    with run.nothing_left_behind(house.services, keep=False):
-        run.prepare(house, Steps(), insist=True)
+def _up(demo: DemoEnvironment) -> Iterator[None]:
+    """The demo, up; stopped and deleted afterwards."""
+    with run.nothing_left_behind(demo.services, keep=False):
+        run.prepare(demo, Steps(), insist=True)
         yield
-    house.purge()
+    demo.purge()
 
 
-def report(outcome: Outcome, house: House) -> str:
+def report(outcome: Outcome, demo: DemoEnvironment) -> str:
     """The figures, as the document shows them."""
     verdict, lines = outcome.verdict, []
     options = f"--runs {outcome.runs} --seed {outcome.seed} --pace {outcome.pace:g} --document"
     lines += ["# Fault campaign", "", f"Written by `.venv/bin/python -m bench.campaign {options}`.", ""]
     lines += [
         f"Real Airflow {_airflow_version()} with PostgreSQL as its database, the local ECS with its hosts, "
-        f"tasks in {'containers' if house.mode is Mode.CONTAINER else 'processes'}, PostgreSQL and MariaDB "
+        f"tasks in {'containers' if demo.mode is Mode.CONTAINER else 'processes'}, PostgreSQL and MariaDB "
         "as sources. Half of the runs wait in the worker, half in the triggerer. The seed repeats the "
         "schedule of faults (kind, aim, gap); what a strike meets depends on what runs at that moment.",
         "",

@@ -9,14 +9,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from bench.campaign import runs as campaign_runs
-from bench.campaign.ground import Ground, wait_until_quiet
+from bench.campaign.injector import Striking
+from bench.campaign.observer import Witness
+from bench.campaign.results import Verdict, judge
 from bench.campaign.runs import Run
 from bench.campaign.schedule import Kind, strikes
-from bench.campaign.striking import Striking
-from bench.campaign.verdict import Verdict, judge
-from bench.campaign.witness import Witness
-from hybrid.demo.house import House
-from hybrid.local.airflow_api import AirflowClient, AirflowError
+from bench.campaign.targets import Ground, wait_until_quiet
+from sandbox.demo.environment import DemoEnvironment
+from sandbox.services.airflow_api import AirflowClient, AirflowError
 
 _ENDED = ("success", "failed")
 #: Why a part of Airflow is started anew by the campaign itself.
@@ -56,7 +56,7 @@ class Outcome:
 
 
 def campaign(
-    house: House,
+    demo: DemoEnvironment,
     *,
     runs: int,
     seed: int,
@@ -64,24 +64,24 @@ def campaign(
     pace: float = 1.0,
     say: Callable[[str], None] = print,
 ) -> Outcome:
-    """Run a campaign in a house that is up, and leave the house as it was.
+    """Run a campaign in a demo that is up, and leave the demo as it was.
 
     Args:
-        house: the house of tests/e2e/estate.yaml.
+        demo: the demo of tests/e2e/estate.yaml.
         runs: how many.
         seed: repeats the schedule of faults.
         timeout: seconds after which runs that have not ended count as lost.
         pace: how dense the faults are; at 2, half the time is between them.
         say: takes a line of progress.
     """
-    ground, client = Ground(house), house.airflow().client()
+    ground, client = Ground(demo), demo.airflow().client()
     restarts: Counter[str] = Counter()
     say(f"seed {seed}")
-    with Witness(house.directory / "site.json", mode=house.mode) as witness:
+    with Witness(demo.directory / "site.json", mode=demo.mode) as witness:
         try:
             ground.take()
             begin = time.monotonic()
-            made = campaign_runs.start(house, client, count=runs)
+            made = campaign_runs.start(demo, client, count=runs)
             striking = Striking(ground, strikes(seed, pace=pace))
             states = _until_ended(
                 client,
@@ -97,7 +97,7 @@ def campaign(
             striking.mend_all()
             running = wait_until_quiet(ground, seconds=_REST)
             verdict = judge(
-                house,
+                demo,
                 made,
                 states=states,
                 tries=_tries(client, made),

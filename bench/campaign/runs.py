@@ -10,12 +10,12 @@ from typing import Any
 import psycopg
 import pymysql
 
-from hybrid.demo.house import House
-from hybrid.local.airflow_api import AirflowClient
+from sandbox.demo.environment import DemoEnvironment
+from sandbox.services.airflow_api import AirflowClient
 
 PIPELINES = ("campaign-headquarters", "campaign-regional")
 _FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)
-#: The customers are of so many days (hybrid/local/customers.py); the runs of a pipeline share them out.
+#: The customers are of so many days (sandbox/services/customers.py); the runs of a pipeline share them out.
 _DAYS = 1000
 
 
@@ -38,14 +38,14 @@ class Run:
         return f"{self.dag} {self.start:%Y-%m-%d} ({self.run})"
 
 
-def start(house: House, client: AirflowClient, *, count: int) -> list[Run]:
+def start(demo: DemoEnvironment, client: AirflowClient, *, count: int) -> list[Run]:
     """Bring the DAGs, and start `count` runs of them: each of an interval of its own.
 
     The runs of a pipeline together cover its table once: intervals are as long as that takes, but at most
     ten days, so that a run is short however few they are.
     """
     body = Path(__file__).with_name("campaign_dag.py").read_bytes()
-    house.s3.put_object(Bucket=house.dag_bucket, Key="dags/campaign_dag.py", Body=body)
+    demo.s3.put_object(Bucket=demo.dag_bucket, Key="dags/campaign_dag.py", Body=body)
     dags = [f"{name}-in-the-{where}" for name in PIPELINES for where in ("worker", "triggerer")]
     for dag in dags:
         client.wait_for_dag(dag)
@@ -61,11 +61,11 @@ def start(house: House, client: AirflowClient, *, count: int) -> list[Run]:
     return made
 
 
-def expected(house: House, run: Run) -> list[tuple[int, str]]:
+def expected(demo: DemoEnvironment, run: Run) -> list[tuple[int, str]]:
     """What the database itself answers for a run: number and address of each customer, by number."""
-    source = house.estate.pipelines[run.pipeline].source
-    engine = house.estate.sources[source].engine
-    login = house.database(engine).login(source)
+    source = demo.estate.pipelines[run.pipeline].source
+    engine = demo.estate.sources[source].engine
+    login = demo.database(engine).login(source)
     where = {"host": login.host, "port": login.port, "user": login.username, "password": login.password}
     query = "select id, email from customers where date >= %s and date < %s order by id"
     span = (run.start.date(), run.end.date())

@@ -155,8 +155,8 @@ def _timed(call: Callable[[], object]) -> tuple[float, float]:
 
 def compare(count: int) -> dict[str, Any]:
     """The figures of all factories, each in a process of its own."""
-    from hybrid.environments import PythonEnvironment
-    from hybrid.paths import DAGS
+    from workspace.environments import PythonEnvironment
+    from workspace.paths import DAGS
 
     locks = (DAGS / "requirements-local.txt", Path(__file__).with_name("requirements-dag-factory.txt"))
     python = PythonEnvironment("bench-dags", locks).ensure().python

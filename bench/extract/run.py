@@ -37,9 +37,9 @@ from contenders import Contest, Interpreters  # noqa: E402
 from measure import Failed, Measure, available_mib, measure  # noqa: E402
 from report import Case  # noqa: E402
 
-from hybrid import environments  # noqa: E402
-from hybrid.environments import PythonEnvironment  # noqa: E402
-from hybrid.paths import ETL  # noqa: E402
+from workspace import environments  # noqa: E402
+from workspace.environments import PythonEnvironment  # noqa: E402
+from workspace.paths import ETL  # noqa: E402
 
 MANY_ROWS = 6_000_000
 """From here on one round of a table is run: a run is long enough to be its own average."""

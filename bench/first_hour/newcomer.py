@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 #: `nobody` on every Linux distribution.
 _NOBODY = 65534

@@ -20,7 +20,7 @@ from pathlib import Path
 from bench.first_hour.commands import commands_of
 from bench.first_hour.database import ON_THE_PAGE, shop
 from bench.first_hour.newcomer import Newcomer, Said, newcomer
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 PAGE = ROOT / "docs" / "getting-started.md"
 

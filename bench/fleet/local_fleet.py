@@ -17,13 +17,13 @@ from pathlib import Path
 
 import boto3
 
-from hybrid.environments import EMULATOR
 from hybrid.fleet.sites import AnywhereSiteNames
-from hybrid.local.emulator import Emulator
-from hybrid.local.endpoint import Endpoint
-from hybrid.local.endpoint.faults import Faults
-from hybrid.local.endpoint.shapes import HostRecord, Instance, ManagedInstance, Resource, State
-from hybrid.local.wire import Fault
+from sandbox.endpoint import Endpoint
+from sandbox.endpoint.faults import Faults
+from sandbox.endpoint.shapes import HostRecord, Instance, ManagedInstance, Resource, State
+from sandbox.services.emulator import Emulator
+from sandbox.wire import Fault
+from workspace.environments import EMULATOR
 
 REGION = "eu-west-1"
 

@@ -24,12 +24,12 @@ from local_fleet import RATES, REGION, RemoteEndpoint, deploy, emulator, endpoin
 from hybrid.estate import Estate, load_estate  # noqa: E402
 from hybrid.fleet import activating, overview  # noqa: E402
 from hybrid.fleet.activating import Existing  # noqa: E402
+from hybrid.fleet.activation_options import Terms  # noqa: E402
 from hybrid.fleet.client import AwsClient  # noqa: E402
 from hybrid.fleet.destinations import SiteSecret  # noqa: E402
 from hybrid.fleet.errors import FleetError  # noqa: E402
 from hybrid.fleet.hosts import hosts  # noqa: E402
 from hybrid.fleet.sites import anywhere_site  # noqa: E402
-from hybrid.fleet.terms import Terms  # noqa: E402
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from aws_cdk import aws_mwaa as mwaa
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from hybrid.naming import AIRFLOW_LOG_COMPONENTS, Names
+from hybrid.estate.naming import AIRFLOW_LOG_COMPONENTS, Names
 from hybrid_constructs.airflow_bundle import AirflowBundle
 from hybrid_constructs.airflow_role import AirflowRole
 from hybrid_constructs.retention import retention

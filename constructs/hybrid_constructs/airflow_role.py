@@ -9,7 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from hybrid.naming import AIRFLOW_LOG_COMPONENTS, Names
+from hybrid.estate.naming import AIRFLOW_LOG_COMPONENTS, Names
 from hybrid_constructs import arns
 from hybrid_constructs.run_permissions import RunTarget, allow_runs_of
 from hybrid_constructs.scoped_role import ScopedRole, Trust

@@ -13,7 +13,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from hybrid.naming import CONTAINER
+from hybrid.estate.naming import CONTAINER
 from hybrid_constructs import arns
 from hybrid_constructs.acknowledgement import acknowledge, solutions
 from hybrid_constructs.anywhere_site import AnywhereSite

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from aws_cdk import Stack
 
-from hybrid.naming import Names
+from hybrid.estate.naming import Names
 from hybrid_constructs import arns
 from hybrid_constructs.permission import Conditions, Permission
 

@@ -11,7 +11,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from hybrid.naming import Names
+from hybrid.estate.naming import Names
 from hybrid_constructs import arns
 from hybrid_constructs.retention import retention
 from hybrid_constructs.scoped_role import ScopedRole, Trust

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hybrid_etl.errors import UserError
-from hybrid_etl.expectations.asked import Expectations
+from hybrid_etl.expectations.parameters import Expectations
 
 if TYPE_CHECKING:
     from hybrid_etl.specification import Specification

@@ -2,7 +2,7 @@
 
 A row is stamped when its transaction runs and seen when it commits. So a run waits until the database's clock
 has passed the interval's end by `settle` seconds, and until no transaction that began before that moment is
-open. What each engine can see of them is in readers/postgresql_settling.py and readers/mysql_settling.py;
+open. What each engine can see of them is in readers/postgresql/settling.py and readers/mysql/settling.py;
 what it cannot is said in the receipt.
 """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from hybrid.estate.loading import EstateError, load_estate
-from hybrid.files import write_whole
+from workspace.files import write_whole
 
 
 class CannotBeWritten(Exception):

@@ -20,7 +20,7 @@ from hybrid.cli import terminal
 from hybrid.cli.estate_file import EstateFile, read_estate
 from hybrid.estate import Estate
 from hybrid.fleet.errors import FleetError
-from hybrid.paths import ESTATE
+from workspace.paths import ESTATE
 
 if TYPE_CHECKING:
     from hybrid.fleet.client import AwsClient

@@ -12,10 +12,10 @@ from pathlib import Path
 import typer
 
 from hybrid.cli import terminal
-from hybrid.environments import EnvironmentFailure
-from hybrid.node import cdk as cdk_command
-from hybrid.node import node
-from hybrid.paths import DEMO, ROOT
+from workspace.environments import EnvironmentFailure
+from workspace.node import cdk as cdk_command
+from workspace.node import node
+from workspace.paths import DEMO, ROOT
 
 #: Commands of the CDK command line that can do nothing without an account (AWS CDK Developer Guide, "CDK CLI
 #: reference").

@@ -7,43 +7,22 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-
-@dataclass(frozen=True)
-class Command:
-    """A command, or a group of them.
-
-    Attributes:
-        module: where it is written.
-        name: of a `typer.Typer` there, or of a function.
-        help: its line in `bin/hybrid --help`; a test holds it to what the module says.
-        context: settings of the command's context, as `typer` takes them.
-    """
-
-    module: str
-    name: str
-    help: str
-    context: Mapping[str, Any] | None = None
-
+from hybrid.cli.command import Command
+from hybrid.extensions import extensions
 
 #: What `hybrid cdk` passes on as it is: every argument, `--help` too.
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
-COMMANDS: Mapping[str, Command] = {
+_OWN: Mapping[str, Command] = {
     "init": Command(
         "hybrid.cli.init",
         "init",
         "Make a first estate file: by questions, or by options alone where nobody can answer.",
-    ),
-    "demo": Command(
-        "hybrid.cli.demo",
-        "app",
-        "Deploy the estate to an emulator on this machine, run its DAGs in Airflow, show what landed.",
     ),
     "run": Command(
         "hybrid.cli.run",
@@ -88,6 +67,17 @@ COMMANDS: Mapping[str, Command] = {
         "hybrid.cli.completion", "completion", "Print the script that completes commands in your shell."
     ),
 }
+
+
+def _brought() -> dict[str, Command]:
+    """Commands of other distributions."""
+    return {
+        name: command for found in extensions("hybrid.commands") for name, command in found.load().items()
+    }
+
+
+#: Every command, in the order of the help.
+COMMANDS: Mapping[str, Command] = {**_brought(), **_OWN}
 
 
 class Commands(TyperGroup):

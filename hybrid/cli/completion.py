@@ -11,7 +11,7 @@ import typer
 from typer._completion_shared import get_completion_script
 
 from hybrid.cli.main import COMPLETE
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 
 class Shell(StrEnum):

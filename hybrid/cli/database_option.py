@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from hybrid.cli import terminal
-from hybrid.environments import ETL_PROCESS, EnvironmentFailure
 from hybrid.trial.database_url import DatabaseUrlError, secret_of
 from hybrid.trial.running import RunFailed
+from workspace.environments import ETL_PROCESS, EnvironmentFailure
 
 PASSWORD = "HYBRID_DATABASE_PASSWORD"  # noqa: S105 - the name of the variable
 

@@ -13,10 +13,10 @@ from typing import Annotated
 import typer
 
 from hybrid.cli import terminal
-from hybrid.docs_site import DocsSite, SiteError
-from hybrid.environments import EnvironmentFailure
-from hybrid.files import exclusively, write_whole
-from hybrid.paths import ROOT, STATE
+from workspace.docs_site import DocsSite, SiteError
+from workspace.environments import EnvironmentFailure
+from workspace.files import exclusively, write_whole
+from workspace.paths import ROOT, STATE
 
 app = typer.Typer(
     help="The documents as a site, and the pages that are made from the code.",

@@ -13,7 +13,7 @@ import typer
 
 from hybrid.cli import terminal
 from hybrid.doctor.model import Finding, State
-from hybrid.setting_up.purposes import Purpose
+from workspace.installing.purposes import Purpose
 
 _COLUMNS = ("state", "name", "found", "concerns", "needed_for", "cost", "remedy")
 
@@ -34,10 +34,12 @@ def doctor(
     """
     wanted = tuple(purposes or Purpose)
     from hybrid.doctor import clone, docker, machine, model, network
+    from hybrid.extensions import extensions
 
     with terminal.working("looking at this machine"):
-        modules = (machine, clone, docker, network)
-        found = model.run([check for module in modules for check in module.checks()])
+        brought = [found.load() for found in extensions("hybrid.checks")]
+        makers = (machine.checks, clone.checks, docker.checks, network.checks, *brought)
+        found = model.run([check for checks in makers for check in checks()])
     findings = [finding for finding in found if set(finding.concerns) & set(wanted)]
     rows = [_row(finding, wanted) for finding in findings]
     if json_output:

@@ -14,7 +14,7 @@ from hybrid.estate import Estate, EstateError, Problem, load_estate
 from hybrid.estate.airflow_versions import warning
 from hybrid.estate.loading import check, load_with_warnings
 from hybrid.estate.schema import schema_text
-from hybrid.paths import ESTATE
+from workspace.paths import ESTATE
 
 EstateFile = Annotated[
     Path, typer.Option("--estate", "-e", help="The estate file.", show_default="hybrid.yaml of the clone")

@@ -13,10 +13,10 @@ from hybrid.cli import terminal
 from hybrid.cli.aws_options import Json, Region, fleet_errors
 from hybrid.cli.estate_file import EstateFile, read_estate
 from hybrid.fleet.errors import DestinationRefused, TermsRefused
+from hybrid.fleet.host_kit.kit import DockerSource, Format, HostSettings, KitFile, SettingRefused, files
+from hybrid.fleet.maintenance import labels
 from hybrid.fleet.sites import AnywhereSiteNames, anywhere_site
-from hybrid.fleet.upkeep import labels
-from hybrid.host.kit import DockerSource, Format, HostSettings, KitFile, SettingRefused, files
-from hybrid.paths import ESTATE
+from workspace.paths import ESTATE
 
 
 def host_kit(

@@ -15,14 +15,14 @@ import typer
 from hybrid.cli import terminal
 from hybrid.cli.aws_options import DryRun, Fleet, as_terminal_error, fleet_command
 from hybrid.estate import Estate
-from hybrid.fleet import diagnosis, upkeep
+from hybrid.fleet import diagnosis, maintenance
+from hybrid.fleet.activation_options import as_text, duration
 from hybrid.fleet.client import AwsClient
 from hybrid.fleet.diagnosis import Finding
 from hybrid.fleet.errors import FleetError
 from hybrid.fleet.hosts import Host, find
 from hybrid.fleet.hosts import hosts as hosts_of
-from hybrid.fleet.terms import as_text, duration
-from hybrid.fleet.upkeep import Deregistered
+from hybrid.fleet.maintenance import Deregistered
 from hybrid.fleet.watching import changes
 
 app = typer.Typer(help="The machines that joined the sites.", no_args_is_help=True)
@@ -68,7 +68,7 @@ def drain(
     aws, limit = fleet.aws(), duration(timeout)
     chosen = _found(fleet, aws, wanted, site)
     if not dry_run:
-        upkeep.set_draining(aws, fleet.estate, chosen, draining=True)
+        maintenance.set_draining(aws, fleet.estate, chosen, draining=True)
         if wait:
             with terminal.working(f"draining, for {as_text(limit)} at most"):
                 _wait_until_idle(aws, fleet.estate, chosen, limit)
@@ -79,7 +79,7 @@ def drain(
 def _wait_until_idle(aws: AwsClient, estate: Estate, chosen: Sequence[Host], limit: timedelta) -> None:
     """Wait, and say what is left when that changes, and once a minute."""
     begun, said, said_at = monotonic(), "", 0.0
-    for left in upkeep.until_idle(aws, estate, chosen, timeout=limit):
+    for left in maintenance.until_idle(aws, estate, chosen, timeout=limit):
         now = "; ".join(f"{one.host.name}: {len(one.tasks)} task(s) left" for one in left)
         passed = monotonic() - begun
         if now and (now != said or passed - said_at >= _STILL_WAITING):
@@ -97,7 +97,7 @@ def undrain(fleet: Fleet, wanted: Wanted, dry_run: DryRun = False, site: Site = 
     aws = fleet.aws()
     chosen = _found(fleet, aws, wanted, site)
     if not dry_run:
-        upkeep.set_draining(aws, fleet.estate, chosen, draining=False)
+        maintenance.set_draining(aws, fleet.estate, chosen, draining=False)
     done = "would put back" if dry_run else "back to work:"
     _say_each(chosen, done, dry_run=dry_run, json_output=fleet.json_output)
 
@@ -119,12 +119,12 @@ def deregister(
     aws = fleet.aws()
     chosen = _found(fleet, aws, wanted, site)
     for host in chosen:
-        upkeep.require_idle(host, force=force)
+        maintenance.require_idle(host, force=force)
     done: list[Deregistered] = []
     failed: list[tuple[Host, FleetError]] = []
     for host in [] if dry_run else chosen:
         try:
-            done.append(upkeep.deregister(aws, fleet.estate, host, force=force))
+            done.append(maintenance.deregister(aws, fleet.estate, host, force=force))
         except FleetError as refusal:
             failed.append((host, refusal))
     if fleet.json_output:
@@ -154,10 +154,10 @@ def label(
     Example: bin/hybrid hosts label rack-1 rack=b2 gpu-
     """
     aws = fleet.aws()
-    wanted, unwanted = upkeep.labels(labels)
+    wanted, unwanted = maintenance.labels(labels)
     (chosen,) = _found(fleet, aws, [host], site)
     if not dry_run:
-        upkeep.label(aws, fleet.estate, chosen, wanted=wanted, unwanted=unwanted)
+        maintenance.label(aws, fleet.estate, chosen, wanted=wanted, unwanted=unwanted)
     if fleet.json_output:
         terminal.result_json({"host": chosen.node, "set": wanted, "removed": unwanted, "dry_run": dry_run})
         return

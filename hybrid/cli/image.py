@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from hybrid.artifacts import image_build
+from hybrid.artifacts.image import image_tag
 from hybrid.cli import terminal
-from hybrid.demo import engine
-from hybrid.image import image_tag
-from hybrid.paths import STATE
+from workspace.paths import STATE
 
 app = typer.Typer(help="The image of the ETL container.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -38,7 +38,7 @@ def build(
     with terminal.exit_codes(), terminal.working(f"building {reference}"):
         log.parent.mkdir(parents=True, exist_ok=True)
         try:
-            engine.build(reference, log=log)
-        except engine.ImageError as error:
+            image_build.build(reference, log=log)
+        except image_build.ImageError as error:
             raise terminal.Failure(str(error)) from error
     terminal.result(reference)

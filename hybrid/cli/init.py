@@ -26,7 +26,7 @@ from hybrid.cli.database_option import (
 from hybrid.cli.inspect_source import chosen_table, list_tables
 from hybrid.estate import Estate, EstateError, load_estate
 from hybrid.estate.model import Environment
-from hybrid.files import write_whole
+from workspace.files import write_whole
 
 Engine = Literal["postgresql", "mysql", "mariadb"]
 Kind = Literal["anywhere", "cloud"]

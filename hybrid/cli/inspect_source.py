@@ -21,7 +21,7 @@ from hybrid.cli.database_option import (
 from hybrid.cli.estate_file import EstateFile, read_estate
 from hybrid.estate import Estate
 from hybrid.estate.suggestion import suggestion
-from hybrid.paths import ESTATE
+from workspace.paths import ESTATE
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 

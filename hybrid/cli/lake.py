@@ -32,7 +32,7 @@ def sweep_lake(
 
     Example: bin/hybrid lake sweep --apply
     """
-    from hybrid.fleet.translation import translated
+    from hybrid.fleet.aws_errors import translated
 
     names = known_pipelines(fleet, pipeline)
     bucket, s3 = lake_bucket(fleet), fleet.aws().s3

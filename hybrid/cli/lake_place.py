@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +10,12 @@ import typer
 
 from hybrid.cli import terminal
 from hybrid.cli.aws_options import Fleet
+from hybrid.estate.naming import Names
 from hybrid.estate.suggestion import suggestion
+from hybrid.extensions import extension
 from hybrid.fleet.errors import CredentialsMissing
 from hybrid.lake.places import READERS, Bucket, Directory, Place, Say
 from hybrid.lake.reading import Stored, UnreadableLake, visible
-from hybrid.naming import Names
-from hybrid.paths import DEMO
 from hybrid.trial.running import LAKE
 
 Local = Annotated[
@@ -52,7 +51,7 @@ class Lake:
         prefix = self.fleet.estate.prefix_of(pipeline)
         if isinstance(self.place, Directory):
             return self.place.receipts(prefix, say=say)
-        from hybrid.fleet.translation import translated
+        from hybrid.fleet.aws_errors import translated
 
         with translated(f"read the receipts of {pipeline} in {self.place.address}"):
             return self.place.receipts(prefix, say=say)
@@ -91,7 +90,7 @@ def lake_of(fleet: Fleet, *, local: bool, directory: Path | None, demo: bool) ->
             )
         return Lake(fleet, Directory(root), {"directory": str(root.resolve())})
     if demo:
-        fleet = _of_the_demo(fleet)
+        fleet = extension("hybrid.lakes", "demo")(fleet)
     bucket = lake_bucket(fleet)
     place = Bucket(fleet.aws(workers=READERS).s3, bucket)
     return Lake(fleet, place, {"bucket": bucket, "region": fleet.region, "profile": fleet.profile})
@@ -124,34 +123,6 @@ def lake_bucket(fleet: Fleet) -> str:
 
 
 _OTHERS = "--local reads what `bin/hybrid run` landed on this machine, --demo what the demo did"
-
-
-def _of_the_demo(fleet: Fleet) -> Fleet:
-    """Speak to the demo, as `eval "$(bin/hybrid demo env)"` would.
-
-    Raises:
-        terminal.UserError: a profile was named, or the demo is another estate's.
-        terminal.Failure: the demo does not run.
-    """
-    from hybrid.demo.directory import aws_environment, read_facts
-    from hybrid.local.services import Services
-
-    if fleet.profile:
-        raise terminal.UserError("--profile is for AWS: leave it out with --demo")
-    directory = Path(os.environ.get("HYBRID_DEMO_DIRECTORY") or DEMO)
-    facts, services = read_facts(directory), Services(directory / "services")
-    if facts is None or not all(services.process(name) for name in ("emulator", "site")):
-        raise terminal.Failure("the demo does not run; `bin/hybrid demo` starts it")
-    if facts.estate != fleet.estate.environment.name:
-        raise terminal.UserError(
-            f"the demo is of estate `{facts.estate}`, not of `{fleet.estate.environment.name}`: name its "
-            f"file with "
-            f"--estate {facts.estate_file}"
-        )
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"):
-        os.environ.pop(name, None)
-    os.environ.update(aws_environment(directory.resolve(), region=facts.region))
-    return replace(fleet, region=facts.region)
 
 
 def known_pipelines(fleet: Fleet, pipeline: str | None) -> list[str]:

@@ -13,8 +13,8 @@ import typer
 from hybrid.cli import terminal
 from hybrid.cli.aws_options import Fleet
 from hybrid.cli.lake_place import Demo, LakeDirectory, Local, lake_of, unknown_pipeline
-from hybrid.environments import EnvironmentFailure
 from hybrid.lake.querying import ENVIRONMENT, EngineFailed, Query
+from workspace.environments import EnvironmentFailure
 
 SHOWN = 100
 """Rows that a table shows where nothing else is asked."""

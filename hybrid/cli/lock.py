@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hybrid.cli import terminal
-from hybrid.locks import LOCKS, LockFailure
+from workspace.locks import LOCKS, LockFailure
 
 
 def lock(

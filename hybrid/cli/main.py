@@ -14,8 +14,8 @@ from typer._click.exceptions import NoArgsIsHelpError, UsageError
 from hybrid.cli.commands import Commands
 from hybrid.cli.terminal import say
 from hybrid.cli.usage import explained
-from hybrid.paths import ROOT
-from hybrid.supply.process import prepare
+from workspace.paths import ROOT
+from workspace.supply.process import prepare
 
 #: Help is never narrower than 50 columns by itself; what it takes off at the right is two.
 _COLUMNS = shutil.get_terminal_size().columns

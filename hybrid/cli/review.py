@@ -15,16 +15,16 @@ import typer
 
 from hybrid.cli import terminal
 from hybrid.cli.estate_file import EstateFile, read_estate
-from hybrid.environments import EnvironmentFailure
-from hybrid.node import cdk as cdk_command
-from hybrid.node import node
-from hybrid.paths import ESTATE, ROOT
 from hybrid.review.against import PolicyFileError, read_policy_file
 from hybrid.review.assembly import AssemblyError, Stack, read_assembly
 from hybrid.review.comparison import Change, compare
 from hybrid.review.intrinsics import UnresolvedError
 from hybrid.review.permissions import EXCEPT, Permission, permissions_of
 from hybrid.review.policies import EstatePolicies, read_policies
+from workspace.environments import EnvironmentFailure
+from workspace.node import cdk as cdk_command
+from workspace.node import node
+from workspace.paths import ESTATE, ROOT
 
 app = typer.Typer(help="What a person signs before it is deployed.", no_args_is_help=True)
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hybrid.artifacts.compile import pipeline_manifest
 from hybrid.cli import terminal
 from hybrid.cli.database_option import (
     DatabaseUrl,
@@ -18,11 +19,10 @@ from hybrid.cli.database_option import (
 )
 from hybrid.cli.estate_file import EstateFile, read_estate
 from hybrid.cli.intervals import From, To, interval_of
-from hybrid.compile import pipeline_manifest
 from hybrid.estate import Estate
 from hybrid.estate.suggestion import suggestion
-from hybrid.paths import ESTATE
 from hybrid.trial.running import LAKE, UNJUDGED, Trial
+from workspace.paths import ESTATE
 
 #: Seconds between two looks at a file that is watched.
 _LOOK_SECONDS = 0.2

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from hybrid.cli import terminal
-from hybrid.environments import EnvironmentFailure, ensure_development
-from hybrid.setting_up.purposes import Purpose, environments_for
-from hybrid.supply import offline as offline_directory
-from hybrid.supply import settings
+from workspace.environments import EnvironmentFailure, ensure_development
+from workspace.installing.purposes import Purpose, environments_for
+from workspace.supply import offline as offline_directory
+from workspace.supply import settings
 
 _ALL = tuple(Purpose)
 
@@ -60,8 +60,8 @@ def setup(
 
 
 def _install(directory: Path | None, purposes: tuple[Purpose, ...]) -> None:
-    from hybrid.demo.steps import Steps
-    from hybrid.node import cdk
+    from workspace.node import cdk
+    from workspace.steps import Steps
 
     if directory:
         offline_directory.check(directory)
@@ -79,8 +79,8 @@ def _install(directory: Path | None, purposes: tuple[Purpose, ...]) -> None:
 
 
 def _download(directory: Path, purposes: tuple[Purpose, ...]) -> None:
-    from hybrid.demo.steps import Steps
-    from hybrid.setting_up.download import fill
+    from workspace.installing.download import fill
+    from workspace.steps import Steps
 
     fill(directory, purposes, Steps())
     terminal.result(

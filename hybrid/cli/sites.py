@@ -17,13 +17,13 @@ from hybrid.cli.aws_options import DryRun, Fleet, as_terminal_error, fleet_comma
 from hybrid.estate import Estate
 from hybrid.fleet import activating, overview
 from hybrid.fleet.activating import Activated, Existing
+from hybrid.fleet.activation_options import Terms, as_text, duration, pairs
 from hybrid.fleet.client import AwsClient
 from hybrid.fleet.destinations import CodeFile, Destination, SiteSecret, Terminal
 from hybrid.fleet.errors import DestinationRefused, FleetError, TermsRefused
 from hybrid.fleet.journal import journal
 from hybrid.fleet.sites import anywhere_names, anywhere_site, require_deployed, stacks_of
-from hybrid.fleet.terms import Terms, as_text, duration, pairs
-from hybrid.paths import STATE
+from workspace.paths import STATE
 
 app = typer.Typer(help="Sites of the estate, and the activations that hosts join with.", no_args_is_help=True)
 

@@ -14,9 +14,9 @@ from typing import Annotated
 
 import typer
 
-from hybrid import environments
 from hybrid.cli import terminal
-from hybrid.paths import PLUGIN, ROOT, STATE
+from workspace import environments
+from workspace.paths import PLUGIN, ROOT, STATE
 
 #: The end-to-end tests wait most of their time for Airflow, and the others have the second processor then.
 _AT_ONCE = 2
@@ -26,7 +26,7 @@ _QUIET_SECONDS = 30
 
 _LOGS = STATE / "test-logs"
 
-#: What the fast tests leave out: servers, containers, the whole house, and whatever takes seconds.
+#: What the fast tests leave out: servers, containers, the whole demo, and whatever takes seconds.
 _SLOW = "not containers and not servers and not e2e and not slow"
 
 
@@ -99,7 +99,7 @@ def _checks(*, fast: bool) -> list[Check]:
         Check("ruff format", [python, "-m", "ruff", "format", "--check", "."]),
         *([] if fast else [_pytest("e2e", Path(python), ["tests/e2e"], fast=False)]),
         _pytest("project", Path(python), [f"tests/{path.name}" for path in own], fast=fast),
-        Check("mypy", [python, "-m", "mypy", "app.py", "hybrid", "stacks", "constructs/hybrid_constructs"]),
+        Check("mypy", [python, "-m", "mypy", "app.py", "hybrid", "sandbox", "workspace", "stacks", "constructs/hybrid_constructs"]),
         _mypy("etl", "hybrid_etl", ROOT / "etl", environments.ETL_PROCESS.python),
         _mypy("dags", ".", PLUGIN, environments.AIRFLOW.python),
         _pytest("dags", environments.AIRFLOW.python, ["tests/dags"], fast=fast, environment=airflow_home),

@@ -1,28 +1,22 @@
-"""What is set up in the clone, the estate file, the ports of the demo, and the AWS configuration."""
+"""What is set up in the clone, the estate file, and the AWS configuration."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import botocore.session
 from botocore.exceptions import BotoCoreError
 
-from hybrid.demo.directory import described
-from hybrid.demo.ports import USUAL, is_free
 from hybrid.doctor.model import Check, Finding
-from hybrid.environments import PythonEnvironment
 from hybrid.estate import EstateError, load_estate
-from hybrid.local.listening import holder
-from hybrid.node import installed, node, packages
-from hybrid.paths import DEMO, ESTATE
-from hybrid.setting_up.purposes import Purpose, environments_for
+from workspace.environments import PythonEnvironment
+from workspace.installing.purposes import Purpose, environments_for
+from workspace.node import installed, node, packages
+from workspace.paths import ESTATE
 
 _DEPLOY = (Purpose.DEPLOY,)
-_DEMO = (Purpose.DEMO,)
 _LATER = "the first command that needs it installs it, which takes a minute and the network"
 
 
@@ -32,7 +26,6 @@ def checks() -> list[Check]:
         Check("environments", _environments),
         Check("CDK command line", _cdk),
         Check("estate file", _estate, (Purpose.DEMO, Purpose.DEPLOY)),
-        Check("ports", lambda: _ports(Path(os.environ.get("HYBRID_DEMO_DIRECTORY") or DEMO)), _DEMO),
         Check("AWS configuration", _aws, _DEPLOY),
     ]
 
@@ -90,38 +83,6 @@ def _estate() -> Iterator[Finding]:
         f"{len(estate.pipelines)} pipelines",
         concerns=whom,
     )
-
-
-def _ports(directory: Path) -> Iterator[Finding]:
-    running = {entry["port"]: entry["service"] for entry in _services(directory) if entry["running"]}
-    kept = _kept(directory / "ports.json")
-    for name, usual in USUAL.items():
-        port = kept.get(name, usual)
-        if port in running:
-            yield Finding(f"port of {name}", f"{port}: the demo of this clone runs there", concerns=_DEMO)
-            continue
-        free = is_free(port)
-        yield Finding(
-            f"port of {name}",
-            f"{port} is free" if free else f"{port} is taken by {holder(port)}",
-            free,
-            _DEMO,
-            cost=f"the demo chooses another port for {name} and says which",
-            remedy="nothing, or end what has the port",
-        )
-
-
-def _services(directory: Path) -> list[dict[str, object]]:
-    """Services of a demo, none where its directory is broken: what runs then shows at the ports."""
-    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        return described(directory)
-    return []
-
-
-def _kept(file: Path) -> dict[str, int]:
-    with suppress(OSError, ValueError, TypeError, AttributeError):
-        return {str(name): int(port) for name, port in json.loads(file.read_text()).items()}
-    return {}
 
 
 def _aws() -> Iterator[Finding]:

@@ -8,10 +8,10 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 
-from hybrid.demo.engine import BASE_VARIABLE
 from hybrid.doctor.model import Check, Finding
-from hybrid.paths import ETL
-from hybrid.setting_up.purposes import Purpose
+from workspace.base_image import BASE_VARIABLE
+from workspace.installing.purposes import Purpose
+from workspace.paths import ETL
 
 _SECONDS = 4.0
 _WHOM = (Purpose.DEMO, Purpose.TEST, Purpose.DEPLOY)

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 
 from hybrid.doctor.model import Check, Finding
-from hybrid.paths import ROOT, STATE
-from hybrid.setting_up.purposes import Purpose
+from workspace.installing.purposes import Purpose
+from workspace.paths import ROOT, STATE
 
 _DEMO, _TEST = Purpose.DEMO, Purpose.TEST
 _RUNS = (_DEMO, _TEST)

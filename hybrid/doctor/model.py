@@ -9,7 +9,7 @@ from enum import StrEnum
 from queue import Empty, Queue
 from threading import Thread
 
-from hybrid.setting_up.purposes import Purpose
+from workspace.installing.purposes import Purpose
 
 #: Seconds after which a check that has not ended counts as one that cannot be made.
 DEADLINE = 9.0

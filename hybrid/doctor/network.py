@@ -25,12 +25,12 @@ from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from hybrid.doctor.model import ALL, Check, Finding
-from hybrid.node import node, npm_program
-from hybrid.supply import settings, words
-from hybrid.supply.certificates import CertificateProblem, named
-from hybrid.supply.certificates import read as read_certificates
-from hybrid.supply.offline import OfflineProblem, check
-from hybrid.supply.settings import Supply
+from workspace.node import node, npm_program
+from workspace.supply import settings, words
+from workspace.supply.certificates import CertificateProblem, named
+from workspace.supply.certificates import read as read_certificates
+from workspace.supply.offline import OfflineProblem, check
+from workspace.supply.settings import Supply
 
 _SECONDS = 3.0
 #: AWS refuses a signature whose time differs by more than this from its own (IAM User Guide, "Elements of an

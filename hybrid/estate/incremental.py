@@ -1,7 +1,7 @@
 """What may be said of a pipeline's incremental column, before anything knows the column's type.
 
 The container checks the same of its specification (etl/hybrid_etl/incremental.py), which it may not import
-from here; tests/unit/test_incremental_rules.py holds both to the same cases.
+from here; tests/estate/test_incremental_rules.py holds both to the same cases.
 """
 
 from __future__ import annotations

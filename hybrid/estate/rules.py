@@ -11,10 +11,10 @@ from hybrid.estate.column_rules import column_findings
 from hybrid.estate.contract_rules import contract_findings
 from hybrid.estate.document import Finding, Path
 from hybrid.estate.model import AnywhereSite, CloudSite, Estate
+from hybrid.estate.naming import AIRFLOW_LOG_COMPONENTS, Names
 from hybrid.estate.query_rules import parameters_named, query_findings
 from hybrid.estate.schedules import schedule_findings
 from hybrid.estate.suggestion import suggestion
-from hybrid.naming import AIRFLOW_LOG_COMPONENTS, Names
 
 #: Characters that AWS allows: IAM role name 64, MWAA environment name 80, CloudFormation stack name 128
 #: (IAM, MWAA and CloudFormation API references).

@@ -16,13 +16,13 @@ from enum import Enum
 
 from hybrid.estate import Estate
 from hybrid.fleet import errors
-from hybrid.fleet.answers import ActivationRecord, IssuedActivation, StackRecord
+from hybrid.fleet.activation_options import Terms, as_text
 from hybrid.fleet.client import AwsClient
 from hybrid.fleet.concurrency import each
 from hybrid.fleet.destinations import Destination
-from hybrid.fleet.secrecy import guarded
+from hybrid.fleet.hardening import guarded
+from hybrid.fleet.records import ActivationRecord, IssuedActivation, StackRecord
 from hybrid.fleet.sites import AnywhereSiteNames, anywhere_site, require_deployed, stacks_of
-from hybrid.fleet.terms import Terms, as_text
 
 
 class Existing(Enum):

@@ -24,7 +24,9 @@ from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 from pydantic import SecretStr
 
 from hybrid.fleet import errors, parsing
-from hybrid.fleet.answers import (
+from hybrid.fleet.aws_errors import THROTTLING, translated
+from hybrid.fleet.bare_emulator import is_bare_emulator
+from hybrid.fleet.records import (
     ActivationRecord,
     ClusterRecord,
     InstanceRecord,
@@ -34,8 +36,6 @@ from hybrid.fleet.answers import (
     StackRecord,
     TaskRecord,
 )
-from hybrid.fleet.bare_emulator import is_bare_emulator
-from hybrid.fleet.translation import THROTTLING, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

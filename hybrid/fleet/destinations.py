@@ -13,8 +13,8 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from hybrid.fleet import errors
-from hybrid.fleet.answers import IssuedActivation
 from hybrid.fleet.client import AwsClient
+from hybrid.fleet.records import IssuedActivation
 from hybrid.fleet.sites import AnywhereSiteNames
 
 

@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from hybrid.estate import Estate
+from hybrid.fleet.activation_options import as_text
 from hybrid.fleet.client import AwsClient
 from hybrid.fleet.hosts import Host, HostState, hosts
 from hybrid.fleet.overview import ActivationState, activations
 from hybrid.fleet.sites import AnywhereSiteNames, anywhere_names, anywhere_site, stacks_of
-from hybrid.fleet.terms import as_text
 
 Level = Literal["error", "warning"]
 

@@ -10,9 +10,9 @@ from enum import StrEnum
 
 from hybrid.estate import Estate
 from hybrid.fleet import errors
-from hybrid.fleet.answers import InstanceRecord, NodeRecord
 from hybrid.fleet.client import AwsClient
 from hybrid.fleet.concurrency import each
+from hybrid.fleet.records import InstanceRecord, NodeRecord
 from hybrid.fleet.sites import ESTATE_TAG, AnywhereSiteNames, anywhere_names, anywhere_site
 
 

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from hybrid.estate import Estate
+from hybrid.estate.naming import Names
 from hybrid.fleet import errors
-from hybrid.fleet.answers import ActivationRecord
 from hybrid.fleet.client import AwsClient
 from hybrid.fleet.concurrency import each
+from hybrid.fleet.records import ActivationRecord
 from hybrid.fleet.sites import AnywhereSiteNames, anywhere_names, anywhere_site
-from hybrid.naming import Names
 
 State = Literal["live", "used up", "expired", "lost"]
 

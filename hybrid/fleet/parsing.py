@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from hybrid.fleet.answers import (
+from hybrid.fleet.records import (
     ActivationRecord,
     ClusterRecord,
     InstanceRecord,

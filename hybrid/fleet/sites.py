@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from hybrid.estate import Estate
 from hybrid.estate.model import AnywhereSite
+from hybrid.estate.naming import Names
 from hybrid.estate.suggestion import suggestion
 from hybrid.fleet import errors
-from hybrid.fleet.answers import StackRecord
 from hybrid.fleet.client import AwsClient
-from hybrid.naming import Names
+from hybrid.fleet.records import StackRecord
 
 #: Longest IamRole that CreateActivation takes, path included (Systems Manager API Reference).
 _LONGEST_ROLE = 64

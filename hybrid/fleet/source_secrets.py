@@ -11,12 +11,12 @@ from typing import Literal
 from pydantic import SecretStr
 
 from hybrid.estate import Estate
+from hybrid.estate.naming import Names
 from hybrid.estate.suggestion import suggestion
 from hybrid.fleet import errors
 from hybrid.fleet.client import AwsClient
 from hybrid.fleet.concurrency import each
-from hybrid.fleet.secrecy import guarded
-from hybrid.naming import Names
+from hybrid.fleet.hardening import guarded
 
 
 def secret_of(estate: Estate, source: str) -> str:

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hybrid.environments import ETL_PROCESS
-from hybrid.paths import ROOT
+from workspace.environments import ETL_PROCESS
+from workspace.paths import ROOT
 
 #: The environment that the process needs.
 ENVIRONMENT = ETL_PROCESS

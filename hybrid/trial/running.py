@@ -20,11 +20,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hybrid.compile import canonical_json, specification
-from hybrid.environments import ETL_PROCESS
+from hybrid.artifacts.compile import canonical_json, specification
 from hybrid.estate import Estate
-from hybrid.naming import Names
-from hybrid.paths import ETL, STATE
+from hybrid.estate.naming import Names
+from workspace.environments import ETL_PROCESS
+from workspace.paths import ETL, STATE
 
 #: Where the runs of this machine land, one directory for each estate.
 LAKE = STATE / "lake"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 Hybrid = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 pytestmark = pytest.mark.slow
 

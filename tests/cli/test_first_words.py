@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hybrid.cli.commands import COMMANDS, load
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 Hybrid = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -57,11 +57,11 @@ SLOW = {"boto3", "botocore", "rich", "aws_cdk", "jsii", "urllib3", "psutil", "as
 @pytest.mark.parametrize(
     ("arguments", "never"),
     [
-        (["--help"], {*SLOW, "pydantic", "yaml", "hybrid.estate", "hybrid.demo"}),
-        (["--version"], {*SLOW, "pydantic", "yaml", "hybrid.estate", "hybrid.demo"}),
-        (["validate"], {*SLOW, "hybrid.demo", "hybrid.fleet"}),
-        (["schema"], {*SLOW, "hybrid.demo", "hybrid.fleet"}),
-        (["nosuch"], {*SLOW, "yaml", "hybrid.estate", "hybrid.demo"}),
+        (["--help"], {*SLOW, "pydantic", "yaml", "hybrid.estate", "sandbox.demo"}),
+        (["--version"], {*SLOW, "pydantic", "yaml", "hybrid.estate", "sandbox.demo"}),
+        (["validate"], {*SLOW, "sandbox.demo", "hybrid.fleet"}),
+        (["schema"], {*SLOW, "sandbox.demo", "hybrid.fleet"}),
+        (["nosuch"], {*SLOW, "yaml", "hybrid.estate", "sandbox.demo"}),
     ],
 )
 def test_what_everybody_types_first_loads_only_what_it_needs(arguments: list[str], never: set[str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 HOSTS = (
     ("site", "host", "state", "tasks", "free cpu", "free MiB", "last seen", "age", "agent", "ssm", "labels"),

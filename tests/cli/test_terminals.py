@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from hybrid.demo.directory import Facts, write_facts
-from hybrid.local.services import Services
+from sandbox.demo.directory import Facts, write_facts
+from sandbox.services.supervisor import Services
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +54,7 @@ terminal = _module("pseudo_terminal", Path(__file__).with_name("pseudo_terminal.
 
 
 @dataclass(frozen=True)
-class House:
+class DemoEnvironment:
     """Where the commands are typed.
 
     Attributes:
@@ -77,8 +77,8 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    directory = tmp_path_factory.mktemp("house")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoEnvironment]:
+    directory = tmp_path_factory.mktemp("demo")
     (directory / "wrong.yaml").write_text(ESTATE)
     demo = directory / "my demo"
     services = Services(demo / "services")
@@ -90,7 +90,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "HYBRID_"))
     }
-    yield House(
+    yield DemoEnvironment(
         directory,
         {
             **inherited,
@@ -133,10 +133,10 @@ def _stable(text: str) -> str:
 @pytest.mark.parametrize("columns", WIDTHS)
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_a_command_on_a_terminal(
-    house: House, snapshot: SnapshotAssertion, *, name: str, columns: int
+    demo: DemoEnvironment, snapshot: SnapshotAssertion, *, name: str, columns: int
 ) -> None:
     # When it is typed
-    _, text = house.type(COMMANDS[name], columns=columns, NO_COLOR="1")
+    _, text = demo.type(COMMANDS[name], columns=columns, NO_COLOR="1")
     shown = terminal.without_escapes(text)
 
     # Then no line goes beyond the width but for a word, or a command, that is longer than it
@@ -149,28 +149,28 @@ def test_a_command_on_a_terminal(
 
 
 @pytest.mark.parametrize("name", ["validate", "status", "help"])
-def test_no_word_is_lost_on_a_narrow_terminal(house: House, name: str) -> None:
-    _, narrow = house.type(COMMANDS[name], columns=40)
-    _, wide = house.type(COMMANDS[name], columns=200)
+def test_no_word_is_lost_on_a_narrow_terminal(demo: DemoEnvironment, name: str) -> None:
+    _, narrow = demo.type(COMMANDS[name], columns=40)
+    _, wide = demo.type(COMMANDS[name], columns=200)
 
     words = [set(terminal.without_escapes(text).split()) for text in (narrow, wide)]
     assert {word for word in words[1] - words[0] if not word.isdigit()} == set()
 
 
 @pytest.mark.parametrize("name", ["validate", "status", "usage"])
-def test_a_terminal_of_another_character_set_gets_no_traceback(house: House, name: str) -> None:
+def test_a_terminal_of_another_character_set_gets_no_traceback(demo: DemoEnvironment, name: str) -> None:
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    code, text = house.type(COMMANDS[name], columns=80, **ascii_only)
+    code, text = demo.type(COMMANDS[name], columns=80, **ascii_only)
 
     assert code in (0, 2)
     assert text.isascii()
 
 
 @pytest.mark.parametrize("name", ["validate", "status", "usage"])
-def test_a_pipe_gets_lines_as_they_are_and_no_escape(house: House, name: str) -> None:
+def test_a_pipe_gets_lines_as_they_are_and_no_escape(demo: DemoEnvironment, name: str) -> None:
     command = [sys.executable, "-m", "hybrid", *COMMANDS[name]]
     done: Any = subprocess.run(
-        command, cwd=house.directory, env=house.environment, capture_output=True, text=True, check=False
+        command, cwd=demo.directory, env=demo.environment, capture_output=True, text=True, check=False
     )
 
     assert "\x1b" not in done.stdout + done.stderr

@@ -27,9 +27,9 @@ from types import ModuleType
 
 import pytest
 
-from hybrid import environments
-from hybrid.local.emulator import Emulator
-from hybrid.paths import ROOT
+from sandbox.services.emulator import Emulator
+from workspace import environments
+from workspace.paths import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "wrong-uses.md"
 

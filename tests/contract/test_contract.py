@@ -11,13 +11,13 @@ import jsonschema
 import pytest
 from pydantic import SecretStr
 
-from hybrid.compile import SiteNetwork, estate_manifest, pipeline_manifest, specification
+from hybrid.artifacts.compile import SiteNetwork, estate_manifest, pipeline_manifest, specification
 from hybrid.estate import Estate
 from hybrid.estate.loading import load_estate
 from hybrid.fleet import errors
 from hybrid.fleet.source_credentials import checked
-from hybrid.paths import ESTATE, ROOT
 from hybrid.trial.running import Trial
+from workspace.paths import ESTATE, ROOT
 
 _CONTRACTS = ROOT / "contracts"
 _EVERYTHING = """\

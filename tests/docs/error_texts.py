@@ -6,13 +6,13 @@ import ast
 import re
 from functools import cache
 
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 #: Stands where a value is filled in.
 GAP = "…"
 
-_PYTHON = ("hybrid", "etl/hybrid_etl", "dags/plugin", "stacks", "constructs")
-_SHELL = ("bin/hybrid", "hybrid/host/script/*.sh")
+_PYTHON = ("hybrid", "sandbox", "workspace", "etl/hybrid_etl", "dags/plugin", "stacks", "constructs")
+_SHELL = ("bin/hybrid", "hybrid/fleet/host_kit/script/*.sh")
 
 
 @cache

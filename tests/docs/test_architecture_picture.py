@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 _SVG = "{http://www.w3.org/2000/svg}"
 #: Width of a character of Helvetica and its kin, in sizes of the font: the mean of text, and some more.

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hybrid.cli.reference import EXAMPLE, commands, page
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 COMMANDS = [pytest.param(*found, id=found[1].command_path) for found in commands()]
 KNOWN = {context.command_path for _, context in commands()}
@@ -46,7 +46,8 @@ def test_each_argument_and_option_says_what_it_is(command: Any, context: Any) ->
 
 def test_every_variable_that_the_program_reads_is_described() -> None:
     # Given the variables in the code, but for those that shells set for completion
-    files = [*(ROOT / "hybrid").rglob("*.py"), ROOT / "bin" / "hybrid"]
+    parts = ("hybrid", "sandbox", "workspace")
+    files = [*(file for part in parts for file in (ROOT / part).rglob("*.py")), ROOT / "bin" / "hybrid"]
     named = {name for file in files for name in re.findall(r"\bHYBRID_[A-Z_]+[A-Z]\b", file.read_text())}
 
     # Then each is on the page, or is one of the container's

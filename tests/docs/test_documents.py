@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from hybrid.cli.reference import commands as commands_of_the_program
-from hybrid.local.differences import table
-from hybrid.paths import ROOT
+from sandbox.differences import table
+from workspace.paths import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 

@@ -8,8 +8,8 @@ from hybrid.estate.change import Change
 from hybrid.estate.model import Estate
 from hybrid.estate.reference import SECTIONS, Key, keys, page
 from hybrid.estate.rules import findings
-from hybrid.paths import ROOT
 from tests.estate_keys import before, with_example
+from workspace.paths import ROOT
 
 KEYS = list(keys())
 

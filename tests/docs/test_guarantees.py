@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "guarantees.md"
 

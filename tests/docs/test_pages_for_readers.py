@@ -12,11 +12,13 @@ import pytest
 
 from bench.first_hour.commands import Command, commands_of
 from bench.first_hour.run import as_typed
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 DOCS = ROOT / "docs"
 READERS = sorted((DOCS / "for").glob("*.md"))
-_SCRIPT = "".join(path.read_text() for path in sorted((ROOT / "hybrid" / "host" / "script").glob("*.sh")))
+_SCRIPT = "".join(
+    path.read_text() for path in sorted((ROOT / "hybrid" / "fleet" / "host_kit" / "script").glob("*.sh"))
+)
 
 
 @pytest.mark.parametrize("page", READERS, ids=lambda page: page.stem)

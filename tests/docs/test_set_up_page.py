@@ -1,6 +1,7 @@
 """The page on setting a machine up: its commands, run in a copy of this clone, and its variables.
 
-What it adds to the tests in tests/supply: the real lock files, the CDK command line, the image's packages.
+What it adds to the tests in tests/workspace/supply: the real lock files, the CDK
+command line, the image's packages.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from hybrid.paths import ROOT
-from hybrid.supply.certificates import VARIABLES
+from workspace.paths import ROOT
+from workspace.supply.certificates import VARIABLES
 
 _PAGE = (ROOT / "docs" / "how-to" / "set-up.md").read_text()
 _BLOCKS = [block.split("```")[0] for block in _PAGE.split("```sh\n")[1:]]
@@ -89,7 +90,7 @@ def test_the_page_names_every_variable_of_a_certificate() -> None:
 
 
 def test_every_variable_that_the_page_sets_is_read() -> None:
-    code = "".join(path.read_text() for path in (ROOT / "hybrid" / "supply").glob("*.py"))
+    code = "".join(path.read_text() for path in (ROOT / "workspace" / "supply").glob("*.py"))
     exported = re.findall(r"^export (\w+)=", _PAGE, re.MULTILINE)
 
     # pip itself reads its variables, and says what they are; npm reads its own

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hybrid.docs_site import DocsSite, SiteError, navigation, without_links_out
-from hybrid.paths import ROOT
+from workspace.docs_site import DocsSite, SiteError, navigation, without_links_out
+from workspace.paths import ROOT
 
 DOCS = ROOT / "docs"
 

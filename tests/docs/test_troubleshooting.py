@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 sys.path.insert(0, str(Path(__file__).parent))
 from error_texts import is_printed

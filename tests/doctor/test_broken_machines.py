@@ -21,8 +21,8 @@ from private_index import Authority, closed_port, inspecting_proxy, make_authori
 
 from hybrid.doctor import clone, machine, model
 from hybrid.doctor.model import Check, Finding, State
-from hybrid.paths import ROOT
-from hybrid.setting_up.purposes import Purpose
+from workspace.installing.purposes import Purpose
+from workspace.paths import ROOT
 
 Doctor = Callable[..., dict[str, Any]]
 

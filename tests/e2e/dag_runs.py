@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hybrid.local.airflow_api import AirflowClient, TaskRun
+from sandbox.services.airflow_api import AirflowClient, TaskRun
 
 
 def start(client: AirflowClient, dag: str, *, conf: dict[str, str] | None = None) -> str:

@@ -10,8 +10,8 @@ from itertools import pairwise
 import pytest
 from lake import answer, receipts, table
 
-from hybrid.demo.engine import Mode
-from hybrid.demo.house import House
+from sandbox.demo.environment import DemoEnvironment
+from sandbox.demo.task_mode import Mode
 
 pytestmark = pytest.mark.e2e
 
@@ -19,17 +19,17 @@ DAG, PIPELINE = "e2e-backfill-regional", "backfill-regional"
 DAYS = [date(2024, 6, 1) + timedelta(days=day) for day in range(30)]
 
 
-# With the house, if it is the first that needs one.
+# With the demo, if it is the first that needs one.
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("house", [Mode.PROCESS], indirect=True, ids=str)
-def test_a_backfill_of_thirty_days_lands_thirty_intervals_with_every_row_once(house: House) -> None:
+@pytest.mark.parametrize("demo", [Mode.PROCESS], indirect=True, ids=str)
+def test_a_backfill_of_thirty_days_lands_thirty_intervals_with_every_row_once(demo: DemoEnvironment) -> None:
     # Given a pipeline that reads by the day
-    client = house.airflow().client()
+    client = demo.airflow().client()
     client.wait_for_dag(DAG)
     client.unpause(DAG)
 
     # When a month is filled by Airflow's own command
-    airflow = house.airflow()
+    airflow = demo.airflow()
     span = ("--from-date", f"{DAYS[0]}", "--to-date", f"{DAYS[-1]}", "--max-active-runs", "8")
     command = [str(airflow.python), "-m", "airflow", "backfill", "create", "--dag-id", DAG, *span]
     done = subprocess.run(
@@ -47,20 +47,18 @@ def test_a_backfill_of_thirty_days_lands_thirty_intervals_with_every_row_once(ho
     assert set(ended.values()) == {"success"}
     # And each day has landed, with the rows of the day, as the database has them
     landed = {
-        key: receipt
-        for key, receipt in receipts(house, PIPELINE).items()
-        if key.startswith("interval=202406")
+        key: receipt for key, receipt in receipts(demo, PIPELINE).items() if key.startswith("interval=202406")
     }
     midnight = [f"{day:%Y%m%d}T000000Z" for day in [*DAYS, DAYS[-1] + timedelta(days=1)]]
     assert sorted(landed) == [f"interval={a}-{b}" for a, b in pairwise(midnight)]
     rows = {
         # A day without rows has a receipt, and no file.
-        key: [tuple(row.values()) for row in table(house, one).to_pylist()] if one["files"] else []
+        key: [tuple(row.values()) for row in table(demo, one).to_pylist()] if one["files"] else []
         for key, one in landed.items()
     }
     for key, day in zip(sorted(landed), DAYS, strict=True):
         assert {row[1] for row in rows[key]} <= {day}
     month = "select id, date, email from customers where date >= '2024-06-01' and date < '2024-07-01'"
     every = sorted(row for day in rows.values() for row in day)
-    assert every == sorted(answer(house, "regional", month))
+    assert every == sorted(answer(demo, "regional", month))
     assert len(every) > len(DAYS)

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 pytestmark = pytest.mark.e2e
 

@@ -9,35 +9,35 @@ import boto3
 import pytest
 from dag_runs import run_dag
 
-from hybrid.demo.engine import Mode
-from hybrid.demo.house import House
+from sandbox.demo.environment import DemoEnvironment
+from sandbox.demo.task_mode import Mode
 
 pytestmark = pytest.mark.e2e
 
 
-@pytest.mark.timeout(1200)  # with the house, if it is the first that needs one
-@pytest.mark.parametrize("house", [Mode.PROCESS], indirect=True, ids=str)
-def test_a_run_that_misses_its_deadline_is_counted_and_goes_on(house: House) -> None:
+@pytest.mark.timeout(1200)  # with the demo, if it is the first that needs one
+@pytest.mark.parametrize("demo", [Mode.PROCESS], indirect=True, ids=str)
+def test_a_run_that_misses_its_deadline_is_counted_and_goes_on(demo: DemoEnvironment) -> None:
     # Given a DAG whose runs take longer than their deadline
-    before = missed(house)
+    before = missed(demo)
 
     # When it runs
-    failed = run_dag(house.airflow().client(), "hurried-slow-regional")
+    failed = run_dag(demo.airflow().client(), "hurried-slow-regional")
 
     # Then the run has succeeded all the same, and the metric of the alarm has counted it
     assert failed == {}
     patience = time.monotonic() + 60
-    while missed(house) == before and time.monotonic() < patience:
+    while missed(demo) == before and time.monotonic() < patience:
         time.sleep(1)
-    assert missed(house) == before + 1
+    assert missed(demo) == before + 1
 
 
-def missed(house: House) -> float:
+def missed(demo: DemoEnvironment) -> float:
     """Sum of the metric that sets off the alarm `DeadlineMissed`."""
     cloudwatch = boto3.client(
         "cloudwatch",
-        endpoint_url=house.emulator.endpoint_url,
-        region_name=house.region,
+        endpoint_url=demo.emulator.endpoint_url,
+        region_name=demo.region,
         aws_access_key_id="test",
         aws_secret_access_key="test",
     )
@@ -45,7 +45,7 @@ def missed(house: House) -> float:
     points = cloudwatch.get_metric_statistics(
         Namespace="AmazonMWAA",
         MetricName="DeadlineMissed",
-        Dimensions=[{"Name": "Environment", "Value": house.names.airflow_environment}],
+        Dimensions=[{"Name": "Environment", "Value": demo.names.airflow_environment}],
         StartTime=now - timedelta(hours=1),
         EndTime=now + timedelta(minutes=1),
         Period=3600,

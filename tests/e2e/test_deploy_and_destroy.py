@@ -11,11 +11,11 @@ from pathlib import Path
 import boto3
 import pytest
 
-from hybrid import environments
-from hybrid.demo.ports import ports
-from hybrid.local.assembly import localize_assembly
-from hybrid.local.emulator import Emulator
-from hybrid.paths import ROOT
+from sandbox.demo.assembly import localize_assembly
+from sandbox.demo.ports import ports
+from sandbox.services.emulator import Emulator
+from workspace import environments
+from workspace.paths import ROOT
 
 pytestmark = pytest.mark.e2e
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 
 from bench.campaign.campaign import campaign
-from hybrid.demo.engine import Mode
-from hybrid.demo.house import House
+from sandbox.demo.environment import DemoEnvironment
+from sandbox.demo.task_mode import Mode
 
 pytestmark = pytest.mark.e2e
 
 
-# With the house, if it is the first that needs one.
+# With the demo, if it is the first that needs one.
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("house", [Mode.CONTAINER], indirect=True, ids=str)
-def test_no_run_is_lost_doubled_or_falsely_green_whatever_is_killed(house: House) -> None:
+@pytest.mark.parametrize("demo", [Mode.CONTAINER], indirect=True, ids=str)
+def test_no_run_is_lost_doubled_or_falsely_green_whatever_is_killed(demo: DemoEnvironment) -> None:
     # Given runs that wait in the worker and in the triggerer, while everything is killed, cut and refused
-    outcome = campaign(house, runs=8, seed=4, timeout=420)
+    outcome = campaign(demo, runs=8, seed=4, timeout=420)
 
     # Then each lands its rows, by one container a try, and nothing runs on
     assert outcome.verdict.is_good, outcome.verdict

@@ -1,6 +1,6 @@
 """The first hour of a newcomer, and what each of the four readers types, as the pages have it.
 
-What it adds to the tests of the house: an ordinary user with a fresh clone in a path with a space, set up
+What it adds to the tests of the demo: an ordinary user with a fresh clone in a path with a space, set up
 by its first command, `init`, `run`, a demo of their own database, and the commands of docs/for against it.
 """
 
@@ -17,7 +17,7 @@ from bench.first_hour.commands import commands_of
 from bench.first_hour.database import program
 from bench.first_hour.newcomer import Newcomer, newcomer
 from bench.first_hour.run import record
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 pytestmark = pytest.mark.e2e
 

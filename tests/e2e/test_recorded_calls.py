@@ -1,4 +1,4 @@
-"""What the house asked of AWS while the other tests ran: each call is allowed by the role that made it.
+"""What the demo asked of AWS while the other tests ran: each call is allowed by the role that made it.
 
 Runs last. What was recorded is compared with tests/policy/recordings, which the fast tests hold against the
 roles of every change; `pytest tests/e2e --snapshot-update` takes a new recording over.
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from hybrid.demo.house import House
 from hybrid.review.assembly import read_assembly
+from sandbox.demo.environment import DemoEnvironment
 from tests.policy.calls import Call, asked_for
 from tests.policy.matrix import Estate
 from tests.policy.recordings import KEPT, KINDS, as_text, kept, kind_of, read_calls, recording_of
@@ -22,23 +22,23 @@ pytestmark = pytest.mark.e2e
 #: Commands of the command line that only look, run so that their calls are on record as well.
 _LOOKING = (("sites", "list"), ("sites", "activations"), ("hosts", "list"), ("sources", "list"))
 
-#: The tests that let the house do all it can.
+#: The tests that let the demo do all it can.
 _TESTS = {"test_faults", "test_landed_rows"}
 
 
 @pytest.fixture(scope="module")
-def place(house: House) -> Estate:
-    """The estate as it was synthesized for the house."""
-    return Estate(read_assembly(house.deployment.assembly))
+def place(demo: DemoEnvironment) -> Estate:
+    """The estate as it was synthesized for the demo."""
+    return Estate(read_assembly(demo.deployment.assembly))
 
 
 @pytest.fixture(scope="module")
-def calls(house: House, place: Estate) -> list[Call]:
-    """What was asked of AWS since the house came up."""
+def calls(demo: DemoEnvironment, place: Estate) -> list[Call]:
+    """What was asked of AWS since the demo came up."""
     for command in _LOOKING:
-        house.hybrid(*command)
-    text = recording_of(house.directory).read_text()
-    return read_calls(text, place=place, buckets={house.lake_bucket: "lake", house.dag_bucket: "dags"})
+        demo.hybrid(*command)
+    text = recording_of(demo.directory).read_text()
+    return read_calls(text, place=place, buckets={demo.lake_bucket: "lake", demo.dag_bucket: "dags"})
 
 
 def test_every_call_of_a_role_is_allowed_by_it(calls: list[Call], place: Estate) -> None:

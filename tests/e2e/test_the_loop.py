@@ -1,6 +1,6 @@
 """The second step of a new user: two demos in a clone of their own, and changes in one.
 
-What these tests add to those of the house: a clone whose path has spaces and letters beyond ASCII, demos that
+What these tests add to those of the demo: a clone whose path has spaces and letters beyond ASCII, demos that
 start in the same second with the same remembered ports, every socket that listens, and `demo apply`, `logs`
 and `restart`.
 """
@@ -21,11 +21,11 @@ import boto3
 import psutil
 import pytest
 
-from hybrid.demo import run
-from hybrid.demo.house import purge
-from hybrid.local.listening import addresses_of
-from hybrid.local.services import Services
-from hybrid.paths import ROOT
+from sandbox.demo import run
+from sandbox.demo.environment import purge
+from sandbox.services.listening import addresses_of
+from sandbox.services.supervisor import Services
+from workspace.paths import ROOT
 
 pytestmark = pytest.mark.e2e
 

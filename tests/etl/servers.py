@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hybrid.environments import EMULATOR
-from hybrid.paths import STATE
+from workspace.environments import EMULATOR
+from workspace.paths import STATE
 
 _PATH = os.pathsep.join(
     [

@@ -19,8 +19,9 @@ from pymysql.err import MySQLError
 
 from hybrid_etl.columns import Column, Kind
 from hybrid_etl.errors import EtlError
-from hybrid_etl.readers import mysql_native, mysql_rows
-from hybrid_etl.readers.mysql_protocol import Field, _length
+from hybrid_etl.readers.mysql import native as mysql_native
+from hybrid_etl.readers.mysql import rows as mysql_rows
+from hybrid_etl.readers.mysql.protocol import Field, _length
 from hybrid_etl.refusals import Refusals
 
 WINDOW = mysql_native.READ_BYTES

@@ -17,14 +17,14 @@ import pytest
 from etl_process import Database, Etl
 
 from hybrid_etl.errors import Failure, UserError
-from hybrid_etl.readers import mysql as mysql_reader
 from hybrid_etl.readers import open_reader, retry
-from hybrid_etl.readers import postgresql as postgresql_reader
-from hybrid_etl.readers.dial import dial, who_answers
-from hybrid_etl.readers.mysql_errors import explain
-from hybrid_etl.readers.postgresql_errors import explain_connection
+from hybrid_etl.readers.answer_timeout import longest_silence
+from hybrid_etl.readers.connecting import dial, who_answers
+from hybrid_etl.readers.mysql.errors import explain
+from hybrid_etl.readers.mysql.reader import reader as mysql_reader
+from hybrid_etl.readers.postgresql.errors import explain_connection
+from hybrid_etl.readers.postgresql.reader import reader as postgresql_reader
 from hybrid_etl.readers.retry import connect_with_retry
-from hybrid_etl.readers.silence import longest_silence
 from hybrid_etl.secret import Secret
 from hybrid_etl.specification import Specification
 
@@ -258,7 +258,7 @@ _STALLS: dict[str, Callable[[socket.socket], None]] = {
 def test_a_mysql_that_stalls_is_given_up(stall: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mysql_reader, "TRY_SECONDS", 1.0)
     monkeypatch.setattr(mysql_reader, "dial", lambda secret: dial(secret, seconds=1.0))
-    monkeypatch.setattr("hybrid_etl.readers.dial.GREETING_SECONDS", 0.3)
+    monkeypatch.setattr("hybrid_etl.readers.connecting.GREETING_SECONDS", 0.3)
     monkeypatch.setattr(retry, "TRIES", 2)
     with _stand_in(_STALLS[stall]) as secret:
         reader = object.__new__(mysql_reader.MysqlReader)
@@ -325,7 +325,7 @@ def test_a_server_that_falls_silent_in_a_query_is_given_up(
         query=f"select {sleep} as nothing",
         limits={"statement_timeout_seconds": 0, "lock_timeout_seconds": 5},
     )
-    monkeypatch.setattr("hybrid_etl.readers.silence.MARGIN_SECONDS", 1.0)
+    monkeypatch.setattr("hybrid_etl.readers.answer_timeout.MARGIN_SECONDS", 1.0)
     content = (etl.directory / "specifications" / f"{digest}.json").read_bytes()
     specification = Specification.parse(content, digest=digest, where="here")
     limited = replace(specification, limits=replace(specification.limits, statement_timeout_seconds=1))

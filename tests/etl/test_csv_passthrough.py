@@ -18,7 +18,7 @@ from type_tables import POSTGRESQL
 
 from hybrid_etl.columns import text_column
 from hybrid_etl.errors import Failure
-from hybrid_etl.readers.postgresql_csv import line_batches
+from hybrid_etl.readers.postgresql.csv import line_batches
 
 _PLAIN = {"type": "csv", "compression": "none", "passthrough": True}
 _SETTINGS = "-c datestyle=ISO,YMD -c intervalstyle=iso_8601 -c timezone=UTC -c bytea_output=hex"
@@ -230,7 +230,7 @@ class _Between:
 
 def test_rows_that_do_not_come_one_a_message_are_not_counted_wrongly(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a copy of which the server says that it sent three rows
-    module = "hybrid_etl.readers.postgresql_csv"
+    module = "hybrid_etl.readers.postgresql.csv"
     monkeypatch.setattr(f"{module}.start_copy", lambda *_: None)
     monkeypatch.setattr(f"{module}.finish_copy", lambda _: 3)
     columns = [text_column("n", database_type="integer")]

@@ -14,8 +14,8 @@ from etl_process import ROOT, Database, Etl, Outcome
 from hybrid_etl.columns import Column, Kind
 from hybrid_etl.errors import UserError
 from hybrid_etl.expectations import uniqueness
-from hybrid_etl.expectations.asked import Expectations
 from hybrid_etl.expectations.measure import Measures, merge
+from hybrid_etl.expectations.parameters import Expectations
 from hybrid_etl.expectations.uniqueness import Uniqueness
 
 ROWS = (

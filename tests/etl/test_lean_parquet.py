@@ -60,7 +60,7 @@ def test_a_sample_is_read_right_wherever_an_array_begins() -> None:
 
 def test_a_run_to_parquet_loads_neither_the_kernels_nor_the_file_systems_of_arrow() -> None:
     program = (
-        "import sys, hybrid_etl.cli, hybrid_etl.readers.postgresql, hybrid_etl.readers.mysql,"
+        "import sys, hybrid_etl.cli, hybrid_etl.readers.postgresql.reader, hybrid_etl.readers.mysql.reader,"
         " hybrid_etl.writers.parquet\n"
         "unwanted = {'pyarrow.compute', 'pyarrow.parquet', 'pyarrow.fs'}\n"
         "print(sorted(unwanted & set(sys.modules)))"

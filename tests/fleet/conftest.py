@@ -18,12 +18,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fleet_estate import REGION, DeployedEstate, LocalAws, empty, estate_text, free_port, site_template
 
 from hybrid.cli import main, sites
-from hybrid.environments import EMULATOR
 from hybrid.estate import load_estate
+from hybrid.estate.naming import Names
 from hybrid.fleet.client import AwsClient
-from hybrid.local.emulator import Emulator
-from hybrid.local.endpoint import Endpoint
-from hybrid.naming import Names
+from sandbox.endpoint import Endpoint
+from sandbox.services.emulator import Emulator
+from workspace.environments import EMULATOR
 
 _NUMBERS = itertools.count(1)
 

@@ -16,9 +16,9 @@ import boto3
 from typer.testing import Result
 
 from hybrid.estate import Estate
-from hybrid.local.agent.control import ControlPlane
-from hybrid.local.wire import HostIdentity, Report
-from hybrid.naming import Names
+from hybrid.estate.naming import Names
+from sandbox.agent.control import ControlPlane
+from sandbox.wire import HostIdentity, Report
 
 REGION = "eu-west-1"
 

@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from hybrid.host.kit import HostSettings, script
+from hybrid.fleet.host_kit.kit import HostSettings, script
 
 HERE = Path(__file__).parent / "machine"
 IMAGE = "hybrid-host-test"

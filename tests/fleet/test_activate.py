@@ -18,7 +18,7 @@ import pytest
 from fleet_estate import DeployedEstate
 
 from hybrid.fleet.client import AwsClient
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 
 def test_the_code_goes_into_the_sites_secret_and_a_host_can_join_with_it(depot: DeployedEstate) -> None:

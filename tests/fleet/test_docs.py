@@ -16,9 +16,9 @@ from typer.testing import CliRunner, Result
 
 from hybrid.cli import hosts, main, sites, sources
 from hybrid.estate import load_estate
-from hybrid.host.kit import HostSettings, script
-from hybrid.naming import Names
-from hybrid.paths import ESTATE, ROOT
+from hybrid.estate.naming import Names
+from hybrid.fleet.host_kit.kit import HostSettings, script
+from workspace.paths import ESTATE, ROOT
 
 pytestmark = pytest.mark.slow
 

@@ -13,8 +13,8 @@ from host_machine import ACTIVATION, CODE, ENVIRONMENT, HERE, IMAGE, build_image
 from typer.testing import CliRunner, Result
 
 from hybrid.cli import main
-from hybrid.environments import PythonEnvironment
-from hybrid.host.kit import Format, HostSettings, SettingRefused, files, script
+from hybrid.fleet.host_kit.kit import Format, HostSettings, SettingRefused, files, script
+from workspace.environments import PythonEnvironment
 
 SETTINGS = HostSettings("eu-west-1", "hybrid-acme-depot", attributes={"name": 'it\'s "here"'})
 

@@ -23,7 +23,7 @@ from host_machine import (
 from typer.testing import CliRunner
 
 from hybrid.cli import main
-from hybrid.host.kit import Format, HostSettings, files
+from hybrid.fleet.host_kit.kit import Format, HostSettings, files
 
 pytestmark = pytest.mark.containers
 

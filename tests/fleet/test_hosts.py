@@ -76,7 +76,7 @@ def test_a_host_that_systems_manager_forgot_is_orphaned_and_can_still_be_taken_o
 def test_draining_waits_until_the_stand_alone_task_has_ended(
     depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hybrid.fleet.upkeep.LOOK", 0.3)
+    monkeypatch.setattr("hybrid.fleet.maintenance.LOOK", 0.3)
     # Given a host with a task
     host = depot.host("rack-1")
     task = depot.start_task()
@@ -88,7 +88,7 @@ def test_draining_waits_until_the_stand_alone_task_has_ended(
         host.report(task, "STOPPED")
         sleep(seconds)
 
-    monkeypatch.setattr("hybrid.fleet.upkeep.time.sleep", and_end)
+    monkeypatch.setattr("hybrid.fleet.maintenance.time.sleep", and_end)
 
     # When it is drained
     done = depot.run("hosts", "drain", "rack-1", "--timeout", "30s")
@@ -121,7 +121,7 @@ def test_a_long_wait_says_every_minute_that_it_goes_on(
     depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a task that does not end, and a clock that goes forty seconds from look to look
-    monkeypatch.setattr("hybrid.fleet.upkeep.LOOK", 0.05)
+    monkeypatch.setattr("hybrid.fleet.maintenance.LOOK", 0.05)
     depot.host("rack-1").report(depot.start_task(), "RUNNING")
     clock = iter(range(0, 10**6, 40))
     monkeypatch.setattr("hybrid.cli.hosts.monotonic", lambda: next(clock))
@@ -133,7 +133,7 @@ def test_a_long_wait_says_every_minute_that_it_goes_on(
 def test_a_drain_that_takes_too_long_says_what_still_runs(
     depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hybrid.fleet.upkeep.LOOK", 0.3)
+    monkeypatch.setattr("hybrid.fleet.maintenance.LOOK", 0.3)
     host = depot.host("rack-1")
     host.report(task := depot.start_task(), "RUNNING")
     done = depot.run("hosts", "drain", "rack-1", "--timeout", "1s")

@@ -14,7 +14,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 import pytest
 from fleet_estate import DeployedEstate
 
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 pytestmark = pytest.mark.slow
 

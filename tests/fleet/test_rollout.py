@@ -17,7 +17,7 @@ from fleet_estate import DeployedEstate
 
 from hybrid.fleet.errors import DestinationRefused
 from hybrid.fleet.journal import journal
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 pytestmark = pytest.mark.slow
 

@@ -23,11 +23,11 @@ import pytest
 from fleet_estate import DeployedEstate
 from pydantic import SecretStr
 
-from hybrid.fleet.answers import IssuedActivation
 from hybrid.fleet.client import AwsClient
 from hybrid.fleet.errors import FleetError
-from hybrid.fleet.secrecy import guarded
-from hybrid.paths import ROOT
+from hybrid.fleet.hardening import guarded
+from hybrid.fleet.records import IssuedActivation
+from workspace.paths import ROOT
 
 #: What the endpoint gives as activation code; 20 characters, as SSM's are.
 CODE = "planted-7fQ2xZ9aLw3K"
@@ -56,7 +56,7 @@ for arguments in json.loads(sys.argv[1]):
 @pytest.fixture
 def planted(depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch) -> DeployedEstate:
     """An estate in whose AWS every activation has the same, known code."""
-    monkeypatch.setattr("hybrid.local.endpoint.activations.secrets.token_urlsafe", lambda _: CODE)
+    monkeypatch.setattr("sandbox.endpoint.activations.secrets.token_urlsafe", lambda _: CODE)
     return depot
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from hybrid.environments import ETL_PROCESS
-from hybrid.paths import ROOT
+from workspace.environments import ETL_PROCESS
+from workspace.paths import ROOT
 
 ESTATE = """\
 environment: {name: lakeside, region: eu-west-1}

@@ -17,10 +17,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from hybrid import environments
-from hybrid.local.emulator import Emulator
-from hybrid.paths import ROOT
+from sandbox.services.emulator import Emulator
 from tests.lake.conftest import CUSTOMERS, day, land
+from workspace import environments
+from workspace.paths import ROOT
 
 pytestmark = pytest.mark.servers
 

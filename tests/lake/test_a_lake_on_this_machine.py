@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hybrid.lake.querying import EngineFailed, Query
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

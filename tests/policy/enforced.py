@@ -1,6 +1,6 @@
 """The estate deployed to the embedded AWS, which then enforces IAM, over TLS.
 
-The templates of the storage stack and of one site, as synthesized (less what hybrid/local/differences.py
+The templates of the storage stack and of one site, as synthesized (less what sandbox/differences.py
 leaves out), are deployed while nothing is enforced; then the emulator is started again with AUTH=true, and
 all that is left to the container is a session of its task role.
 """
@@ -18,15 +18,15 @@ from typing import Any, Self
 import boto3
 import urllib3
 
-from hybrid.compile import Specification, specification
-from hybrid.environments import ETL_PROCESS
+from hybrid.artifacts.compile import Specification, specification
 from hybrid.estate import load_estate
-from hybrid.local.assembly import localize_assembly
-from hybrid.local.databases import Login
-from hybrid.local.emulator import Emulator
-from hybrid.paths import ROOT
+from sandbox.demo.assembly import localize_assembly
+from sandbox.services.databases import Login
+from sandbox.services.emulator import Emulator
 from tests.policy.recordings import RECORDER
 from tests.policy.synthesis import ESTATES, assembly_of
+from workspace.environments import ETL_PROCESS
+from workspace.paths import ROOT
 
 ESTATE = ESTATES / "enforced.yaml"
 SOURCE, OTHER_SOURCE = "regional", "regional-archive"

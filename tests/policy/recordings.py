@@ -32,7 +32,7 @@ _STAND_INS = (
 
 
 def recording_of(directory: Path) -> Path:
-    """Where the processes of a house write their calls."""
+    """Where the processes of a demo write their calls."""
     return directory.with_name(f"{directory.name}-calls.jsonl")
 
 
@@ -66,11 +66,11 @@ def _caller(line: dict[str, Any], roles: dict[str, str], *, airflow: str) -> str
     if role:
         return "" if role.startswith("cdk-") else role
     # MWAA copies the DAGs from their bucket with the role of the environment.
-    if program[:2] == ["-m", "hybrid.local.dag_folder"] or any(
+    if program[:2] == ["-m", "sandbox.services.dag_folder"] or any(
         Path(word).name == "airflow" for word in program
     ):
         return airflow
-    if program[:2] == ["-m", "hybrid.local.endpoint"] or program[:3] == ["-m", "hybrid", "demo"]:
+    if program[:2] == ["-m", "sandbox.endpoint"] or program[:3] == ["-m", "hybrid", "demo"]:
         return ""
     return " ".join(program[1:4])
 

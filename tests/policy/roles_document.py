@@ -9,10 +9,10 @@ import itertools
 from pathlib import Path
 
 from bench.policy import count_actions
-from hybrid.paths import ROOT
 from hybrid.review.permissions import Permission, permissions_of_role
 from tests.policy.matrix import estate
 from tests.policy.unused import UNUSED
+from workspace.paths import ROOT
 
 DOCUMENT = ROOT / "docs" / "reference" / "roles.md"
 

@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hybrid.node import node
-from hybrid.paths import STATE
+from workspace.node import node
+from workspace.paths import STATE
 
 _SOURCES = Path(__file__).with_name("node")
 _INSTALLED = STATE / "policy-node"

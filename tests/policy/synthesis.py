@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 
 from hybrid.estate import load_estate
-from hybrid.node import use_project_node
-from hybrid.paths import DAGS, ROOT
 from hybrid.review.assembly import Stack, read_assembly
+from workspace.node import use_project_node
+from workspace.paths import DAGS, ROOT
 
 use_project_node()
 
@@ -43,7 +43,7 @@ def synthesize(estate_file: Path, directory: Path) -> None:
 
 @functools.cache
 def _plugins() -> Path:
-    from hybrid.plugin import build_plugins_zip  # noqa: PLC0415
+    from hybrid.artifacts.plugin import build_plugins_zip  # noqa: PLC0415
 
     return build_plugins_zip(_scratch() / "plugins.zip")
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from hybrid.paths import ROOT
 from tests.policy.actions import allowed_actions, expand
 from tests.policy.calls import Call, asked_for
 from tests.policy.matrix import Estate, estate
 from tests.policy.recordings import KINDS, RECORDER, kept, kind_of, read_calls
 from tests.policy.simulator import evaluate
 from tests.policy.unused import UNUSED
+from workspace.paths import ROOT
 
 _ROLES = tuple(kind for kind in KINDS if kind != "command-line")
 
@@ -158,7 +158,7 @@ def test_a_call_is_its_role_s_by_the_key_that_signed_it(place: Estate) -> None:
         {**call, "key": "ASIA1"},
         role,
         {**call, "key": "test", "program": ["-m", "hybrid", "sites", "list"]},
-        {**call, "key": "test", "program": ["-m", "hybrid.local.endpoint", "--port", "1"]},
+        {**call, "key": "test", "program": ["-m", "sandbox.endpoint", "--port", "1"]},
         {**call, "key": "ASIA2", "role_is": "nobody's"},
     ]
 

@@ -17,9 +17,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from hybrid.environments import DATABASES, EMULATOR, ETL_PROCESS
-from hybrid.local.databases import PostgresServer
-from hybrid.local.services import Services
+from sandbox.services.databases import PostgresServer
+from sandbox.services.supervisor import Services
 from tests.policy.calls import asked_for
 from tests.policy.enforced import (
     OTHER_PIPELINE,
@@ -36,6 +35,7 @@ from tests.policy.enforced import (
 from tests.policy.matrix import estate as matrix_estate
 from tests.policy.recordings import read_calls
 from tests.policy.simulator import evaluate
+from workspace.environments import DATABASES, EMULATOR, ETL_PROCESS
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 
@@ -46,7 +46,7 @@ _OTHER = f"{OTHER_SOURCE}/{OTHER_PIPELINE}/interval=full"
 
 
 @dataclass(frozen=True)
-class House:
+class Landed:
     """The estate, enforced, after one run of the container."""
 
     estate: EnforcedEstate
@@ -64,7 +64,7 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def landed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Landed]:
     directory = tmp_path_factory.mktemp("enforced")
     for environment in (EMULATOR, DATABASES, ETL_PROCESS):
         environment.ensure()
@@ -84,7 +84,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         database.remove()
 
 
-def _enforced(database: PostgresServer, directory: Path) -> Iterator[House]:
+def _enforced(database: PostgresServer, directory: Path) -> Iterator[Landed]:
     state, port = directory / "aws", _free_port()
     open_door = TlsEmulator(state, port=port, python=EMULATOR.python)
     with open_door:
@@ -95,23 +95,23 @@ def _enforced(database: PostgresServer, directory: Path) -> Iterator[House]:
         environment = estate.container_environment(deployed)
         done = run_container(environment, "run", estate.specification(PIPELINE).sha256, "--attempt", "first")
         calls = enforcing.calls.read_text()
-        yield House(estate, deployed, environment, done.returncode, done.stdout + done.stderr, calls)
+        yield Landed(estate, deployed, environment, done.returncode, done.stdout + done.stderr, calls)
 
 
-def test_the_container_runs_with_its_task_role_alone(house: House) -> None:
-    assert house.exit_code == 0, house.output
-    s3 = house.estate.client("s3")
-    manifest = json.load(s3.get_object(Bucket=house.deployed.lake, Key=f"{_OWN}/_manifest.json")["Body"])
+def test_the_container_runs_with_its_task_role_alone(landed: Landed) -> None:
+    assert landed.exit_code == 0, landed.output
+    s3 = landed.estate.client("s3")
+    manifest = json.load(s3.get_object(Bucket=landed.deployed.lake, Key=f"{_OWN}/_manifest.json")["Body"])
     assert manifest["rows"] > 0
     for file in manifest["files"]:
-        assert s3.head_object(Bucket=house.deployed.lake, Key=file["key"])["ContentLength"] == file["bytes"]
+        assert s3.head_object(Bucket=landed.deployed.lake, Key=file["key"])["ContentLength"] == file["bytes"]
 
 
-def test_a_run_of_another_source_is_refused_in_one_sentence(house: House) -> None:
-    other = house.estate.specification(OTHER_PIPELINE)
+def test_a_run_of_another_source_is_refused_in_one_sentence(landed: Landed) -> None:
+    other = landed.estate.specification(OTHER_PIPELINE)
     environment = {
-        **house.environment,
-        "HYBRID_SPECIFICATIONS": f"s3://{house.deployed.dags}/pipelines/{OTHER_SOURCE}",
+        **landed.environment,
+        "HYBRID_SPECIFICATIONS": f"s3://{landed.deployed.dags}/pipelines/{OTHER_SOURCE}",
     }
 
     done = run_container(environment, "run", other.sha256)
@@ -120,11 +120,11 @@ def test_a_run_of_another_source_is_refused_in_one_sentence(house: House) -> Non
     assert "refused (AccessDenied)" in json.loads(done.stdout.splitlines()[-1])["message"]
 
 
-def test_every_call_that_the_container_made_is_allowed_by_its_role(house: House) -> None:
+def test_every_call_that_the_container_made_is_allowed_by_its_role(landed: Landed) -> None:
     # Given the calls of the run, in the words of the estate of the matrix
     place = matrix_estate("enforced")
-    buckets = {house.deployed.lake: "lake", house.deployed.dags: "dags"}
-    calls = read_calls(house.calls, place=place, buckets=buckets)
+    buckets = {landed.deployed.lake: "lake", landed.deployed.dags: "dags"}
+    calls = read_calls(landed.calls, place=place, buckets=buckets)
 
     # Then there are the kinds that the container's work takes, and the simulator allows each
     assert {call.who for call in calls} == {f"hybrid-acme-{SOURCE}-task"}
@@ -146,9 +146,9 @@ def test_every_call_that_the_container_made_is_allowed_by_its_role(house: House)
     assert [(verdict.fault, verdict.allowed) for verdict in verdicts] == [(None, True)] * len(requests)
 
 
-def test_nobody_but_ecs_takes_the_task_role(house: House) -> None:
+def test_nobody_but_ecs_takes_the_task_role(landed: Landed) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
-        house.estate.take_task_role()
+        landed.estate.take_task_role()
 
 
 _Attack = tuple[str, str, dict[str, Any]]
@@ -273,28 +273,28 @@ ATTACKS: dict[str, _Attack] = {
 }
 
 
-def _aimed(name: str, house: House) -> _Attack:
+def _aimed(name: str, landed: Landed) -> _Attack:
     service, operation, parameters = ATTACKS[name]
-    places = {"LAKE": house.deployed.lake, "DAGS": house.deployed.dags, **_finished_file(house)}
+    places = {"LAKE": landed.deployed.lake, "DAGS": landed.deployed.dags, **_finished_file(landed)}
     aimed = {key: places.get(str(value), value) for key, value in parameters.items()}
     if "CopySource" in aimed:
-        aimed["CopySource"] = str(aimed["CopySource"]).replace("LAKE", house.deployed.lake)
+        aimed["CopySource"] = str(aimed["CopySource"]).replace("LAKE", landed.deployed.lake)
     return service, operation, aimed
 
 
-def _finished_file(house: House) -> dict[str, str]:
+def _finished_file(landed: Landed) -> dict[str, str]:
     """Key and ETag of the first data file of the run."""
-    s3, lake = house.estate.client("s3"), house.deployed.lake
+    s3, lake = landed.estate.client("s3"), landed.deployed.lake
     manifest = json.load(s3.get_object(Bucket=lake, Key=f"{_OWN}/_manifest.json")["Body"])
     key = manifest["files"][0]["key"]
     return {"FILE": key, "ETAG": s3.head_object(Bucket=lake, Key=key)["ETag"]}
 
 
 @pytest.fixture(scope="module")
-def answers(house: House) -> dict[str, str]:
+def answers(landed: Landed) -> dict[str, str]:
     """Attack → what AWS answered, all tried by one process with the container's environment."""
-    tried = [_aimed(name, house) for name in ATTACKS]
-    return dict(zip(ATTACKS, attack(house.environment, tried), strict=True))
+    tried = [_aimed(name, landed) for name in ATTACKS]
+    return dict(zip(ATTACKS, attack(landed.environment, tried), strict=True))
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -302,56 +302,56 @@ def test_the_container_may_not(answers: dict[str, str], name: str) -> None:
     assert answers[name] in _REFUSED
 
 
-def test_a_finished_file_is_not_replaced_by_one_that_asks_for_an_empty_place_either(house: House) -> None:
+def test_a_finished_file_is_not_replaced_by_one_that_asks_for_an_empty_place_either(landed: Landed) -> None:
     """What the role lets through, S3 itself refuses: the place is taken."""
-    file = _finished_file(house)
-    overwrite = {"Bucket": house.deployed.lake, "Key": file["FILE"], "Body": "forged", "IfNoneMatch": "*"}
+    file = _finished_file(landed)
+    overwrite = {"Bucket": landed.deployed.lake, "Key": file["FILE"], "Body": "forged", "IfNoneMatch": "*"}
 
-    assert attack(house.environment, [("s3", "put_object", overwrite)]) == ["PreconditionFailed"]
-    assert _finished_file(house) == file
+    assert attack(landed.environment, [("s3", "put_object", overwrite)]) == ["PreconditionFailed"]
+    assert _finished_file(landed) == file
 
 
-def test_a_rerun_lands_beside_the_finished_files_and_replaces_the_receipt(house: House) -> None:
-    before = _finished_file(house)
+def test_a_rerun_lands_beside_the_finished_files_and_replaces_the_receipt(landed: Landed) -> None:
+    before = _finished_file(landed)
 
     done = run_container(
-        house.environment, "run", house.estate.specification(PIPELINE).sha256, "--attempt", "second"
+        landed.environment, "run", landed.estate.specification(PIPELINE).sha256, "--attempt", "second"
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    after = _finished_file(house)
+    after = _finished_file(landed)
     assert "/second/" in after["FILE"]
-    s3 = house.estate.client("s3")
-    assert s3.head_object(Bucket=house.deployed.lake, Key=before["FILE"])["ETag"] == before["ETAG"]
+    s3 = landed.estate.client("s3")
+    assert s3.head_object(Bucket=landed.deployed.lake, Key=before["FILE"])["ETag"] == before["ETAG"]
 
 
-def test_a_run_in_parts_is_committed_with_the_task_role_alone(house: House) -> None:
+def test_a_run_in_parts_is_committed_with_the_task_role_alone(landed: Landed) -> None:
     # Given two key ranges that two containers read
-    sha256 = house.estate.specification(PARTS_PIPELINE).sha256
+    sha256 = landed.estate.specification(PARTS_PIPELINE).sha256
     for part in ("0", "1"):
-        done = run_container(house.environment, "run", sha256, "--part", part, "--attempt", f"part-{part}")
+        done = run_container(landed.environment, "run", sha256, "--part", part, "--attempt", f"part-{part}")
         assert done.returncode == 0, done.stdout + done.stderr
 
     # When a third one commits them
     done = run_container(
-        house.environment, "commit", sha256, "--parts", "part-0,part-1", "--attempt", "together"
+        landed.environment, "commit", sha256, "--parts", "part-0,part-1", "--attempt", "together"
     )
 
     # Then one receipt has the files of both
     assert done.returncode == 0, done.stdout + done.stderr
-    receipt = house.estate.client("s3").get_object(
-        Bucket=house.deployed.lake, Key="shared/orders/interval=full/_manifest.json"
+    receipt = landed.estate.client("s3").get_object(
+        Bucket=landed.deployed.lake, Key="shared/orders/interval=full/_manifest.json"
     )
     files = [file["key"] for file in json.load(receipt["Body"])["files"]]
     assert {key.split("/")[3] for key in files} == {"part-0", "part-1"}
 
 
-def test_the_same_attacks_are_no_nonsense(house: House, answers: dict[str, str]) -> None:
+def test_the_same_attacks_are_no_nonsense(landed: Landed, answers: dict[str, str]) -> None:
     """What the container is refused, an administrator is not: so it was the role that refused."""
     harmless = ["list the lake", "list the specifications", "list the secrets", "read a parameter"]
-    tried = [_aimed(name, house) for name in harmless]
+    tried = [_aimed(name, landed) for name in harmless]
     administrator = {
-        **{k: v for k, v in house.environment.items() if k != "AWS_SESSION_TOKEN"},
+        **{k: v for k, v in landed.environment.items() if k != "AWS_SESSION_TOKEN"},
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
     }

@@ -7,7 +7,7 @@ _ECS_AGENT = (
     "the ECS agent does it (aws/amazon-ecs-agent, ecs-agent/api/ecs/interface.go, agent/acs, agent/stats)"
 )
 _SSM_AGENT = "the SSM agent does it (aws/amazon-ssm-agent, agent/ssm/service.go, agent/session/communicator)"
-_ECR = "ECS does it, to pull from ECR; the images of the house are built where they run"
+_ECR = "ECS does it, to pull from ECR; the images of the demo are built where they run"
 
 #: Kind of role → actions that it is allowed and that nobody called in the end-to-end run → why they stay.
 UNUSED: dict[str, dict[str, str]] = {

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from hybrid.estate import Estate
-from hybrid.naming import Names
-from hybrid.node import use_project_node
-from hybrid.paths import ROOT
+from hybrid.estate.naming import Names
+from workspace.node import use_project_node
+from workspace.paths import ROOT
 
 use_project_node()
 

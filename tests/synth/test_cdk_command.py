@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from hybrid import node
-from hybrid.paths import ROOT
+from workspace import node
+from workspace.paths import ROOT
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 sys.path.insert(0, str(Path(__file__).parent))
 from trial_servers import ESTATE, say, servers

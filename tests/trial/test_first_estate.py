@@ -14,7 +14,7 @@ import pytest
 from trial_servers import say
 
 from hybrid.estate.loading import load_estate
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 _COMMAND = [sys.executable, "-P", "-m", "hybrid"]
 _NEEDED = ("--name", "shop", "--region", "eu-west-1", "--engine", "postgresql")

@@ -19,7 +19,7 @@ from hybrid.catalog.pipelines import pipeline_lines, pipeline_name
 from hybrid.catalog.tables import Column, Table
 from hybrid.catalog.writing import CannotBeWritten, add_pipelines
 from hybrid.estate.loading import load_estate
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 _STARTS = {"postgresql": servers.postgresql, "mariadb": servers.mariadb, "mysql": servers.mysql}
 _PROGRAMS = {"postgresql": "initdb", "mariadb": "mariadbd"}

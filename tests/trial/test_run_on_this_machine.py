@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pymysql
 
-from hybrid.paths import ROOT
+from workspace.paths import ROOT
 
 # By its file: that folder has a conftest of its own.
 _SPEC = spec_from_file_location("etl_servers", ROOT / "tests" / "etl" / "servers.py")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hybrid_airflow.snapshot import TaskSnapshot, read_task
+from hybrid_airflow.ecs_task import TaskSnapshot, read_task
 
 #: Limit of DescribeTasks and of one page of ListTasks.
 PAGE = 100

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hybrid_airflow.snapshot import TaskSnapshot
+from hybrid_airflow.ecs_task import TaskSnapshot
 
 
 @dataclass(frozen=True)

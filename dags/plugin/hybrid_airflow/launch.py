@@ -16,9 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from hybrid_airflow import failures
 from hybrid_airflow.describe import describe, started_by
+from hybrid_airflow.ecs_task import TaskSnapshot, read_task
 from hybrid_airflow.identity import RunIdentity
 from hybrid_airflow.retrying import passes, patiently, plain
-from hybrid_airflow.snapshot import TaskSnapshot, read_task
 
 log = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from hybrid_airflow import launch, site, watch
 from hybrid_airflow.aws import Clients
 from hybrid_airflow.compat import AirflowException, AirflowFailException
 from hybrid_airflow.describe import describe, started_by
+from hybrid_airflow.ecs_task import TaskSnapshot, load
 from hybrid_airflow.hosts import host_of
 from hybrid_airflow.identity import identify
 from hybrid_airflow.interval import Interval, IntervalError, choose
@@ -25,9 +26,8 @@ from hybrid_airflow.plan import Plan
 from hybrid_airflow.promises import tell
 from hybrid_airflow.receipt import Receipt, ReceiptError, read_receipt, refreshed_until
 from hybrid_airflow.retrying import passes, plain
-from hybrid_airflow.snapshot import TaskSnapshot, load
+from hybrid_airflow.run_failure import failure
 from hybrid_airflow.triggers import ContainerTrigger, SiteTrigger
-from hybrid_airflow.verdict import failure
 from hybrid_airflow.watch import Deadlines, Ended, Stop, Watch
 
 

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from hybrid_airflow.aws import Clients
 from hybrid_airflow.describe import PAGE, describe
-from hybrid_airflow.snapshot import TaskSnapshot
+from hybrid_airflow.ecs_task import TaskSnapshot
 
 _T = TypeVar("_T")
 

@@ -18,10 +18,10 @@ from asgiref.sync import sync_to_async
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hybrid_airflow import launch, site, watch
+from hybrid_airflow.ecs_task import dump
 from hybrid_airflow.logs import LogReader
 from hybrid_airflow.poller import Poller, in_thread, poller
 from hybrid_airflow.retrying import passes, plain
-from hybrid_airflow.snapshot import dump
 from hybrid_airflow.watch import Deadlines, Ended, Stop, Wait, Watch
 
 _PACKAGE = "hybrid_airflow.triggers"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from hybrid_airflow.snapshot import TaskSnapshot
+from hybrid_airflow.ecs_task import TaskSnapshot
 
 #: Seconds that a stopped container has to end, before its host is taken for cut off.
 GRACE = 150.0

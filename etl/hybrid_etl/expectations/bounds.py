@@ -9,7 +9,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 import pyarrow as pa
 
 from hybrid_etl.errors import UserError
-from hybrid_etl.expectations.asked import Bound
+from hybrid_etl.expectations.parameters import Bound
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGITS = decimal.Context(prec=200)

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from hybrid_etl.columns import Column
 from hybrid_etl.errors import UserError
-from hybrid_etl.expectations.asked import Expectations
 from hybrid_etl.expectations.bounds import has_range, plain, plain_bound, scalar
+from hybrid_etl.expectations.parameters import Expectations
 from hybrid_etl.expectations.uniqueness import Uniqueness
 
 Number = Decimal | float | None

@@ -76,9 +76,9 @@ def open_reader(
     cannot be reached or breaks off.
     """
     if specification.engine == "postgresql":
-        from hybrid_etl.readers.postgresql import PostgresqlReader
+        from hybrid_etl.readers.postgresql.reader import PostgresqlReader
 
         return PostgresqlReader(specification, secret, interval)
-    from hybrid_etl.readers.mysql import MysqlReader
+    from hybrid_etl.readers.mysql.reader import MysqlReader
 
     return MysqlReader(specification, secret, interval, only_describe=only_describe)

@@ -17,8 +17,8 @@ import botocore.session
 import duckdb
 from botocore.config import Config
 
+from hybrid.fleet.aws_errors import translated
 from hybrid.fleet.errors import FleetError
-from hybrid.fleet.translation import translated
 from hybrid.lake.engine import answers
 from hybrid.lake.engine.asked import Asked, NotAsked, UnknownPipeline, asked
 from hybrid.lake.engine.files import Files, LocalFiles, S3Files

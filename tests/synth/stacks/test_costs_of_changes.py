@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from hybrid.compile import pipeline_manifest, specification
+from hybrid.artifacts.compile import pipeline_manifest, specification
 from hybrid.estate import Estate
 from hybrid.estate.change import Change
 from hybrid.estate.reference import Key, keys
-from hybrid.node import cdk
-from hybrid.paths import NODE_MODULES
 from tests.estate_keys import BASE, EXISTING, before, merged, with_example
+from workspace.node import cdk
+from workspace.paths import NODE_MODULES
 
 pytestmark = pytest.mark.slow
 

@@ -1,1 +1,0 @@
-"""The demo: the whole house on this machine, from the estate file to rows in the lake."""
