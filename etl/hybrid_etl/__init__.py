@@ -1,4 +1,4 @@
-"""The container that runs beside a database: one query in, exact files and one manifest out."""
+"""The container that runs beside a database: one query in, exact files and one receipt out."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    running = _command(commands, "run", _run, "extract one interval and write its manifest")
+    running = _command(commands, "run", _run, "extract one interval and write its receipt")
     running.add_argument("--part", type=int, metavar="N", help="only key range N of its partitions")
     committing = _command(commands, "commit", _commit, "make all parts of a run visible, at once")
     committing.add_argument(

@@ -1,4 +1,4 @@
-"""The single commit of a partitioned run: its parts' receipts in, one manifest out.
+"""The single commit of a partitioned run: its parts' receipts in, one receipt out.
 
 A part writes its files under the name of its own try, and beside them `_part.json`, which no reader follows.
 The commit is told the tries by name, so that what it makes visible is what Airflow saw succeed, and never
@@ -16,8 +16,9 @@ from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.kept import judged_parts
-from hybrid_etl.manifest import NAME, PART, described, encode
+from hybrid_etl.lake import PART_RECEIPT, RECEIPT
 from hybrid_etl.partitions import Partitions
+from hybrid_etl.receipt import described, encode
 from hybrid_etl.run import host_name, now
 from hybrid_etl.settings import Image, Settings
 from hybrid_etl.sinks import open_sink
@@ -30,7 +31,7 @@ def commit(
 ) -> dict[str, Any]:
     """Make the parts of a run visible, all at once; `parts` are their tries, in the order of the ranges.
 
-    Gives the manifest that was written. Raises UserError or Failure when a part is missing or does not
+    Gives the receipt that was written. Raises UserError or Failure when a part is missing or does not
     belong to the others; then nothing new is visible.
     """
     specification = settings.read_specification(sha256)
@@ -41,13 +42,15 @@ def commit(
         raise UserError(f"--parts names {len(parts)} tries, and the pipeline has {partitions.count} ranges.")
     base = f"{specification.prefix}/{directory_of(interval)}"
     receipts = [
-        _receipt(settings, f"{base}/{part}/{PART}", specification, interval, number=number, attempt=part)
+        _receipt(
+            settings, f"{base}/{part}/{PART_RECEIPT}", specification, interval, number=number, attempt=part
+        )
         for number, part in enumerate(parts)
     ]
     document = _together(receipts, partitions, attempt=attempt)
     document |= judged_parts(settings, specification, interval, receipts, rows=document["rows"])
     sink = open_sink(settings.lake, bytes_per_second=None, target_file_bytes=specification.target_file_bytes)
-    sink.put(f"{base}/{NAME}", encode(document))
+    sink.put(f"{base}/{RECEIPT}", encode(document))
     emit("info", "Committed.", rows=document["rows"], bytes=document["bytes"], files=len(document["files"]))
     return document
 

@@ -102,7 +102,7 @@ def _judged(
     measured: dict[str, Any],
     snapshot_time: str,
 ) -> dict[str, object]:
-    from hybrid_etl.expectations.results import Judged, end_of, judge
+    from hybrid_etl.expectation_results import Judged, end_of, judge
 
     asked = specification.contract.expect
     assert asked is not None

@@ -9,6 +9,9 @@ from hybrid_etl.errors import Failure
 from hybrid_etl.settings import Settings, location
 
 START = "interval="
+RECEIPT = "_manifest.json"
+PART_RECEIPT = "_part.json"
+"""What a part leaves beside its files: no reader follows it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,7 @@ from typing import Any
 
 from hybrid_etl.errors import EtlError
 from hybrid_etl.interval import Interval, compact
-from hybrid_etl.lake import Listing, list_intervals
-from hybrid_etl.manifest import NAME
+from hybrid_etl.lake import RECEIPT, Listing, list_intervals
 from hybrid_etl.settings import Settings
 
 WINDOWS = (48, 900)
@@ -44,15 +43,15 @@ def find_previous(settings: Settings, *, prefix: str, interval: Interval | None)
     except EtlError as error:
         return Previous(reason=f"The lake cannot be listed. {error}")
     names = [*before[:MOST_READ], *others[:MOST_READ]]
-    whole = _read(settings, f"{prefix}/{FULL}/{NAME}", refused) if full else None
+    whole = _read(settings, f"{prefix}/{FULL}/{RECEIPT}", refused) if full else None
     if whole and _is_newest(whole, before, interval):
-        return Previous(receipt=whole, key=f"{prefix}/{FULL}/{NAME}")
+        return Previous(receipt=whole, key=f"{prefix}/{FULL}/{RECEIPT}")
     for name in names:
-        key = f"{prefix}/{name}/{NAME}"
+        key = f"{prefix}/{name}/{RECEIPT}"
         if found := _read(settings, key, refused):
             return Previous(receipt=found, key=key)
     if whole:
-        return Previous(receipt=whole, key=f"{prefix}/{FULL}/{NAME}")
+        return Previous(receipt=whole, key=f"{prefix}/{FULL}/{RECEIPT}")
     return Previous(reason=refused[0] if refused else "The lake holds no receipt of the pipeline yet.")
 
 

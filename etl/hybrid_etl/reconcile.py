@@ -22,8 +22,8 @@ from hybrid_etl.columns import Column, schema_of
 from hybrid_etl.errors import Failure, UserError
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval, directory_of
+from hybrid_etl.lake import RECEIPT
 from hybrid_etl.landed import landed_batches
-from hybrid_etl.manifest import NAME
 from hybrid_etl.masks import Masks
 from hybrid_etl.readers import Reader, open_reader
 from hybrid_etl.settings import Settings
@@ -114,7 +114,7 @@ def _check_format(specification: Specification) -> None:
 
 
 def _receipt(settings: Settings, specification: Specification, interval: Interval | None) -> dict[str, Any]:
-    key = f"{specification.prefix}/{directory_of(interval)}/{NAME}"
+    key = f"{specification.prefix}/{directory_of(interval)}/{RECEIPT}"
     try:
         found: dict[str, Any] = json.loads(settings.read_lake(key))
     except ValueError:

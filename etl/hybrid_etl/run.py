@@ -1,4 +1,4 @@
-"""One run: specification and secret in, data files out, the manifest last."""
+"""One run: specification and secret in, data files out, the receipt last."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from hybrid_etl.errors import Failure
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.kept import Promises
-from hybrid_etl.manifest import Manifest
 from hybrid_etl.masks import Masks
 from hybrid_etl.memory import keep_small, without_collector
 from hybrid_etl.readers import Database, Reader, open_reader
+from hybrid_etl.receipt import Receipt
 from hybrid_etl.room import check_room
 from hybrid_etl.settings import Image, Settings
 from hybrid_etl.sinks import open_sink
@@ -32,8 +32,8 @@ PROGRESS_SECONDS = 10.0
 
 def run(
     settings: Settings, *, sha256: str, interval: Interval | None, attempt: str, part: int | None = None
-) -> Manifest:
-    """Extract one interval of one pipeline, or one key range of it; gives the manifest that was written.
+) -> Receipt:
+    """Extract one interval of one pipeline, or one key range of it; gives the receipt that was written.
 
     A key range stays unseen until `hybrid_etl.commit` has made all of them visible. Raises UserError or
     Failure; then nothing new is visible in the lake.
@@ -52,7 +52,7 @@ def run(
     try:
         masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
         promises.look(reader, masks.columns)
-        manifest = _extract(
+        receipt = _extract(
             settings,
             specification,
             reader,
@@ -65,8 +65,8 @@ def run(
         )
     finally:
         reader.close()
-    emit("info", "Finished.", rows=manifest.rows, bytes=manifest.bytes, files=len(manifest.files))
-    return manifest
+    emit("info", "Finished.", rows=receipt.rows, bytes=receipt.bytes, files=len(receipt.files))
+    return receipt
 
 
 def _extract(
@@ -80,7 +80,7 @@ def _extract(
     attempt: str,
     started: str,
     clock: Clock,
-) -> Manifest:
+) -> Receipt:
     with without_collector():
         sink = open_sink(
             settings.lake,
@@ -110,7 +110,7 @@ def _extract(
     except BaseException:
         writer.abort()
         raise
-    manifest = Manifest(
+    receipt = Receipt(
         specification=specification,
         interval=interval,
         attempt=attempt,
@@ -132,12 +132,12 @@ def _extract(
         facts={**reader.facts, **reader.refusals.largest_value},
     )
     if specification.part is None:
-        sink.put(manifest.key, manifest.encode())
+        sink.put(receipt.key, receipt.encode())
     else:
-        receipt = sink.open(manifest.key)
-        receipt.write(manifest.encode())
-        receipt.finish()
-    return manifest
+        written = sink.open(receipt.key)
+        written.write(receipt.encode())
+        written.finish()
+    return receipt
 
 
 def tell_rounded(reader: Reader) -> None:
@@ -239,5 +239,5 @@ def host_name() -> str:
 
 
 def now() -> str:
-    """The present as manifests have it: ISO 8601 in UTC, to the millisecond."""
+    """The present as receipts have it: ISO 8601 in UTC, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -15,7 +15,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from sandbox.demo.assembly import Upload, localize_assembly
-from sandbox.services.uploads import upload
+from sandbox.demo.uploads import upload
 from workspace import digest
 from workspace.files import private_directory, write_whole
 from workspace.node import LOCK, cdk, node
@@ -36,7 +36,7 @@ _TRANSFORMS = (
     Path(__file__),
     ROOT / "sandbox" / "demo" / "assembly.py",
     ROOT / "sandbox" / "differences.py",
-    ROOT / "sandbox" / "services" / "uploads.py",
+    ROOT / "sandbox" / "demo" / "uploads.py",
     ROOT / "sandbox" / "requirements-emulator.txt",
     LOCK,
 )

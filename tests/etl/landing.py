@@ -24,8 +24,8 @@ if str(ROOT / "etl") not in sys.path:
 
 from hybrid_etl.columns import Column, Kind  # noqa: E402
 from hybrid_etl.interval import Interval, directory_of  # noqa: E402
-from hybrid_etl.manifest import Manifest  # noqa: E402
 from hybrid_etl.readers import Database  # noqa: E402
+from hybrid_etl.receipt import Manifest  # noqa: E402
 from hybrid_etl.sinks.local import LocalSink  # noqa: E402
 from hybrid_etl.specification import Format, Specification  # noqa: E402
 from hybrid_etl.writers.partition_paths import PartitionPaths  # noqa: E402

@@ -26,7 +26,7 @@ def batch_bytes(columns: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Database:
-    """Where the rows come from, as the manifest names it; `snapshot_time` is ISO 8601 in UTC.
+    """Where the rows come from, as the receipt names it; `snapshot_time` is ISO 8601 in UTC.
 
     `row_security`: policies of the database hid rows, which the pipeline allows.
     """
@@ -55,7 +55,7 @@ class Reader(Protocol):
 
     @property
     def decoder(self) -> str:
-        """What makes values of the server's bytes, as the manifest names it."""
+        """What makes values of the server's bytes, as the receipt names it."""
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Rows as Arrow batches of about `batch_bytes` each, however long a row is.

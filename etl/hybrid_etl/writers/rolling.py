@@ -26,7 +26,7 @@ PIECE_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class DataFile:
-    """A data file as the manifest names it."""
+    """A data file as the receipt names it."""
 
     key: str
     bytes: int
@@ -89,7 +89,7 @@ class RollingWriter:
     def abort(self) -> None:
         """Take back every open file, all at once, within ABORT_SECONDS even where the sink does not answer.
 
-        Finished files stay as garbage that no manifest names.
+        Finished files stay as garbage that no receipt names.
         """
         end = time.monotonic() + ABORT_SECONDS
         aborts = [threading.Thread(target=file.output.abort, daemon=True) for file in self._open.values()]

@@ -9,17 +9,15 @@ from dataclasses import asdict, dataclass, field
 
 from hybrid_etl.columns import Column
 from hybrid_etl.interval import Interval, directory_of
+from hybrid_etl.lake import PART_RECEIPT, RECEIPT
 from hybrid_etl.readers import Database
 from hybrid_etl.settings import Image
 from hybrid_etl.specification import Specification
 from hybrid_etl.writers.rolling import DataFile
 
-NAME = "_manifest.json"
-PART = "_part.json"
-
 
 @dataclass(frozen=True, kw_only=True)
-class Manifest:
+class Receipt:
     """What one run left, with times in ISO 8601 UTC and sizes in bytes (docs/reference/contracts.md)."""
 
     specification: Specification
@@ -44,9 +42,13 @@ class Manifest:
 
     @property
     def key(self) -> str:
-        """Where the manifest goes; that of a part, which no reader follows, goes beside its files."""
+        """Where the receipt goes; that of a part, which no reader follows, goes beside its files."""
         base = f"{self.specification.prefix}/{directory_of(self.interval)}"
-        return f"{base}/{NAME}" if self.specification.part is None else f"{base}/{self.attempt}/{PART}"
+        return (
+            f"{base}/{RECEIPT}"
+            if self.specification.part is None
+            else f"{base}/{self.attempt}/{PART_RECEIPT}"
+        )
 
     @property
     def rows(self) -> int:
@@ -59,7 +61,7 @@ class Manifest:
         return sum(file.bytes for file in self.files)
 
     def document(self) -> dict[str, object]:
-        """The manifest as its JSON object."""
+        """The receipt as its JSON object."""
         part = self.specification.part
         return {
             "version": 1,
@@ -100,15 +102,15 @@ class Manifest:
         }
 
     def encode(self) -> builtins.bytes:
-        """The manifest as the bytes of its file."""
+        """The receipt as the bytes of its file."""
         return encode(self.document())
 
 
 def described(interval: Interval | None) -> dict[str, str] | None:
-    """An interval as manifests have it."""
+    """An interval as receipts have it."""
     return {"from": interval.start.isoformat(), "to": interval.end.isoformat()} if interval else None
 
 
 def encode(document: dict[str, object]) -> bytes:
-    """A manifest's JSON object as the bytes of its file."""
+    """A receipt's JSON object as the bytes of its file."""
     return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()

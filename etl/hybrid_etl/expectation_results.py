@@ -1,4 +1,4 @@
-"""The verdict on a run's rows, from counts alone: no value is ever told."""
+"""The results of the expectations of a run, from counts alone: no value is ever told."""
 
 from __future__ import annotations
 
