@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from aws_cdk import Stack
+from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from hybrid.estate.site_kinds.anywhere import AnywhereSite as DeclaredAnywhereSite
 from hybrid_constructs import arns
 from hybrid_constructs.empty_secret import empty_secret
 from hybrid_constructs.scoped_role import ScopedRole, Trust
-from hybrid_constructs.site import Site, SiteServices
+from hybrid_constructs.site import Place, Site, SiteServices, TaskProps
+
+#: MiB of /tmp in memory: rows never touch a disk of the host.
+SCRATCH_MIB = 128
 
 
 class AnywhereSite(Site):
@@ -37,6 +43,8 @@ class AnywhereSite(Site):
         activation_secret: empty; the command line puts an activation there for a roll-out.
     """
 
+    hosts_join = True
+
     def __init__(
         self,
         scope: Construct,
@@ -61,6 +69,50 @@ class AnywhereSite(Site):
             removal_policy=services.removal_policy,
             why_no_rotation="An activation expires by itself, within thirty days at most.",
         )
+
+    @classmethod
+    def from_declared(
+        cls,
+        scope: Construct,
+        construct_id: str,
+        *,
+        name: str,
+        declared: DeclaredAnywhereSite,
+        services: SiteServices,
+        place: Place,  # noqa: ARG003 - its hosts are elsewhere
+    ) -> AnywhereSite:
+        """The site as the estate file declares it."""
+        return cls(
+            scope,
+            construct_id,
+            name=name,
+            services=services,
+            log_retention_days=declared.log_retention_days,
+            network_mode=declared.network_mode,
+        )
+
+    @property
+    def outputs(self) -> Mapping[str, tuple[str, str]]:
+        """Those of every site, and the role of its hosts."""
+        role = self.services.names.anywhere_role(self.name)
+        return {**super().outputs, "AnywhereRoleName": (role, "Role that an activation names")}
+
+    def task_definition(self, scope: Construct, props: TaskProps) -> ecs.TaskDefinition:
+        """A task definition for hosts of one's own, in Docker's network or in the host's."""
+        return ecs.ExternalTaskDefinition(
+            scope,
+            "TaskDefinition",
+            family=props.family,
+            network_mode=ecs.NetworkMode.HOST if self.network_mode == "host" else ecs.NetworkMode.BRIDGE,
+            task_role=props.task_role,
+            execution_role=props.execution_role,
+        )
+
+    def harden(self, linux: ecs.LinuxParameters) -> Sequence[str]:
+        """A /tmp in memory, and no new privileges."""
+        options = [ecs.TmpfsMountOption.NOSUID, ecs.TmpfsMountOption.NODEV]
+        linux.add_tmpfs(ecs.Tmpfs(container_path="/tmp", size=SCRATCH_MIB, mount_options=options))  # noqa: S108
+        return ["no-new-privileges"]
 
     def _anywhere_role(self) -> ScopedRole:
         names, stack = self.services.names, Stack.of(self)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
-from hybrid_constructs.site import Site, SiteServices
+from hybrid.artifacts.compile import SiteNetwork
+from hybrid.estate.site_kinds.cloud import CloudSite as DeclaredCloudSite
+from hybrid_constructs.site import Place, Site, SiteServices, TaskProps
 
 
 class CloudSite(Site):
@@ -59,3 +62,54 @@ class CloudSite(Site):
                 allow_all_outbound=True,
             )
             self.security_group_ids = [group.security_group_id]
+
+    @classmethod
+    def from_declared(
+        cls,
+        scope: Construct,
+        construct_id: str,
+        *,
+        name: str,
+        declared: DeclaredCloudSite,
+        services: SiteServices,
+        place: Place,
+    ) -> CloudSite:
+        """The site as the estate file declares it; without subnets, in those of the estate's network."""
+        return cls(
+            scope,
+            construct_id,
+            name=name,
+            services=services,
+            log_retention_days=declared.log_retention_days,
+            vpc=place.vpc,
+            subnet_ids=declared.subnets or place.subnet_ids,
+            security_group_ids=declared.security_groups,
+        )
+
+    @property
+    def network(self) -> SiteNetwork:
+        """Where its tasks run."""
+        return SiteNetwork(subnets=self.subnet_ids, security_groups=self.security_group_ids)
+
+    def task_definition(self, scope: Construct, props: TaskProps) -> ecs.TaskDefinition:
+        """A task definition for Fargate."""
+        return ecs.FargateTaskDefinition(
+            scope,
+            "TaskDefinition",
+            family=props.family,
+            task_role=props.task_role,
+            execution_role=props.execution_role,
+            memory_limit_mib=props.memory_mib,
+            cpu=props.cpu_units,
+            runtime_platform=ecs.RuntimePlatform(
+                cpu_architecture=ecs.CpuArchitecture.X86_64,
+                operating_system_family=ecs.OperatingSystemFamily.LINUX,
+            ),
+        )
+
+    def mount(self, task: ecs.TaskDefinition, container: ecs.ContainerDefinition) -> None:
+        """A volume at /tmp: Fargate takes no tmpfs."""
+        task.add_volume(name="tmp")
+        container.add_mount_points(
+            ecs.MountPoint(container_path="/tmp", source_volume="tmp", read_only=False)  # noqa: S108
+        )

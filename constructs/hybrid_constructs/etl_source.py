@@ -16,17 +16,13 @@ from constructs import Construct
 from hybrid.estate.naming import CONTAINER
 from hybrid_constructs import arns
 from hybrid_constructs.acknowledgement import acknowledge, solutions
-from hybrid_constructs.anywhere_site import AnywhereSite
 from hybrid_constructs.empty_secret import empty_secret
-from hybrid_constructs.run_permissions import RunTarget, allow_runs
+from hybrid_constructs.run_permissions import allow_runs
 from hybrid_constructs.scoped_role import ScopedRole
-from hybrid_constructs.site import SOURCE_TAG, Site, ecs_trust
+from hybrid_constructs.site import SOURCE_TAG, Site, TaskProps, ecs_trust
 
 #: User and group of the container: nobody's on the host, and not root. The image is built for it.
 USER = "65532:65532"
-
-#: MiB of /tmp in memory at an anywhere site: rows never touch a disk of the host.
-SCRATCH_MIB = 128
 
 #: Receipts of runs and of their parts (docs/reference/contracts.md), which are put whole, and put again.
 RECEIPTS = ("_manifest.json", "_part.json")
@@ -120,9 +116,7 @@ class EtlSource(Construct):
 
     def grant_run(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow to run, watch and stop the source's tasks: by name, never by a revision's ARN."""
-        target = RunTarget(
-            site=self.site.name, sources=(self.name,), anywhere=isinstance(self.site, AnywhereSite)
-        )
+        target = self.site.run_target([self.name])
         grants = [
             iam.Grant.add_to_principal(
                 grantee=grantee,
@@ -213,42 +207,21 @@ class EtlSource(Construct):
 
     def _task_definition(self, memory_mib: int, cpu_units: int) -> ecs.TaskDefinition:
         names = self.site.services.names
-        family = names.family(self.name)
         # Roles without policy updates: the AWS CDK would add statements of its own for image and logs.
-        task_role = self.task_role.without_policy_updates()
-        execution_role = self.site.execution_role.without_policy_updates()
-        if isinstance(self.site, AnywhereSite):
-            mode = ecs.NetworkMode.HOST if self.site.network_mode == "host" else ecs.NetworkMode.BRIDGE
-            return ecs.ExternalTaskDefinition(
-                self,
-                "TaskDefinition",
-                family=family,
-                network_mode=mode,
-                task_role=task_role,
-                execution_role=execution_role,
-            )
-        return ecs.FargateTaskDefinition(
-            self,
-            "TaskDefinition",
-            family=family,
-            task_role=task_role,
-            execution_role=execution_role,
-            memory_limit_mib=memory_mib,
-            cpu=cpu_units,
-            runtime_platform=ecs.RuntimePlatform(
-                cpu_architecture=ecs.CpuArchitecture.X86_64,
-                operating_system_family=ecs.OperatingSystemFamily.LINUX,
-            ),
+        props = TaskProps(
+            family=names.family(self.name),
+            task_role=self.task_role.without_policy_updates(),
+            execution_role=self.site.execution_role.without_policy_updates(),
+            memory_mib=memory_mib,
+            cpu_units=cpu_units,
         )
+        return self.site.task_definition(self, props)
 
     def _container(self, image_tag: str, memory_mib: int, cpu_units: int) -> None:
         names, stack, site = self.site.services.names, Stack.of(self), self.site
-        is_external = isinstance(site, AnywhereSite)
         linux = ecs.LinuxParameters(self, "Linux", init_process_enabled=True)
         linux.drop_capabilities(ecs.Capability.ALL)
-        if is_external:
-            options = [ecs.TmpfsMountOption.NOSUID, ecs.TmpfsMountOption.NODEV]
-            linux.add_tmpfs(ecs.Tmpfs(container_path="/tmp", size=SCRATCH_MIB, mount_options=options))  # noqa: S108
+        security_options = site.harden(linux)
         container = self.task_definition.add_container(
             CONTAINER,
             container_name=CONTAINER,
@@ -259,7 +232,7 @@ class EtlSource(Construct):
             user=USER,
             readonly_root_filesystem=True,
             linux_parameters=linux,
-            docker_security_options=["no-new-privileges"] if is_external else None,
+            docker_security_options=security_options,
             # The longest that ECS allows on Fargate: the container finishes its upload or gives it up.
             stop_timeout=Duration.seconds(120),
             logging=ecs.LogDrivers.aws_logs(log_group=site.log_group, stream_prefix=self.name),
@@ -270,8 +243,4 @@ class EtlSource(Construct):
                 "AWS_REGION": stack.region,
             },
         )
-        if not is_external:
-            self.task_definition.add_volume(name="tmp")
-            container.add_mount_points(
-                ecs.MountPoint(container_path="/tmp", source_volume="tmp", read_only=False)  # noqa: S108
-            )
+        site.mount(self.task_definition, container)

@@ -32,12 +32,12 @@ class RunTarget:
     Attributes:
         site: name of the site.
         sources: names of its sources.
-        anywhere: whether hosts have to be alive before a task starts (the liveness gate).
+        hosts_join: whether hosts have to be alive before a task starts (the liveness gate).
     """
 
     site: str
     sources: tuple[str, ...]
-    anywhere: bool
+    hosts_join: bool
 
 
 def allow_runs_of(stack: Stack, names: Names, targets: Sequence[RunTarget]) -> list[Permission]:
@@ -46,7 +46,7 @@ def allow_runs_of(stack: Stack, names: Names, targets: Sequence[RunTarget]) -> l
         listed = allow_runs(stack, names, targets)
         if sum(permission.characters(stack) for permission in listed) <= LISTED_CHARACTERS:
             return listed
-    return allow_runs_in_estate(stack, names, with_gate=any(target.anywhere for target in targets))
+    return allow_runs_in_estate(stack, names, with_gate=any(target.hosts_join for target in targets))
 
 
 def allow_runs(stack: Stack, names: Names, targets: Sequence[RunTarget]) -> list[Permission]:
@@ -70,7 +70,7 @@ def allow_runs(stack: Stack, names: Names, targets: Sequence[RunTarget]) -> list
         *_watch(task_arns, {"ArnEquals": {"ecs:cluster": cluster_arns}}),
         _pass_roles(tuple(roles), wildcard=None),
         _read_logs(tuple(arns.log_streams(stack, group) for group in groups)),
-        *_gate(stack, [names.cluster(target.site) for target in targets if target.anywhere]),
+        *_gate(stack, [names.cluster(target.site) for target in targets if target.hosts_join]),
     ]
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from aws_cdk import RemovalPolicy, Stack, Tags
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from hybrid.artifacts.compile import SiteNetwork
 from hybrid.estate.naming import Names
 from hybrid_constructs import arns
 from hybrid_constructs.retention import retention
+from hybrid_constructs.run_permissions import RunTarget
 from hybrid_constructs.scoped_role import ScopedRole, Trust
 
 #: Tag keys of everything that belongs to an estate, a site or a source.
@@ -37,6 +44,38 @@ class SiteServices:
     removal_policy: RemovalPolicy
 
 
+@dataclass(frozen=True)
+class Place:
+    """The estate's network, for sites in it.
+
+    Attributes:
+        vpc: the VPC.
+        subnet_ids: ids of its private subnets.
+    """
+
+    vpc: ec2.IVpc
+    subnet_ids: Sequence[str]
+
+
+@dataclass(frozen=True)
+class TaskProps:
+    """What the task definition of a source is made of.
+
+    Attributes:
+        family: its name.
+        task_role: of the container.
+        execution_role: of ECS.
+        memory_mib: limit of the container.
+        cpu_units: of the container, 1,024 to a vCPU.
+    """
+
+    family: str
+    task_role: iam.IRole
+    execution_role: iam.IRole
+    memory_mib: int
+    cpu_units: int
+
+
 def ecs_trust(stack: Stack) -> Trust:
     """Trust of the roles of ECS tasks (ECS Developer Guide, "Amazon ECS task IAM role")."""
     return Trust(
@@ -46,7 +85,7 @@ def ecs_trust(stack: Stack) -> Trust:
 
 
 class Site(Construct):
-    """What an anywhere site and a cloud site have in common.
+    """What every kind of site has; what differs, each kind says of itself.
 
     Args:
         scope: parent.
@@ -56,12 +95,15 @@ class Site(Construct):
         log_retention_days: how long the logs of its tasks are kept.
 
     Attributes:
+        hosts_join: whether hosts have to be alive before a task starts (the liveness gate).
         name: of the site.
         services: as given.
         cluster: its ECS cluster.
         log_group: where its tasks log.
         execution_role: with which ECS pulls the image and writes the logs.
     """
+
+    hosts_join: bool = False
 
     def __init__(
         self,
@@ -94,6 +136,45 @@ class Site(Construct):
             removal_policy=services.removal_policy,
         )
         self.execution_role = self._execution_role()
+
+    @classmethod
+    @abstractmethod
+    def from_declared(
+        cls,
+        scope: Construct,
+        construct_id: str,
+        *,
+        name: str,
+        declared: Any,
+        services: SiteServices,
+        place: Place,
+    ) -> Site:
+        """The site as the estate file declares it, of the model that names this class as its construct."""
+
+    @property
+    def network(self) -> SiteNetwork:
+        """Where its tasks run; empty where they use the network of their host."""
+        return SiteNetwork()
+
+    @property
+    def outputs(self) -> Mapping[str, tuple[str, str]]:
+        """Outputs of its stack: name → value and description."""
+        return {"ClusterName": (self.services.names.cluster(self.name), f"ECS cluster of {self.name}")}
+
+    @abstractmethod
+    def task_definition(self, scope: Construct, props: TaskProps) -> ecs.TaskDefinition:
+        """The task definition `TaskDefinition` of a source, without its container."""
+
+    def harden(self, linux: ecs.LinuxParameters) -> Sequence[str] | None:  # noqa: ARG002 - for kinds
+        """Add what the kind allows to the container's Linux parameters; returns Docker's security options."""
+        return None
+
+    def mount(self, task: ecs.TaskDefinition, container: ecs.ContainerDefinition) -> None:
+        """Give the container its /tmp, where `harden` did not."""
+
+    def run_target(self, sources: Sequence[str]) -> RunTarget:
+        """What may be run here."""
+        return RunTarget(site=self.name, sources=tuple(sources), hosts_join=self.hosts_join)
 
     def _execution_role(self) -> ScopedRole:
         names, stack = self.services.names, Stack.of(self)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hybrid.estate.contract_rules import selects_star
-from hybrid.estate.model import AnywhereSite, Estate
+from hybrid.estate.model import Estate
 from hybrid.estate.naming import CONTAINER, Names
 from hybrid.estate.query_rules import parameters_named
 
@@ -45,7 +45,7 @@ class Specification:
 
 @dataclass(frozen=True)
 class SiteNetwork:
-    """Where the tasks of a Fargate site run; empty for an anywhere site."""
+    """Where tasks with a network interface of their own run; empty for tasks in the network of their host."""
 
     subnets: list[str] = field(default_factory=list)
     security_groups: list[str] = field(default_factory=list)
@@ -114,7 +114,9 @@ def estate_manifest(
         "lake_bucket": lake_bucket,
         "sites": {
             site: {
-                "launch_type": "EXTERNAL" if isinstance(declared, AnywhereSite) else "FARGATE",
+                "launch_type": declared.launch_type,
+                "hosts_join": declared.hosts_join,
+                "where": declared.where,
                 "cluster": names.cluster(site),
                 "log_group": names.log_group(site),
                 "pool": names.pool(site),

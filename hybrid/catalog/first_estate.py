@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-_ANYWHERE = "machines of your own, which join with ECS Anywhere and need outbound 443 alone"
-_CLOUD = "Fargate, in the private subnets of the network below"
+from hybrid.estate.site_kinds import KINDS
+
 _NO_PIPELINE = """\
 pipelines: {{}}
 # What is read, for example (`bin/hybrid sources inspect {source}` writes it for the tables that you choose):
@@ -56,7 +56,7 @@ network:
 # Where containers run: beside the data.
 sites:
   {self.site}:
-    kind: {self.kind}  # {_ANYWHERE if self.kind == "anywhere" else _CLOUD}
+    kind: {self.kind}  # {KINDS[self.kind].summary}
 
 # The databases. Their credentials are in AWS Secrets Manager: `bin/hybrid sources secret {self.source}`.
 sources:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -26,10 +26,11 @@ from hybrid.cli.database_option import (
 from hybrid.cli.inspect_source import chosen_table, list_tables
 from hybrid.estate import Estate, EstateError, load_estate
 from hybrid.estate.model import Environment
+from hybrid.estate.site_kinds import KINDS
 from workspace.files import write_whole
 
 Engine = Literal["postgresql", "mysql", "mariadb"]
-Kind = Literal["anywhere", "cloud"]
+_KINDS = " or ".join(f"`{name}` ({kind.summary})" for name, kind in KINDS.items())
 #: Gives the fault of an answer in words, None where it has none.
 Check = Callable[[str], str | None]
 
@@ -39,9 +40,7 @@ def init(
     name: Annotated[str | None, typer.Option(help="Name of the estate.")] = None,
     region: Annotated[str | None, typer.Option(help="AWS Region.")] = None,
     site: Annotated[str | None, typer.Option(help="Name of the place that the data is at.")] = None,
-    kind: Annotated[
-        str | None, typer.Option(help="`anywhere` (machines of your own) or `cloud` (Fargate).")
-    ] = None,
+    kind: Annotated[str | None, typer.Option(help=f"{_KINDS}.")] = None,
     source: Annotated[str | None, typer.Option(help="Name of the database in the estate.")] = None,
     engine: Annotated[str | None, typer.Option(help="postgresql, mysql or mariadb.")] = None,
     database: DatabaseUrl = None,
@@ -65,9 +64,9 @@ def init(
             name=ask("--name", "name of the estate", name, None, _environment("name")),
             region=ask("--region", "AWS Region", region, None, _environment("region")),
             site=ask("--site", "name of the place that the data is at", site, "on-premises", _name),
-            kind=ask("--kind", "its machines, anywhere or cloud", kind, "anywhere", _one_of(Kind)),
+            kind=ask("--kind", f"its machines, {' or '.join(KINDS)}", kind, "anywhere", _one_of(KINDS)),
             source=ask("--source", "name of the database in the estate", source, "database", _name),
-            engine=ask("--engine", "postgresql, mysql or mariadb", engine, None, _one_of(Engine)),
+            engine=ask("--engine", "postgresql, mysql or mariadb", engine, None, _one_of(get_args(Engine))),
         )
         ask.raise_missing()
         found = _found(first, database)
@@ -145,8 +144,7 @@ def _name(value: str) -> str | None:
     return _environment("name")(value)
 
 
-def _one_of(kind: object) -> Check:
-    known = get_args(kind)
+def _one_of(known: Collection[str]) -> Check:
     return lambda value: None if value in known else f"is none of {', '.join(known)}"
 
 

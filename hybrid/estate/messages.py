@@ -12,6 +12,7 @@ from hybrid.estate.document import Finding
 from hybrid.estate.document import Path as KeyPath
 from hybrid.estate.forms import form_in_words
 from hybrid.estate.model_keys import model_at
+from hybrid.estate.site_kinds import KINDS
 from hybrid.estate.suggestion import suggestion
 
 #: Kinds of pydantic's errors about a type → what the key takes, in words.
@@ -28,7 +29,6 @@ _BOUNDS = {
     "less_than_equal": ("le", "at most"),
     "less_than": ("lt", "less than"),
 }
-_KINDS = ("anywhere", "cloud")
 #: Texts longer than this are not repeated: the line is named.
 _LONGEST_QUOTE = 60
 
@@ -72,11 +72,7 @@ def _path(details: ErrorDetails, data: Any) -> tuple[KeyPath, KeyPath | None]:
             value = value[part]
         elif index == len(location) - 1 and details["type"] in ("missing", "extra_forbidden"):
             path.append(part)
-        elif (
-            part != "[key]"
-            and not (path[:1] == ["sites"] and part in ("anywhere", "cloud"))
-            and union is None
-        ):
+        elif part != "[key]" and not (path[:1] == ["sites"] and part in KINDS) and union is None:
             union = tuple(path)
     return tuple(path), union
 
@@ -102,7 +98,8 @@ def _sentence(details: ErrorDetails, path: KeyPath) -> str:
 
 _OTHERS = dict.fromkeys(
     ("union_tag_invalid", "union_tag_not_found"),
-    "`kind` says what a site is: `anywhere` (machines of your own) or `cloud` (Fargate)",
+    "`kind` says what a site is: "
+    + " or ".join(f"`{name}` ({kind.summary})" for name, kind in KINDS.items()),
 ) | {"missing": "this key is missing"}
 
 

@@ -24,10 +24,8 @@ from hybrid.estate.landing import Partitions as Partitions
 from hybrid.estate.part import Part
 from hybrid.estate.pipelines import Dag as Dag
 from hybrid.estate.pipelines import Pipeline as Pipeline
-from hybrid.estate.sites import AnywhereSite as AnywhereSite
-from hybrid.estate.sites import CloudSite as CloudSite
-from hybrid.estate.sites import Site as Site
-from hybrid.estate.sites import Source as Source
+from hybrid.estate.site_kinds import Site as Site
+from hybrid.estate.sources import Source as Source
 from hybrid.estate.values import Name
 
 _RENAMED = "Another key is another one: the old one is taken away and a new one added."

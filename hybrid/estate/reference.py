@@ -11,6 +11,7 @@ import yaml
 
 from hybrid.estate.change import MEANING, Change
 from hybrid.estate.model import Estate
+from hybrid.estate.site_kinds import KINDS
 
 _INTRODUCTION = """# The estate file, key by key
 
@@ -51,8 +52,10 @@ SECTIONS = (
     Section("network.existing", "ExistingVpc", "Keys of network.existing"),
     Section("airflow", "Airflow", "Keys of airflow"),
     Section("airflow.logging", "AirflowLogging", "Keys of airflow.logging"),
-    Section("sites.SITE", "AnywhereSite", "Keys of a site of kind anywhere", " (anywhere)"),
-    Section("sites.SITE", "CloudSite", "Keys of a site of kind cloud", " (cloud)"),
+    *(
+        Section("sites.SITE", kind.__name__, f"Keys of a site of kind {name}", f" ({name})")
+        for name, kind in KINDS.items()
+    ),
     Section("sources.SOURCE", "Source", "Keys of a source"),
     Section("pipelines.PIPELINE", "Pipeline", "Keys of a pipeline"),
     Section("pipelines.PIPELINE.format", "Format", "Keys of format"),

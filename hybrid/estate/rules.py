@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import combinations
 
 from hybrid.estate import incremental
@@ -10,7 +10,7 @@ from hybrid.estate.airflow_versions import refusal
 from hybrid.estate.column_rules import column_findings
 from hybrid.estate.contract_rules import contract_findings
 from hybrid.estate.document import Finding, Path
-from hybrid.estate.model import AnywhereSite, CloudSite, Estate
+from hybrid.estate.model import Estate
 from hybrid.estate.naming import AIRFLOW_LOG_COMPONENTS, Names
 from hybrid.estate.query_rules import parameters_named, query_findings
 from hybrid.estate.schedules import schedule_findings
@@ -19,21 +19,6 @@ from hybrid.estate.suggestion import suggestion
 #: Characters that AWS allows: IAM role name 64, MWAA environment name 80, CloudFormation stack name 128
 #: (IAM, MWAA and CloudFormation API references).
 _ROLE, _ENVIRONMENT, _STACK = 64, 80, 128
-
-#: Characters of CreateActivation's IamRole, which for a role with a path holds the path too
-#: (Systems Manager API reference; its example names `service-role/…`).
-_ACTIVATION_ROLE = 64
-
-#: CPU units → memory in MiB that Fargate takes (Amazon ECS Developer Guide, "Task CPU and memory").
-_FARGATE: dict[int, Iterable[int]] = {
-    256: (512, 1024, 2048),
-    512: range(1024, 4097, 1024),
-    1024: range(2048, 8193, 1024),
-    2048: range(4096, 16385, 1024),
-    4096: range(8192, 30721, 1024),
-    8192: range(16384, 61441, 4096),
-    16384: range(32768, 122881, 8192),
-}
 
 
 def findings(estate: Estate) -> Iterator[Finding]:
@@ -47,7 +32,7 @@ def findings(estate: Estate) -> Iterator[Finding]:
     yield from column_findings(estate)
     yield from _lengths(estate)
     yield from _places(estate)
-    yield from _fargate_sizes(estate)
+    yield from _sizes(estate)
     yield from schedule_findings(estate)
     yield from _deadlines(estate)
     version = estate.airflow.version
@@ -177,9 +162,7 @@ def _lengths(estate: Estate) -> Iterator[Finding]:
     ]
     for site, declared in estate.sites.items():
         limited.append((("sites", site), "IAM role", names.execution_role(site), _ROLE))
-        if isinstance(declared, AnywhereSite):
-            role = names.role_path("anywhere").lstrip("/") + names.anywhere_role(site)
-            limited.append((("sites", site), "activation's role", role, _ACTIVATION_ROLE))
+        limited += [(("sites", site), *name) for name in declared.limited_names(names, site)]
         limited.append((("sites", site), "stack", names.site_stack(site), _STACK))
     for source in estate.sources:
         limited.append((("sources", source), "IAM role", names.task_role(source), _ROLE))
@@ -235,18 +218,8 @@ def _deadlines(estate: Estate) -> Iterator[Finding]:
             )
 
 
-def _fargate_sizes(estate: Estate) -> Iterator[Finding]:
+def _sizes(estate: Estate) -> Iterator[Finding]:
     for name, source in estate.sources.items():
-        if not isinstance(estate.sites.get(source.site), CloudSite):
-            continue
-        if source.cpu not in _FARGATE:
-            yield (
-                ("sources", name, "cpu"),
-                f"Fargate takes {', '.join(map(str, _FARGATE))} CPU units, not {source.cpu}",
-            )
-        elif source.memory not in _FARGATE[source.cpu]:
-            fitting = ", ".join(map(str, _FARGATE[source.cpu]))
-            yield (
-                ("sources", name, "memory"),
-                f"with {source.cpu} CPU units Fargate takes {fitting} MiB, not {source.memory}",
-            )
+        if site := estate.sites.get(source.site):
+            for key, sentence in site.source_problems(source):
+                yield ("sources", name, key), sentence

@@ -57,17 +57,16 @@ def sites(aws: AwsClient, estate: Estate) -> list[SiteState]:
     found = []
     for name, declared in estate.sites.items():
         cluster = clusters.get(names.cluster(name))
-        anywhere = declared.kind == "anywhere"
         found.append(
             SiteState(
                 site=name,
                 kind=declared.kind,
                 deployed=cluster is not None and cluster.status == "ACTIVE",
                 cluster=names.cluster(name),
-                hosts=(cluster.hosts if cluster else 0) if anywhere else None,
+                hosts=(cluster.hosts if cluster else 0) if declared.hosts_join else None,
                 running=cluster.running if cluster else 0,
                 pending=cluster.pending if cluster else 0,
-                activations=live.get(names.cluster(name), 0) if anywhere else None,
+                activations=live.get(names.cluster(name), 0) if declared.hosts_join else None,
                 slots=declared.slots,
             )
         )

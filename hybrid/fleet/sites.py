@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from hybrid.estate import Estate
-from hybrid.estate.model import AnywhereSite
 from hybrid.estate.naming import Names
 from hybrid.estate.suggestion import suggestion
 from hybrid.fleet import errors
@@ -77,12 +76,11 @@ def anywhere_site(estate: Estate, site: str) -> AnywhereSiteNames:
     name = estate.environment.name
     if site not in estate.sites:
         raise errors.UnknownSite(f"estate `{name}` has no site `{site}`; {suggestion(site, estate.sites)}")
-    if not isinstance(estate.sites[site], AnywhereSite):
-        places = ", ".join(sorted(anywhere_names(estate))) or "none"
+    if not estate.sites[site].hosts_join:
+        places, declared = ", ".join(sorted(anywhere_names(estate))) or "none", estate.sites[site]
         raise errors.CloudSiteHasNoHosts(
-            f"site `{site}` is of kind cloud: Fargate runs its tasks and no host joins it; sites of kind "
-            f"anywhere: "
-            f"{places}"
+            f"site `{site}` is of kind {declared.kind}: {declared.where} runs its tasks and no host joins "
+            f"it; sites that hosts join: {places}"
         )
     found = AnywhereSiteNames(name, site)
     if len(found.role) > _LONGEST_ROLE:
@@ -96,7 +94,7 @@ def anywhere_site(estate: Estate, site: str) -> AnywhereSiteNames:
 
 def anywhere_names(estate: Estate) -> list[str]:
     """Names of the sites of kind anywhere, in the order of the file."""
-    return [name for name, site in estate.sites.items() if isinstance(site, AnywhereSite)]
+    return [name for name, site in estate.sites.items() if site.hosts_join]
 
 
 def stacks_of(aws: AwsClient, sites: Iterable[AnywhereSiteNames]) -> Mapping[str, StackRecord]:

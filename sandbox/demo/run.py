@@ -13,7 +13,6 @@ from typing import Any
 from hybrid.artifacts import image_build
 from hybrid.artifacts.compile import pipeline_manifest
 from hybrid.estate import Estate
-from hybrid.estate.model import AnywhereSite
 from sandbox.demo import task_mode
 from sandbox.demo.dag_runs import Following
 from sandbox.demo.environment import DemoEnvironment
@@ -288,7 +287,7 @@ def start_sites(demo: DemoEnvironment, steps: Steps) -> None:
     with steps.step("The local ECS and SSM", log=demo.services.log("site")):
         on_a_port(demo, "site", demo.start_site, steps)
     for name, site in sorted(demo.estate.sites.items()):
-        if isinstance(site, AnywhereSite):
+        if site.hosts_join:
             with steps.step(f"A host joins site {name} with an activation code"):
                 demo.start_host(name)
     with steps.step("Capacity of Fargate"):

@@ -43,6 +43,8 @@ def test_the_manifest_says_how_a_task_is_started_at_each_site() -> None:
 
     assert manifest["sites"]["on-premises"] == {
         "launch_type": "EXTERNAL",
+        "hosts_join": True,
+        "where": "its own machines (ECS Anywhere)",
         "cluster": "hybrid-acme-on-premises",
         "log_group": "/hybrid/acme/on-premises",
         "pool": "site-on-premises",

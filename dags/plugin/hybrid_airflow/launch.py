@@ -72,7 +72,7 @@ class Order:
                 ]
             },
         }
-        if self.launch_type == "FARGATE":
+        if self.subnets:
             request["networkConfiguration"] = {
                 "awsvpcConfiguration": {
                     "subnets": list(self.subnets),

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
 
@@ -31,15 +31,30 @@ class _Part(BaseModel):
 
 
 class Site(_Part):
-    """A place that runs containers, as ECS knows it; `slots` of its pool are how many at once."""
+    """A place that runs containers, as ECS knows it; `slots` of its pool are how many at once.
 
-    launch_type: Literal["EXTERNAL", "FARGATE"]
+    `hosts_join`: its hosts may be absent, so they are looked at before a task is started. A manifest of an
+    earlier release does not say it, and has two kinds of sites.
+    """
+
+    launch_type: str
+    hosts_join: bool
+    where: str
     cluster: str
     log_group: str
     pool: str
     slots: int = Field(default=8, ge=1)
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_earlier_release(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "hosts_join" not in data:
+            own = data.get("launch_type") == "EXTERNAL"
+            where = "its own machines (ECS Anywhere)" if own else "AWS Fargate"
+            return {**data, "hosts_join": own, "where": where}
+        return data
 
 
 class PairedDag(_Part):

@@ -271,8 +271,8 @@ class RunPipelineOperator(BaseOperator):
             rest = 0.0
 
     def _look_at_site(self) -> site.SiteState | None:
-        """The site; None when it has no hosts of its own, or cannot be looked at: RunTask has the word."""
-        if self.at.launch_type != "EXTERNAL":
+        """The site; None when it has no hosts of its own, or cannot be looked at: RunTask decides then."""
+        if not self.at.hosts_join:
             return None
         try:
             return site.look(

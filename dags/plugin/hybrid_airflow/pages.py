@@ -23,14 +23,13 @@ def paired_page(estate: Estate, name: str, pipelines: list[Pipeline]) -> str:
 
 def _about(estate: Estate, pipeline: Pipeline) -> list[str]:
     site = estate.sites[pipeline.site]
-    where = "its own machines (ECS Anywhere)" if site.launch_type == "EXTERNAL" else "AWS Fargate"
     lines = [pipeline.description, ""] if pipeline.description else []
     return [
         *lines,
         "| | |",
         "|---|---|",
         f"| Source | `{pipeline.source}` ({pipeline.engine}) |",
-        f"| Site | `{pipeline.site}`, on {where}; cluster `{site.cluster}`, pool `{site.pool}` |",
+        f"| Site | `{pipeline.site}`, on {site.where}; cluster `{site.cluster}`, pool `{site.pool}` |",
         f"| Lands in | `s3://{estate.lake_bucket}/{pipeline.prefix}/` |",
         f"| A run reads | {_reads(pipeline)} |",
         f"| Who may see it | {_readers(pipeline)} |",

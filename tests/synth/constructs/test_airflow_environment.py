@@ -19,8 +19,8 @@ IAM = "arn:aws:iam::111122223333"
 LOGS = "arn:aws:logs:eu-west-1:111122223333"
 
 HYBRID_PAIR = (
-    RunTarget(site="headquarters", sources=("crm",), anywhere=False),
-    RunTarget(site="on-premises", sources=("erp",), anywhere=True),
+    RunTarget(site="headquarters", sources=("crm",), hosts_join=False),
+    RunTarget(site="on-premises", sources=("erp",), hosts_join=True),
 )
 
 
@@ -226,7 +226,7 @@ def test_beyond_a_handful_of_sites_the_role_names_the_estate_and_grows_no_more(
     bench: Any, plugins: Path, sites: int
 ) -> None:
     # Given an estate with more sites than a policy can list
-    targets = [RunTarget(site=f"plant-{n}", sources=(f"erp-{n}",), anywhere=True) for n in range(sites)]
+    targets = [RunTarget(site=f"plant-{n}", sources=(f"erp-{n}",), hosts_join=True) for n in range(sites)]
 
     # When its environment is made
     airflow(bench, plugins, targets=targets)
@@ -253,7 +253,7 @@ def test_the_longest_policy_that_names_sites_fits_into_its_quota(bench: Any, plu
     # Given as many sources with the longest names as are still named one by one
     def targets(sources: int) -> list[RunTarget]:
         names = tuple(f"{'s' * 38}{n:02}" for n in range(sources))
-        return [RunTarget(site="l" * 40, sources=names, anywhere=True)]
+        return [RunTarget(site="l" * 40, sources=names, hosts_join=True)]
 
     def is_listed(sources: int) -> bool:
         return allow_runs_of(bench.stack, bench.names, targets(sources))[0].sid == "RunTasks1"

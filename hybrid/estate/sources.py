@@ -1,113 +1,13 @@
-"""`sites` and `sources` of the estate file: places with machines, and the databases at them."""
+"""`sources` of the estate file: the databases at the sites."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from hybrid.estate.change import Change, cost
 from hybrid.estate.part import Part
-from hybrid.estate.values import SHORTER_RETENTION, RetentionDays, SecurityGroupId, SubnetId
-
-_OTHER_KIND = "Better: add a site of the other kind under another name, and move its sources."
-_SLOTS = "Most containers at the site at once, waiting ones included: the slots of the site's Airflow pool."
-_SLOTS_CHANGE = "The scheduler sets the pool when the next run begins."
-_DESCRIPTION = "What people call it, in words; nothing depends on it."
-
-
-class AnywhereSite(Part):
-    """A place with machines of one's own, joined with ECS Anywhere."""
-
-    kind: Literal["anywhere"] = Field(
-        description="`anywhere`: machines of your own, which join with ECS Anywhere.",
-        examples=["anywhere"],
-        json_schema_extra=cost(
-            Change.REPLACEMENT,
-            "The task definitions are replaced. The hosts' role and the activation's secret go, so hosts "
-            "that joined lose their connection; a secret that is kept refuses the way back, as long as it "
-            f"has its name. {_OTHER_KIND}",
-        ),
-    )
-    description: str = Field(
-        default="",
-        description=_DESCRIPTION,
-        examples=["Machines of the regional data centre"],
-        json_schema_extra=cost(Change.NOTHING),
-    )
-    network_mode: Literal["bridge", "host"] = Field(
-        default="bridge",
-        description="Network of the containers: `bridge` is Docker's own, behind the host's address; "
-        "`host` is the host's itself, for a database that listens on the host's loopback address only.",
-        examples=["host"],
-        json_schema_extra=cost(Change.TASK_DEFINITION, "That of every source at the site."),
-    )
-    log_retention_days: RetentionDays = Field(
-        default=90,
-        description="How long the logs of the site's containers are kept.",
-        examples=[30],
-        json_schema_extra=cost(Change.DEPLOYMENT, SHORTER_RETENTION, unit="days"),
-    )
-    slots: int = Field(
-        default=8,
-        ge=1,
-        description=_SLOTS,
-        examples=[4],
-        json_schema_extra=cost(Change.NEXT_RUN, _SLOTS_CHANGE, unit="containers"),
-    )
-
-
-class CloudSite(Part):
-    """A place in the VPC, where Fargate runs the tasks."""
-
-    kind: Literal["cloud"] = Field(
-        description="`cloud`: Fargate runs the containers, in the VPC.",
-        examples=["cloud"],
-        json_schema_extra=cost(
-            Change.TWO_STEPS,
-            f"The task definitions are replaced, and the site's own security group goes. {_OTHER_KIND}",
-        ),
-    )
-    description: str = Field(
-        default="",
-        description=_DESCRIPTION,
-        examples=["Fargate, in the private subnets"],
-        json_schema_extra=cost(Change.NOTHING),
-    )
-    subnets: list[SubnetId] = Field(
-        default_factory=list,
-        description="Ids of the subnets that the tasks run in; empty: the private subnets of `network`.",
-        examples=[["subnet-0123456789abcdef0"]],
-        json_schema_extra=cost(Change.NEXT_RUN),
-    )
-    security_groups: list[SecurityGroupId] = Field(
-        default_factory=list,
-        description="Ids of the security groups of the tasks; empty: the site has one of its own, which lets "
-        "nothing in and everything out.",
-        examples=[["sg-0123456789abcdef0"]],
-        json_schema_extra=cost(
-            Change.TWO_STEPS,
-            "That is so for the first ones, because the site's own group goes. From one list to another it "
-            "costs the next run.",
-        ),
-    )
-    log_retention_days: RetentionDays = Field(
-        default=90,
-        description="How long the logs of the site's containers are kept.",
-        examples=[30],
-        json_schema_extra=cost(Change.DEPLOYMENT, SHORTER_RETENTION, unit="days"),
-    )
-    slots: int = Field(
-        default=8,
-        ge=1,
-        description=_SLOTS,
-        examples=[4],
-        json_schema_extra=cost(Change.NEXT_RUN, _SLOTS_CHANGE, unit="containers"),
-    )
-
-
-Site = Annotated[AnywhereSite | CloudSite, Field(discriminator="kind")]
-
 
 #: What an encoding of a database leaves as it is; the container asks the same (hybrid_etl/text_encoding.py).
 _PROBE = bytes(range(1, 128)) + rb"\x41\u0041 +AGE- ~{VP~}" + b"\x1b$B!!\x1b(B"
@@ -142,7 +42,7 @@ class Source(Part):
     )
     description: str = Field(
         default="",
-        description=_DESCRIPTION,
+        description="What people call it, in words; nothing depends on it.",
         examples=["Customers of the region"],
         json_schema_extra=cost(Change.NOTHING),
     )
