@@ -15,8 +15,9 @@ from typing import Any
 
 from hybrid_etl.errors import EtlError
 from hybrid_etl.interval import Interval, compact
-from hybrid_etl.lake import RECEIPT, Listing, list_intervals
+from hybrid_etl.lake import RECEIPT, list_intervals
 from hybrid_etl.settings import Settings
+from hybrid_etl.sinks import Listing
 
 WINDOWS = (48, 900)
 """Lengths of the interval that are looked back; a list has 1,000 names."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from hybrid_etl.engines import ENGINES
+from hybrid_etl.engines.engine import Engine
 from hybrid_etl.errors import UserError
 from hybrid_etl.incremental import Bounds
 from hybrid_etl.interval import Interval
@@ -44,16 +46,18 @@ class BoundQuery:
 class Syntax:
     """What the meaning of a query's quotes hangs on; the two modes are MySQL's, of the session."""
 
-    engine: str
+    dialect: str
     ansi_quotes: bool = False
     backslashes: bool = True
 
     @classmethod
-    def of_sql_mode(cls, engine: str, sql_mode: str) -> Syntax:
+    def of_sql_mode(cls, dialect: str, sql_mode: str) -> Syntax:
         """The syntax of a MySQL or MariaDB session, from its `@@sql_mode`."""
         modes = sql_mode.upper().split(",")
         return cls(
-            engine=engine, ansi_quotes="ANSI_QUOTES" in modes, backslashes="NO_BACKSLASH_ESCAPES" not in modes
+            dialect=dialect,
+            ansi_quotes="ANSI_QUOTES" in modes,
+            backslashes="NO_BACKSLASH_ESCAPES" not in modes,
         )
 
 
@@ -62,47 +66,49 @@ def limit_rows(
     *,
     bounds: Bounds | None,
     part: KeyRange | None,
-    quote: str,
+    engine: Engine,
     syntax: Syntax | None = None,
     most: int | None = None,
 ) -> str:
     """Limit a query to the interval and the key range of a run, each by one of its columns, and to `most`
     rows of what is left.
 
-    `quote` is the engine's identifier quote, `syntax` that of the engine by default. The bounds are literals
+    `syntax` is that of the engine by default. The bounds are literals
     that were made of times and of whole numbers of the specification, so they stand in the text: the
     database's planner sees them.
     """
     limits = []
     if bounds is not None:
-        limits.append(bounds.condition(_quoted(bounds.column, quote)))
+        limits.append(bounds.condition(_quoted(bounds.column, engine.quote)))
     if part is not None:
-        limits.append(part.condition(_quoted(part.column, quote)))
+        limits.append(part.condition(_quoted(part.column, engine.quote)))
     if not limits and most is None:
         return query
-    syntax = syntax or Syntax(engine="postgresql" if quote == '"' else "mysql")
+    syntax = syntax or Syntax(dialect=engine.dialect)
     where = f" where {' and '.join(limits)}" if limits else ""
     # Outside of the condition: within, it would give the table's first rows, and not the interval's.
     limit = "" if most is None else f" limit {most}"
     return f"select * from (\n{_read(query, syntax).text}\n) q{where}{limit}"
 
 
-def choose_columns(query: str, columns: tuple[str, ...], *, quote: str, syntax: Syntax | None = None) -> str:
-    """The query with the columns of the allow-list and no other; `quote` is the engine's identifier quote."""
+def choose_columns(
+    query: str, columns: tuple[str, ...], *, engine: Engine, syntax: Syntax | None = None
+) -> str:
+    """The query with the columns of the allow-list and no other."""
     if not columns:
         return query
-    syntax = syntax or Syntax(engine="postgresql" if quote == '"' else "mysql")
-    names = ", ".join(_quoted(name, quote) for name in columns)
+    syntax = syntax or Syntax(dialect=engine.dialect)
+    names = ", ".join(_quoted(name, engine.quote) for name in columns)
     return f"select {names} from (\n{_read(query, syntax).text}\n) chosen"
 
 
 def count_nulls(
-    query: str, column: str, *, quote: str, syntax: Syntax | None = None, least: str | None = None
+    query: str, column: str, *, engine: Engine, syntax: Syntax | None = None, least: str | None = None
 ) -> str:
     """SQL that counts the query's rows with NULL in the column, or with less than the literal `least`."""
-    syntax = syntax or Syntax(engine="postgresql" if quote == '"' else "mysql")
+    syntax = syntax or Syntax(dialect=engine.dialect)
     text = _read(query, syntax).text
-    name = _quoted(column, quote)
+    name = _quoted(column, engine.quote)
     less = f" or {name} < {least}" if least else ""
     return f"select count(*) from (\n{text}\n) q where {name} is null{less}"
 
@@ -115,7 +121,7 @@ def _read(query: str, syntax: Syntax, known: Mapping[str, Parameter] | None = No
     try:
         return read(
             query,
-            engine=syntax.engine,
+            dialect=syntax.dialect,
             known={"from", "to", *(known or ())},
             ansi_quotes=syntax.ansi_quotes,
             backslashes=syntax.backslashes,
@@ -127,7 +133,7 @@ def _read(query: str, syntax: Syntax, known: Mapping[str, Parameter] | None = No
 def names_interval(query: str, *, engine: str) -> bool:
     """Whether a query names `:from` or `:to`."""
     try:
-        statement = read(query, engine=engine, known={"from", "to"})
+        statement = read(query, dialect=ENGINES[engine].dialect, known={"from", "to"})
     except QueryTextError:
         return False  # it is refused where it is bound
     return any(place.name in ("from", "to") for place in statement.places)
@@ -148,7 +154,8 @@ def bind(
     a name without a value, a list anywhere but in `in (…)` or `array[…]`, and for `:from` and `:to` in a run
     without an interval.
     """
-    statement = _read(query, syntax or Syntax(engine=engine), parameters)
+    facts = ENGINES[engine]
+    statement = _read(query, syntax or Syntax(dialect=facts.dialect), parameters)
     pieces: list[str] = []
     uses: list[int] = []
     names: list[str] = []
@@ -157,7 +164,7 @@ def bind(
     end = 0
     for place in statement.places:
         if place.name not in numbers:
-            found = _values(place.name, parameters, interval, engine=engine)
+            found = _values(place.name, parameters, interval, engine=facts)
             numbers[place.name] = range(len(values), len(values) + len(found))
             values += found
             names += [place.name] * len(found)
@@ -167,8 +174,7 @@ def bind(
         uses += numbers[place.name]
         end = place.end
     pieces.append(statement.text[end:])
-    # PostgreSQL numbers a value once, however often it is named.
-    count = len(values if engine == "postgresql" else uses)
+    count = len(values if facts.parameters == "numbered" else uses)
     if count > MOST_VALUES:
         raise UserError(
             f"The query has {count} values of parameters, and the database takes {MOST_VALUES} at most; join "
@@ -185,7 +191,7 @@ def _check_list(place: Place, parameters: Mapping[str, Parameter]) -> None:
 
 
 def _values(
-    name: str, parameters: Mapping[str, Parameter], interval: Interval | None, *, engine: str
+    name: str, parameters: Mapping[str, Parameter], interval: Interval | None, *, engine: Engine
 ) -> list[Value]:
     found = _value(name, parameters, interval, engine=engine)
     values = found if isinstance(found, list) else [found]
@@ -194,21 +200,21 @@ def _values(
             f"Parameter {name} is an empty list, with which `not in` would match no row at all; "
             "give it an element, or take the condition out."
         )
-    if engine == "postgresql" and any(isinstance(value, str) and "\x00" in value for value in values):
+    if not engine.nul and any(isinstance(value, str) and "\x00" in value for value in values):
         raise UserError(
-            f"Parameter {name} holds a NUL character, which PostgreSQL's texts cannot; take it out."
+            f"Parameter {name} holds a NUL character, which texts of {engine.label} cannot; take it out."
         )
     return values
 
 
 def _value(
-    name: str, parameters: Mapping[str, Parameter], interval: Interval | None, *, engine: str
+    name: str, parameters: Mapping[str, Parameter], interval: Interval | None, *, engine: Engine
 ) -> Parameter:
     if name in ("from", "to"):
         if interval is None:
             raise UserError(f"The query names :{name}, but the run has no interval; pass --from and --to.")
         instant = interval.start if name == "from" else interval.end
-        if engine == "postgresql":
+        if engine.zoned:
             return instant.isoformat(sep=" ")
         return instant.replace(tzinfo=None).isoformat(sep=" ")
     if name not in parameters:

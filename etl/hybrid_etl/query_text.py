@@ -120,7 +120,7 @@ class Statement:
 def read(
     query: str,
     *,
-    engine: str,
+    dialect: str,
     known: Collection[str] = (),
     ansi_quotes: bool = False,
     backslashes: bool = True,
@@ -133,15 +133,15 @@ def read(
     """
     if "\x00" in query:
         raise QueryTextError("holds a NUL character, at which the database would stop reading; take it out")
-    return _Scan(query, engine, known, ansi_quotes=ansi_quotes, backslashes=backslashes).statement()
+    return _Scan(query, dialect, known, ansi_quotes=ansi_quotes, backslashes=backslashes).statement()
 
 
-def tokens(query: str, *, engine: str) -> list[tuple[str, str]]:
+def tokens(query: str, *, dialect: str) -> list[tuple[str, str]]:
     """Kind and text of each token of a statement, less blanks, comments and what ends it.
 
     Raises QueryTextError as `read` does.
     """
-    scan = _Scan(read(query, engine=engine).text, engine, (), ansi_quotes=False, backslashes=True)
+    scan = _Scan(read(query, dialect=dialect).text, dialect, (), ansi_quotes=False, backslashes=True)
     found, position = [], 0
     while position < len(scan.query) and (match := scan.pattern.match(scan.query, position)):
         kind = str(match.lastgroup)
@@ -161,18 +161,18 @@ class _Bracket:
 @dataclass
 class _Scan:
     query: str
-    engine: str
+    dialect: str
     known: Collection[str]
     ansi_quotes: bool = field(kw_only=True)
     backslashes: bool = field(kw_only=True)
 
     def __post_init__(self) -> None:
-        self.nested = self.engine == "postgresql"
+        self.nested = self.dialect == "postgresql"
         self.pattern = (
             _POSTGRESQL
             if self.nested
             else _mysql(
-                mariadb=self.engine == "mariadb", ansi_quotes=self.ansi_quotes, backslashes=self.backslashes
+                mariadb=self.dialect == "mariadb", ansi_quotes=self.ansi_quotes, backslashes=self.backslashes
             )
         )
         self.places: list[Place] = []

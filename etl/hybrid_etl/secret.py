@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from hybrid_etl.engines import ENGINES
 from hybrid_etl.errors import UserError
 
 SSL_MODES = ("disable", "prefer", "require", "verify-ca", "verify-full")
@@ -18,10 +19,6 @@ NAMES = {
 }
 """What each key may be called. RDS writes `dbname`; `dbInstanceIdentifier` names a server, not a database."""
 
-_FAMILIES = {
-    "postgresql": ("postgres", "postgresql", "aurora-postgresql", "redshift"),
-    "mysql": ("mysql", "mariadb", "aurora", "aurora-mysql"),
-}
 _RDS = ("engine", "dbInstanceIdentifier", "dbClusterIdentifier", "masterarn")
 
 
@@ -132,13 +129,12 @@ def _lacking(document: dict[str, Any], missing: list[str], *, where: str) -> str
 
 
 def _check_engine(document: dict[str, Any], engine: str | None, *, where: str) -> None:
-    """RDS writes what the server is. MySQL and MariaDB speak one protocol, so either name will do."""
+    """RDS writes what the server is."""
     said = document.get("engine")
     if said is None or engine is None:
         return
-    family = "postgresql" if engine == "postgresql" else "mysql"
-    if str(said).lower() not in _FAMILIES[family]:
-        known = str(said).lower() if any(str(said).lower() in names for names in _FAMILIES.values()) else ""
+    if str(said).lower() not in ENGINES[engine].named:
+        known = str(said).lower() if any(str(said).lower() in one.named for one in ENGINES.values()) else ""
         raise UserError(
             f"Secret {where} is of {'the engine ' + known if known else 'another engine'}, and the source's "
             f"engine is {engine}; correct one of them."
@@ -155,5 +151,6 @@ def _place(
     if "://" in host or re.fullmatch(r"[^:/\s]+:\d+", host):
         raise UserError(f"Secret {where}: host holds more than a name; write the port in port.")
     if socket := re.fullmatch(r"(/.*)/\.s\.PGSQL\.(\d+)", host):
-        return (socket[1], int(socket[2])) if engine == "postgresql" else (host, int(text))
+        directory = engine is not None and ENGINES[engine].socket == "directory"
+        return (socket[1], int(socket[2])) if directory else (host, int(text))
     return host, int(text)

@@ -9,16 +9,14 @@ import secrets
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from hybrid_etl import __version__
-from hybrid_etl.errors import Failure, UserError
+from hybrid_etl import __version__, sinks
+from hybrid_etl.engines import ENGINES
+from hybrid_etl.errors import UserError
 from hybrid_etl.secret import Secret
 from hybrid_etl.specification import Specification, check_digest
 
-DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
 _ATTEMPT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -42,31 +40,21 @@ class Settings:
     def read_specification(self, sha256: str) -> Specification:
         """The specification of that digest; raises UserError when it is absent, altered or wrong."""
         where = f"{self.specifications.rstrip('/')}/{check_digest(sha256)}.json"
-        return Specification.parse(_read(where), digest=sha256, where=where)
+        return Specification.parse(sinks.read(where), digest=sha256, where=where)
 
     def read_lake(self, key: str) -> bytes:
         """A small object of the lake; raises UserError when it is absent or not granted, else Failure."""
-        return _read(f"{self.lake.rstrip('/')}/{key}")
+        return sinks.read(f"{self.lake.rstrip('/')}/{key}")
 
     def read_secret(self, engine: str) -> Secret:
         """The credentials of the source; raises UserError when they are absent or incomplete."""
         if self.secret.startswith("file://"):
-            content = _read(self.secret).decode("utf-8", "replace")
+            content = sinks.read(self.secret).decode("utf-8", "replace")
         else:
             from hybrid_etl import aws
 
             content = aws.read_secret(self.secret)
-        return Secret.parse(content, where=self.secret, default_port=DEFAULT_PORTS[engine], engine=engine)
-
-
-def location(url: str) -> tuple[str, str]:
-    """Bucket and key of `s3://…`, or "" and the path of `file:///…`; raises UserError for anything else."""
-    parts = urlsplit(url)
-    if parts.scheme == "s3" and parts.netloc:
-        return parts.netloc, unquote(parts.path).strip("/")
-    if parts.scheme == "file" and not parts.netloc and parts.path:
-        return "", unquote(parts.path)
-    raise UserError(f"{url!r} is neither s3://BUCKET/KEY nor file:///PATH; correct the task definition.")
+        return Secret.parse(content, where=self.secret, default_port=ENGINES[engine].port, engine=engine)
 
 
 def attempt_name(text: str | None, environment: Mapping[str, str] = os.environ) -> str:
@@ -105,17 +93,3 @@ def _metadata(environment: Mapping[str, str], path: str) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _read(url: str) -> bytes:
-    bucket, key = location(url)
-    if not bucket:
-        try:
-            return Path(key).read_bytes()
-        except FileNotFoundError:
-            raise UserError(f"{url} does not exist; check the name and deploy it.") from None
-        except OSError as error:
-            raise Failure(f"{url} cannot be read ({error.strerror}); check its permissions.") from None
-    from hybrid_etl import aws
-
-    return aws.read_object(bucket, key)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hybrid_etl.contract import Contract
+from hybrid_etl.engines import ENGINES
 from hybrid_etl.errors import UserError
 from hybrid_etl.incremental import Incremental
 from hybrid_etl.partitions import KeyRange, Partitions
@@ -17,7 +18,6 @@ from hybrid_etl.query import Parameter, check_parameters, names_interval
 from hybrid_etl.settling import Settling
 from hybrid_etl.text_encoding import codec_of
 
-ENGINES = ("postgresql", "mysql", "mariadb")
 COMPRESSIONS = {
     "parquet": ("zstd", "snappy", "none"),
     "csv": ("zstd", "gzip", "none"),
@@ -171,7 +171,7 @@ def _build(cls: type[Specification], document: dict[str, Any], *, digest: str, w
         source=text("source"),
         pipeline=text("pipeline"),
         query=text("query"),
-        engine=one_of("engine", document.get("engine"), ENGINES),
+        engine=one_of("engine", document.get("engine"), tuple(ENGINES)),
         prefix=text("prefix").strip("/"),
         parameters=check_parameters(document.get("parameters") or {}, where=where),
         incremental=Incremental.parse(document, where=where),
@@ -199,8 +199,9 @@ def _most_rows(value: object, *, where: str) -> int | None:
 
 def _check_passthrough(document: dict[str, Any], *, kind: str, where: str) -> None:
     """Raise UserError for what needs values, of which a pass-through knows none."""
-    if kind != "csv" or document.get("engine") != "postgresql":
-        raise UserError(f"{where}: format.passthrough is for CSV from postgresql; leave it out.")
+    writers = [name for name, engine in ENGINES.items() if engine.passthrough]
+    if kind != "csv" or document.get("engine") not in writers:
+        raise UserError(f"{where}: format.passthrough is for CSV from {', '.join(writers)}; leave it out.")
     for key in ("masks", "partition_by"):
         if document.get(key):
             raise UserError(

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from hybrid.catalog.tables import Column, Table
+from hybrid.estate.engines import ENGINES
 
 #: What a type needs so that its values are instants (docs/reference/guarantees.md): None, or a key to write.
 _TIMES = {
@@ -71,7 +72,7 @@ def pipeline_name(table: Table, *, taken: Collection[str]) -> str:
 def pipeline_lines(table: Table, *, name: str, source: str, engine: str) -> list[str]:
     """The pipeline as lines of YAML, as they stand below `pipelines:`."""
     selected = ",\n".join(f"        {text}" for text in _selected(table, engine=engine))
-    place = f"{_quoted(table.schema, engine)}.{_quoted(table.name, engine)}"
+    place = f"{ENGINES[engine].quoted(table.schema)}.{ENGINES[engine].quoted(table.name)}"
     lines = [f"  {name}:", f"    source: {source}", "    query: |", "      select"]
     lines += [*selected.split("\n"), f"      from {place}"]
     if found := candidates(table):
@@ -95,13 +96,8 @@ def _selected(table: Table, *, engine: str) -> Iterator[str]:
         while name.lower() in taken:
             name, number = f"{column.name}_{number}", number + 1
         taken.add(name.lower())
-        renamed = "" if name == column.name else f" as {_quoted(name, engine)}"
-        yield f"{_quoted(column.name, engine)}{renamed}"
-
-
-def _quoted(name: str, engine: str) -> str:
-    sign = '"' if engine == "postgresql" else "`"
-    return f"{sign}{name.replace(sign, sign * 2)}{sign}"
+        renamed = "" if name == column.name else f" as {ENGINES[engine].quoted(name)}"
+        yield f"{ENGINES[engine].quoted(column.name)}{renamed}"
 
 
 def _scalar(text: str) -> str:

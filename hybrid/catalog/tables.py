@@ -10,10 +10,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from hybrid.catalog.queries import catalog_query
 from hybrid.estate import Estate
+from hybrid.estate.engines import ENGINES
 from hybrid.estate.model import Format, Pipeline
-from hybrid.trial.running import Trial
+from hybrid.trial.running import RunFailed, Trial
 
 #: Name of the pipeline that asks; it is in no estate file.
 _NAME = "catalog"
@@ -91,9 +91,12 @@ def read_tables(
         RunFailed: the database cannot be reached, or refuses.
     """
     declared = estate.sources[source].model_copy(update={"connections": None})
+    catalog = ENGINES[declared.engine].catalog
+    if catalog is None:
+        raise RunFailed(f"the tables of {ENGINES[declared.engine].label} cannot be listed here", exit_code=2)
     asking = Pipeline(
         source=source,
-        query=catalog_query(declared.engine),
+        query=catalog,
         parameters={"schema": schema or "", "pattern": pattern},
         format=Format(type="jsonl", compression="none"),
     )

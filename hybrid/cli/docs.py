@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +18,7 @@ from hybrid.cli import terminal
 from workspace.docs_site import DocsSite, SiteError
 from workspace.environments import EnvironmentFailure
 from workspace.files import exclusively, write_whole
-from workspace.paths import ROOT, STATE
+from workspace.paths import ETL, ROOT, STATE
 
 app = typer.Typer(
     help="The documents as a site, and the pages that are made from the code.",
@@ -116,21 +118,34 @@ def generate() -> None:
     """
     with terminal.exit_codes():
         for name, text in generated().items():
-            path = REFERENCE / name
+            path = ROOT / name
             changed = not path.is_file() or path.read_text(encoding="utf-8") != text
             if changed:
                 write_whole(path, text, mode=0o644)
-            terminal.result(f"docs/reference/{name}: {'written' if changed else 'as it was'}")
+            terminal.result(f"{name}: {'written' if changed else 'as it was'}")
 
 
 def generated() -> dict[str, str]:
-    """File of docs/reference → its text, for all that are made from the code."""
+    """File of the clone → its text, for all that are made from the code."""
     from hybrid.cli import reference as commands
     from hybrid.estate import reference as estate
     from hybrid.estate.schema import schema_text
 
     return {
-        "command-line.md": commands.page(),
-        "estate.md": estate.page(),
-        "hybrid.schema.json": schema_text(),
+        "contracts/engines.json": _engines(),
+        "docs/reference/command-line.md": commands.page(),
+        "docs/reference/estate.md": estate.page(),
+        "docs/reference/hybrid.schema.json": schema_text(),
     }
+
+
+def _engines() -> str:
+    """What the container says of its engines, by its own code, which nothing here imports."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hybrid_etl.engines"],
+        env={**os.environ, "PYTHONPATH": str(ETL)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout

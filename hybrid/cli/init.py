@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
@@ -25,11 +25,12 @@ from hybrid.cli.database_option import (
 )
 from hybrid.cli.inspect_source import chosen_table, list_tables
 from hybrid.estate import Estate, EstateError, load_estate
+from hybrid.estate.engines import ENGINES
 from hybrid.estate.model import Environment
 from hybrid.estate.site_kinds import KINDS
 from workspace.files import write_whole
 
-Engine = Literal["postgresql", "mysql", "mariadb"]
+_ENGINES = " or ".join(", ".join(ENGINES).rsplit(", ", 1))
 _KINDS = " or ".join(f"`{name}` ({kind.summary})" for name, kind in KINDS.items())
 #: Gives the fault of an answer in words, None where it has none.
 Check = Callable[[str], str | None]
@@ -42,7 +43,7 @@ def init(
     site: Annotated[str | None, typer.Option(help="Name of the place that the data is at.")] = None,
     kind: Annotated[str | None, typer.Option(help=f"{_KINDS}.")] = None,
     source: Annotated[str | None, typer.Option(help="Name of the database in the estate.")] = None,
-    engine: Annotated[str | None, typer.Option(help="postgresql, mysql or mariadb.")] = None,
+    engine: Annotated[str | None, typer.Option(help=f"{_ENGINES}.")] = None,
     database: DatabaseUrl = None,
     table: Annotated[
         list[str] | None,
@@ -66,7 +67,7 @@ def init(
             site=ask("--site", "name of the place that the data is at", site, "on-premises", _name),
             kind=ask("--kind", f"its machines, {' or '.join(KINDS)}", kind, "anywhere", _one_of(KINDS)),
             source=ask("--source", "name of the database in the estate", source, "database", _name),
-            engine=ask("--engine", "postgresql, mysql or mariadb", engine, None, _one_of(get_args(Engine))),
+            engine=ask("--engine", _ENGINES, engine, None, _one_of(ENGINES)),
         )
         ask.raise_missing()
         found = _found(first, database)

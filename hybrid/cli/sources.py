@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from hybrid.cli import terminal
 from hybrid.cli.aws_options import DryRun, Fleet, fleet_command
 from hybrid.cli.inspect_source import inspect
+from hybrid.estate.engines import ENGINES
 from hybrid.estate.model import Source
 from hybrid.fleet import errors, source_secrets
 from hybrid.fleet.source_credentials import checked
@@ -21,8 +22,6 @@ from hybrid.fleet.source_credentials import checked
 app = typer.Typer(help="Databases of the estate and their credentials.", no_args_is_help=True)
 
 app.command("inspect")(inspect)
-
-_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
 
 
 @fleet_command(app, "list")
@@ -79,7 +78,7 @@ def _credentials(source: Source, file: Path | None) -> SecretStr:
 def _asked(source: Source) -> SecretStr:
     answers = {
         "host": typer.prompt("host", err=True),
-        "port": typer.prompt("port", default=_PORTS[source.engine], type=int, err=True),
+        "port": typer.prompt("port", default=ENGINES[source.engine].port, type=int, err=True),
         "dbname": typer.prompt("database", err=True),
         "username": typer.prompt("user", err=True),
         "password": typer.prompt("password", hide_input=True, err=True),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from hybrid.estate.document import Finding
+from hybrid.estate.engines import ENGINES
 from hybrid.estate.model import Estate, Pipeline
 from hybrid.estate.select_list import columns_of
 from hybrid.estate.suggestion import suggestion
@@ -19,9 +20,9 @@ def column_findings(estate: Estate) -> Iterator[Finding]:
         source = estate.sources.get(pipeline.source)
         if source is None:
             continue
-        returned = columns_of(pipeline.query, engine=source.engine)
+        returned = columns_of(pipeline.query, dialect=ENGINES[source.engine].dialect)
         if returned is not None:
-            for key, sentence in _not_returned(pipeline, returned, folds=source.engine != "postgresql"):
+            for key, sentence in _not_returned(pipeline, returned, folds=ENGINES[source.engine].folds):
                 yield ("pipelines", name, key), sentence
         for key, sentence in _landing(pipeline, pipeline.columns or returned):
             yield ("pipelines", name, key), sentence

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from hybrid.estate.document import Finding
+from hybrid.estate.engines import ENGINES
 from hybrid.estate.model import Estate, Pipeline
 from hybrid.estate.query_text import QueryTextError, Statement, read
 from hybrid.estate.select_list import fault_of_statement
@@ -27,7 +28,7 @@ def query_findings(estate: Estate) -> Iterator[Finding]:
         if source is None:
             continue
         statement, fault = _read(pipeline.query, engine=source.engine, known=pipeline.parameters)
-        if fault := fault or fault_of_statement(pipeline.query, engine=source.engine) or "":
+        if fault := fault or fault_of_statement(pipeline.query, dialect=ENGINES[source.engine].dialect) or "":
             yield ("pipelines", name, "query"), fault
         for key, value in pipeline.parameters.items():
             if value == []:
@@ -79,6 +80,6 @@ def _names(name: str, pipeline: Pipeline, statement: Statement) -> Iterator[Find
 
 def _read(query: str, *, engine: str, known: Iterable[str]) -> tuple[Statement | None, str]:
     try:
-        return read(query, engine=engine, known={"from", "to", *known}), ""
+        return read(query, dialect=ENGINES[engine].dialect, known={"from", "to", *known}), ""
     except QueryTextError as error:
         return None, str(error)

@@ -10,6 +10,7 @@ from hybrid.estate.airflow_versions import refusal
 from hybrid.estate.column_rules import column_findings
 from hybrid.estate.contract_rules import contract_findings
 from hybrid.estate.document import Finding, Path
+from hybrid.estate.engines import ENGINES, listed
 from hybrid.estate.model import Estate
 from hybrid.estate.naming import AIRFLOW_LOG_COMPONENTS, Names
 from hybrid.estate.query_rules import parameters_named, query_findings
@@ -129,14 +130,15 @@ def _incremental(estate: Estate) -> Iterator[Finding]:
 
 def _passthroughs(estate: Estate) -> Iterator[Finding]:
     """A pass-through knows no values, so what needs them cannot be asked of it."""
+    writers = listed(engine for engine in ENGINES.values() if engine.passthrough)
     for name, pipeline in estate.pipelines.items():
         if not pipeline.format.passthrough:
             continue
         source = estate.sources.get(pipeline.source)
-        if source and source.engine != "postgresql":
+        if source and not ENGINES[source.engine].passthrough:
             yield (
                 ("pipelines", name, "format", "passthrough"),
-                f"source `{pipeline.source}` is {source.engine}, and only PostgreSQL writes CSV itself; "
+                f"source `{pipeline.source}` is {source.engine}, and only {writers} writes CSV itself; "
                 "take it out",
             )
         for key in ("masks", "partition_by"):

@@ -37,12 +37,12 @@ _PREFIXES = {"not", "binary", "array", "exists", "prior", "row", "case"}
 _SUFFIXES = {"isnull", "notnull", "end", "over", "unknown"}
 
 
-def fault_of_statement(query: str, *, engine: str) -> str | None:
+def fault_of_statement(query: str, *, dialect: str) -> str | None:
     """Why a query's statement gives no rows, as a clause that goes on after its key; None where it does.
 
     Nothing is said of a text that is no statement at all, nor of one that begins in MySQL's `/*! … */`.
     """
-    word = _main_word(query, engine=engine)
+    word = _main_word(query, dialect=dialect)
     if word is None or word in _READS:
         return None
     meant = difflib.get_close_matches(word, _READS, n=1, cutoff=0.8)
@@ -54,34 +54,34 @@ def fault_of_statement(query: str, *, engine: str) -> str | None:
     return f"is no select but `{word} …`; {remedy}"
 
 
-def columns_of(query: str, *, engine: str) -> list[str] | None:
+def columns_of(query: str, *, dialect: str) -> list[str] | None:
     """Names of a query's columns, in order, as the database gives them; None where its text does not say."""
-    found = _tokens(query, engine=engine)
+    found = _tokens(query, dialect=dialect)
     if found is None or any(kind in ("opening", "closing") for kind, _ in found):
         return None
     flat = list(_at_depth(found))
     begin = next((index for index, (kind, text) in flat if _is(kind, text, "select")), None)
-    if begin is None or _main_word(query, engine=engine) != "select":
+    if begin is None or _main_word(query, dialect=dialect) != "select":
         return None
     names = []
     for item in _items(found[begin + 1 :]):
-        name = _name(item, engine=engine)
+        name = _name(item, dialect=dialect)
         if name is None:
             return None
         names.append(name)
     return names or None
 
 
-def _tokens(query: str, *, engine: str) -> list[Token] | None:
+def _tokens(query: str, *, dialect: str) -> list[Token] | None:
     try:
-        return tokens(query, engine=engine)
+        return tokens(query, dialect=dialect)
     except QueryTextError:
         return None
 
 
-def _main_word(query: str, *, engine: str) -> str | None:
+def _main_word(query: str, *, dialect: str) -> str | None:
     """The word that says what the statement does, behind brackets and behind what a `with` names."""
-    found = _tokens(query, engine=engine)
+    found = _tokens(query, dialect=dialect)
     while found and found[0][1] == "(":
         found = found[1:]
     if not found or found[0][0] in ("opening", "closing"):
@@ -119,16 +119,16 @@ def _items(rest: Sequence[Token]) -> Iterator[list[Token]]:
     yield item
 
 
-def _name(item: Sequence[Token], *, engine: str) -> str | None:
+def _name(item: Sequence[Token], *, dialect: str) -> str | None:
     if len(item) >= 3 and _is(*item[-2], "as"):
-        return _identifier(item[-1], engine=engine)
+        return _identifier(item[-1], dialect=dialect)
     path = _path(item)
     if not item or path == len(item):
-        return _identifier(item[-1], engine=engine) if item else None
+        return _identifier(item[-1], dialect=dialect) if item else None
     if _is_alias(item, path=path):
-        return _identifier(item[-1], engine=engine)
-    if engine == "postgresql" and path and item[path][1] == "::" and _is_cast(item[path:]):
-        return _identifier(item[path - 1], engine=engine)
+        return _identifier(item[-1], dialect=dialect)
+    if dialect == "postgresql" and path and item[path][1] == "::" and _is_cast(item[path:]):
+        return _identifier(item[path - 1], dialect=dialect)
     return None
 
 
@@ -158,14 +158,14 @@ def _is_cast(rest: Sequence[Token]) -> bool:
     return of_a_type and not any(kind == "word" and text.lower() in _OPERATORS for kind, text in rest)
 
 
-def _identifier(token: Token, *, engine: str) -> str | None:
+def _identifier(token: Token, *, dialect: str) -> str | None:
     kind, text = token
     if kind == "quoted":
         return text[1:-1].replace(text[0] * 2, text[0])
     if kind != "word" or text.lower() in _VALUES:
         return None
     # Letters outside of ASCII are folded as the database's locale says, which is not known here.
-    if engine == "postgresql":
+    if dialect == "postgresql":
         return text.lower() if text.isascii() else None
     return text
 

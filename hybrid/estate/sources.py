@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, field_validator, model_validator
 
 from hybrid.estate.change import Change, cost
+from hybrid.estate.engines import ENGINES, EngineName
 from hybrid.estate.part import Part
 
 #: What an encoding of a database leaves as it is; the container asks the same (hybrid_etl/text_encoding.py).
@@ -33,7 +32,7 @@ class Source(Part):
             "read it, and take the old one out.",
         ),
     )
-    engine: Literal["postgresql", "mysql", "mariadb"] = Field(
+    engine: EngineName = Field(
         description="What kind of database it is; Aurora and RDS count as the engine that they speak.",
         examples=["mariadb"],
         json_schema_extra=cost(
@@ -111,7 +110,7 @@ class Source(Part):
         return value
 
     @model_validator(mode="after")
-    def _encoding_is_of_postgresql(self) -> Source:
-        if self.encoding is not None and self.engine != "postgresql":
+    def _encoding_is_of_the_engine(self) -> Source:
+        if self.encoding is not None and not ENGINES[self.engine].encodings:
             raise ValueError("`encoding` is for PostgreSQL in SQL_ASCII; the other engines know theirs")
         return self

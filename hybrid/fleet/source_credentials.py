@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from hybrid.estate.engines import ENGINES
 from hybrid.fleet import errors
 
 #: Source: AWS Secrets Manager API Reference, PutSecretValue: SecretString is at most 65,536 bytes.
@@ -29,11 +30,6 @@ _LARGEST = 65_536
 _NAMES = {"username": ("username", "user"), "dbname": ("dbname", "database", "db")}
 _KNOWN = {"host", "port", "password", "engine", "sslmode", "sslrootcert", "mask_key"} | {
     name for names in _NAMES.values() for name in names
-}
-#: What RDS calls an engine, by the engines of sources that it serves.
-_RDS_ENGINES = {
-    "postgresql": {"postgres", "postgresql", "aurora-postgresql", "redshift"},
-    "mysql": {"mysql", "mariadb", "aurora", "aurora-mysql"},
 }
 
 
@@ -106,8 +102,7 @@ class SourceCredentials(BaseModel):
     @classmethod
     def _of_the_source(cls, said: str | None, info: ValidationInfo) -> str | None:
         engine = (info.context or {}).get("engine")
-        family = "postgresql" if engine == "postgresql" else "mysql"
-        if said is not None and engine is not None and said.lower() not in _RDS_ENGINES[family]:
+        if said is not None and engine is not None and said.lower() not in ENGINES[engine].named:
             raise ValueError(f"is another than the source's, {engine}")
         return said
 

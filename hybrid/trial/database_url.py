@@ -5,13 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-#: Scheme of an address → the engine of the estate file, and its port.
-_SCHEMES = {
-    "postgresql": ("postgresql", 5432),
-    "postgres": ("postgresql", 5432),
-    "mysql": ("mysql", 3306),
-    "mariadb": ("mariadb", 3306),
-}
+from hybrid.estate.engines import ENGINES
+
 _EXAMPLE = "write it as postgresql://USER@HOST:PORT/DATABASE"
 
 
@@ -23,7 +18,7 @@ def secret_of(url: str, *, engine: str, password: str | None) -> dict[str, str |
     """The secret of a source (docs/reference/contracts.md) for an address.
 
     Args:
-        url: scheme `postgresql`, `mysql` or `mariadb`; `sslmode` and `sslrootcert` (a file) as its query.
+        url: scheme one of the engine's; `sslmode` and `sslrootcert` (a file) as its query.
         engine: of the source; the scheme must be of it.
         password: where the address holds none.
 
@@ -40,11 +35,11 @@ def secret_of(url: str, *, engine: str, password: str | None) -> dict[str, str |
         raise DatabaseUrlError("the port of the database's address is no number from 0 to 65535") from None
     if "://" not in url:
         raise DatabaseUrlError(f"the database's address has no scheme such as postgresql://; {_EXAMPLE}")
-    if parts.scheme not in _SCHEMES:
+    named = next((name for name, one in ENGINES.items() if parts.scheme in one.schemes), None)
+    if named is None:
         raise DatabaseUrlError(f"the database's address begins with `{parts.scheme}:`; {_EXAMPLE}")
-    named, usual_port = _SCHEMES[parts.scheme]
-    if named != engine and {named, engine} != {"mysql", "mariadb"}:
-        raise DatabaseUrlError(f"the address is of {named}, and the source has `engine: {engine}`")
+    if parts.scheme not in ENGINES[engine].schemes:
+        raise DatabaseUrlError(f"the address is of {parts.scheme}, and the source has `engine: {engine}`")
     database = unquote(parts.path.lstrip("/"))
     missing = [
         word
@@ -60,7 +55,7 @@ def secret_of(url: str, *, engine: str, password: str | None) -> dict[str, str |
         )
     return {
         "host": str(parts.hostname),
-        "port": port or usual_port,
+        "port": port or ENGINES[engine].port,
         "username": unquote(str(parts.username)),
         "password": given,
         "dbname": database,

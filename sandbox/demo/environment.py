@@ -31,7 +31,7 @@ from sandbox.demo.task_mode import Mode, host_address
 from sandbox.demo.user_databases import is_made_up, kept_secrets
 from sandbox.services.airflow import AirflowServer
 from sandbox.services.dag_folder import is_equal
-from sandbox.services.databases import DatabaseServer, MariaDbServer, PostgresServer, remove_postgres
+from sandbox.services.databases import SERVERS, DatabaseServer, remove_postgres, stand_in
 from sandbox.services.emulator import ACCOUNT, Emulator
 from sandbox.services.listening import Address
 from sandbox.services.supervisor import Services
@@ -173,9 +173,8 @@ class DemoEnvironment:
 
     def database(self, engine: str) -> DatabaseServer:
         """The database server of an engine."""
-        kind: type[DatabaseServer] = PostgresServer if engine == "postgresql" else MariaDbServer
-        name = self.database_name(engine)
-        return kind(
+        name = stand_in(engine)
+        return SERVERS[name](
             name,
             services=self.services,
             directory=self.directory / name,
@@ -197,17 +196,12 @@ class DemoEnvironment:
 
     def _is_made_up(self, source: str, secret: Mapping[str, Any]) -> bool:
         # Of either server: the source may have had another engine.
-        passwords = (self.directory / name / "password" for name in ("postgresql", "mariadb"))
+        passwords = (self.directory / name / "password" for name in SERVERS)
         return any(
             is_made_up(secret, source=source, username=DatabaseServer.user, password=path.read_text())
             for path in passwords
             if path.is_file()
         )
-
-    @staticmethod
-    def database_name(engine: str) -> str:
-        """Name of the service, and of the port, of an engine's server."""
-        return "postgresql" if engine == "postgresql" else "mariadb"
 
     def remember_modes(self) -> None:
         """Note how tasks run, for a later command."""
@@ -219,7 +213,7 @@ class DemoEnvironment:
         wanted = {"postgresql": "postgresql"}
         for name, source in self.estate.sources.items():
             if name not in self.user_secrets:
-                wanted[self.database_name(source.engine)] = source.engine
+                wanted[stand_in(source.engine)] = source.engine
         return [wanted[name] for name in sorted(wanted)]
 
     def database_start(self, engine: str) -> Callable[[], None]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from sandbox.demo.environment import DemoEnvironment
+from sandbox.services.databases import SERVERS
 from workspace.steps import Steps
 
 #: In this order they start, and in the other one they end.
-_ORDER = ("emulator", "site", "postgresql", "mariadb", "host-", "dag-folder", "airflow")
+_ORDER = ("emulator", "site", *SERVERS, "host-", "dag-folder", "airflow")
 
 
 def restart(demo: DemoEnvironment, names: Collection[str], steps: Steps) -> None:
@@ -42,8 +43,7 @@ def _start(demo: DemoEnvironment, name: str) -> Callable[[], object]:
     return {
         "emulator": demo.start_emulator,
         "site": demo.start_site,
-        "postgresql": demo.database_start("postgresql"),
-        "mariadb": demo.database_start("mariadb"),
+        **{name: demo.database_start(name) for name in SERVERS},
         "dag-folder": demo.start_dag_folder,
         "airflow": lambda: demo.start_airflow(demo.unpack_plugins()),
     }[name]

@@ -19,6 +19,7 @@ from sandbox.demo.environment import DemoEnvironment
 from sandbox.demo.interrupts import interruptible, uninterrupted
 from sandbox.demo.landed import Landed, landed
 from sandbox.demo.user_databases import on_this_machine
+from sandbox.services.databases import SERVERS, stand_in
 from sandbox.services.supervisor import PortTaken, Services
 from workspace import environments
 from workspace.node import cdk
@@ -204,7 +205,7 @@ def nothing_left_behind(
 def stop_all(services: Services) -> list[str]:
     """Stop the services: Airflow first, then the hosts, then what they all talk to. Returns their names;
     what could not be stopped stays on record."""
-    order = ("airflow", "dag-folder", "host-", "site", "mariadb", "postgresql", "emulator")
+    order = ("airflow", "dag-folder", "host-", "site", *SERVERS, "emulator")
     names = sorted(
         services.names(),
         key=lambda name: next((i for i, part in enumerate(order) if name.startswith(part)), len(order)),
@@ -300,7 +301,7 @@ def start_databases(demo: DemoEnvironment, steps: Steps) -> None:
     with steps.step("The databases, with made-up customers" if made_up else "Airflow's database"):
         for engine_name in demo.engines:
             start = demo.database_start(engine_name)
-            on_a_port(demo, demo.database_name(engine_name), start, steps)
+            on_a_port(demo, stand_in(engine_name), start, steps)
         demo.fill_databases()
 
 

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -388,3 +389,21 @@ def _quoted(path: Path) -> str:
 
 def _mariadbd() -> str | None:
     return shutil.which("mariadbd") or shutil.which("mariadbd", path="/usr/sbin:/usr/local/sbin:/usr/libexec")
+
+
+#: Name of a server, which is also that of its service and of its port → what starts it.
+SERVERS: Mapping[str, type[DatabaseServer]] = {"postgresql": PostgresServer, "mariadb": MariaDbServer}
+
+#: Engine of a source → the server that stands in for its database here.
+_STAND_INS = {"postgresql": "postgresql", "mysql": "mariadb", "mariadb": "mariadb"}
+
+
+def stand_in(engine: str) -> str:
+    """Name of the server that stands in for a database of an engine.
+
+    Raises:
+        DatabaseError: there is none for this engine.
+    """
+    if engine not in _STAND_INS:
+        raise DatabaseError(f"the demo has no server for `engine: {engine}`; give it yours with --database")
+    return _STAND_INS[engine]

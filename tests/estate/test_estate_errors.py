@@ -59,7 +59,7 @@ WRONG = [
     ),
     ("dangling site", "site: cellar", "site: celar", 8, "no site `celar`; did you mean `cellar`?"),
     ("dangling source", "source: crm", "source: sap", 11, "no source `sap`; known: crm, erp"),
-    ("unknown engine", "engine: mariadb", "engine: oracle", 9, "`oracle` is not one of 'postgresql'"),
+    ("unknown engine", "engine: mariadb", "engine: oracle", 9, "`oracle` is not one of 'mariadb'"),
     ("unknown kind of site", "kind: cloud", "kind: moon", 6, "`anywhere` (machines of your own) or `cloud`"),
     ("duplicate key", "  cloud: {kind: cloud}", "  cellar: {kind: cloud}", 6, "first on line 5"),
     (

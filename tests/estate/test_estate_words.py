@@ -127,7 +127,7 @@ def test_a_right_pipeline_is_told_nothing(lines: str) -> None:
         ("engine: mariadb", "engine: mariadb, cpu: 300",
          "sources.erp.cpu: Fargate takes 256, 512, 1024, 2048, 4096, 8192, 16384 CPU units, not 300"),
         ("engine: mariadb", "engine: postgres",
-         "sources.erp.engine: `postgres` is not one of 'postgresql', 'mysql' or 'mariadb'; did you mean "
+         "sources.erp.engine: `postgres` is not one of 'mariadb', 'mysql' or 'postgresql'; did you mean "
          "`postgresql`?"),
         ("[eu-west-1a, eu-west-1b]", "eu-west-1a",
          "network.availability_zones: is `eu-west-1a`; it takes a list"),

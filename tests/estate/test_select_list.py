@@ -35,14 +35,14 @@ OTHERS = [
 
 @pytest.mark.parametrize(("query", "postgresql", "mysql"), PLAIN, ids=[query for query, *_ in PLAIN])
 def test_the_names_of_a_plain_list(query: str, postgresql: list[str] | None, mysql: list[str] | None) -> None:
-    assert columns_of(query, engine="postgresql") == postgresql
-    assert columns_of(query, engine="mysql") == mysql
+    assert columns_of(query, dialect="postgresql") == postgresql
+    assert columns_of(query, dialect="mysql") == mysql
 
 
 @pytest.mark.parametrize("query", OTHERS)
 @pytest.mark.parametrize("engine", ["postgresql", "mysql", "mariadb"])
 def test_nothing_is_said_of_another_list(query: str, engine: str) -> None:
-    assert columns_of(query, engine=engine) is None
+    assert columns_of(query, dialect=engine) is None
 
 
 @pytest.mark.parametrize(
@@ -60,14 +60,14 @@ def test_nothing_is_said_of_another_list(query: str, engine: str) -> None:
 )
 @pytest.mark.parametrize("engine", ["postgresql", "mysql", "mariadb"])
 def test_a_statement_that_is_no_select_is_named(query: str, word: str, engine: str) -> None:
-    assert fault_of_statement(query, engine=engine) == (
+    assert fault_of_statement(query, dialect=engine) == (
         f"is no select but `{word} …`; a pipeline reads the rows of a select, and changes nothing"
     )
 
 
 def test_a_misspelled_select_is_recognised() -> None:
     assert (
-        fault_of_statement("selct 1", engine="mysql") == "is no select but `selct …`; did you mean `select`?"
+        fault_of_statement("selct 1", dialect="mysql") == "is no select but `selct …`; did you mean `select`?"
     )
 
 
@@ -77,4 +77,4 @@ def test_a_misspelled_select_is_recognised() -> None:
      "table t", "WITH RECURSIVE q AS (select 1) SELECT 1", "/* insert */ select 1", "", "/*! select */ 1"],
 )  # fmt: skip
 def test_a_statement_of_rows_has_no_fault(query: str) -> None:
-    assert fault_of_statement(query, engine="mysql") is None
+    assert fault_of_statement(query, dialect="mysql") is None

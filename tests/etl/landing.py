@@ -25,8 +25,8 @@ if str(ROOT / "etl") not in sys.path:
 from hybrid_etl.columns import Column, Kind  # noqa: E402
 from hybrid_etl.interval import Interval, directory_of  # noqa: E402
 from hybrid_etl.readers import Database  # noqa: E402
-from hybrid_etl.receipt import Manifest  # noqa: E402
-from hybrid_etl.sinks.local import LocalSink  # noqa: E402
+from hybrid_etl.receipt import Receipt  # noqa: E402
+from hybrid_etl.sinks.file import FileSink  # noqa: E402
 from hybrid_etl.specification import Format, Specification  # noqa: E402
 from hybrid_etl.writers.partition_paths import PartitionPaths  # noqa: E402
 from hybrid_etl.writers.rolling import RollingWriter  # noqa: E402
@@ -66,7 +66,7 @@ def land(
         format=Format(**(file_format or {})),
         partition_by=tuple(partition_by),
     )
-    sink = LocalSink(str(root))
+    sink = FileSink(str(root))
     writer = RollingWriter(
         sink,
         directory=f"{specification.prefix}/{directory_of(moments)}/{attempt}",
@@ -77,7 +77,7 @@ def land(
     )
     for start in range(0, batch.num_rows, 4096):
         writer.write(batch.slice(start, 4096))
-    manifest = Manifest(
+    manifest = Receipt(
         specification=specification,
         interval=moments,
         attempt=attempt,

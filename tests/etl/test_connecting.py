@@ -20,10 +20,10 @@ from hybrid_etl.errors import Failure, UserError
 from hybrid_etl.readers import open_reader, retry
 from hybrid_etl.readers.answer_timeout import longest_silence
 from hybrid_etl.readers.connecting import dial, who_answers
+from hybrid_etl.readers.mysql import reader as mysql_reader
 from hybrid_etl.readers.mysql.errors import explain
-from hybrid_etl.readers.mysql.reader import reader as mysql_reader
+from hybrid_etl.readers.postgresql import reader as postgresql_reader
 from hybrid_etl.readers.postgresql.errors import explain_connection
-from hybrid_etl.readers.postgresql.reader import reader as postgresql_reader
 from hybrid_etl.readers.retry import connect_with_retry
 from hybrid_etl.secret import Secret
 from hybrid_etl.specification import Specification

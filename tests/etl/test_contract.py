@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hybrid_etl.engines import ENGINES
 from hybrid_etl.errors import UserError
 from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.secret import Secret
@@ -45,3 +47,10 @@ def test_an_interval_lands_in_its_directory_or_is_refused(case: dict[str, Any]) 
             directory()
     else:
         assert directory() == case["directory"]
+
+
+def test_the_engines_of_the_contract_are_those_of_the_container() -> None:
+    """Make the file anew with `bin/hybrid docs generate`."""
+    kept = json.loads((_CASES.parent / "engines.json").read_text())
+
+    assert kept == json.loads(json.dumps({name: asdict(engine) for name, engine in ENGINES.items()}))

@@ -16,7 +16,7 @@ from lossy_line import COMMAND_COMPLETE, COPY_DATA, Change, Message, lossy_line
 
 from hybrid_etl.errors import Failure
 from hybrid_etl.run import check_rows
-from hybrid_etl.sinks.local import LocalSink
+from hybrid_etl.sinks.file import FileSink
 from hybrid_etl.sinks.s3 import S3File
 from hybrid_etl.specification import Format
 from hybrid_etl.writers import rolling
@@ -110,7 +110,7 @@ def test_a_file_that_holds_less_than_it_was_given_ends_the_run(
 ) -> None:
     monkeypatch.setattr(rolling, "open_writer", _Forgetful)
     writer = RollingWriter(
-        LocalSink(str(tmp_path)),
+        FileSink(str(tmp_path)),
         directory="run",
         file_format=Format(),
         paths=None,
@@ -126,7 +126,7 @@ def test_a_file_that_holds_less_than_it_was_given_ends_the_run(
 def test_each_format_counts_what_its_file_holds(tmp_path: Path, kind: str) -> None:
     # Given rows with line feeds and quotes
     writer = RollingWriter(
-        LocalSink(str(tmp_path)),
+        FileSink(str(tmp_path)),
         directory="run",
         file_format=Format(type=kind, compression="none"),
         paths=None,

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hybrid_etl.sinks.local import LocalSink
+from hybrid_etl.sinks.file import FileSink
 from hybrid_etl.specification import Format
 from hybrid_etl.writers import parquet
 from hybrid_etl.writers.encodings import choose_encodings, new_share
@@ -73,7 +73,7 @@ def test_a_run_to_parquet_loads_neither_the_kernels_nor_the_file_systems_of_arro
 
 def _write(directory: Path, batches: list[pa.RecordBatch]) -> list[pq.FileMetaData]:
     writer = RollingWriter(
-        LocalSink(str(directory)),
+        FileSink(str(directory)),
         directory="run",
         file_format=Format(),
         paths=None,

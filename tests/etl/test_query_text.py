@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybrid_etl import query_text
+from hybrid_etl.engines import ENGINES
 from hybrid_etl.errors import UserError
 from hybrid_etl.partitions import KeyRange
 from hybrid_etl.query import Syntax, bind, limit_rows
@@ -37,11 +38,10 @@ def test_parameters_are_found_where_the_server_would_read_a_value(
 @pytest.mark.parametrize(("engine", "query", "expected"), _CASES)
 def test_a_query_that_is_wrapped_ends_where_it_ended(engine: str, query: str, expected: str) -> None:
     part = KeyRange(column="id", number=0, count=2, start=None, end=7)
-    quote = '"' if engine == "postgresql" else "`"
-    wrapped = limit_rows(query, bounds=None, part=part, quote=quote)
+    wrapped = limit_rows(query, bounds=None, part=part, engine=ENGINES[engine])
     assert wrapped.startswith("select * from (\n")
     # What was wrapped hides nothing of what comes after it: a parameter there is found.
-    followed = query_text.read(f"{wrapped} and :last", engine=engine, known={"a", "b", "last"})
+    followed = query_text.read(f"{wrapped} and :last", dialect=engine, known={"a", "b", "last"})
     assert followed.places[-1].name == "last"
     assert followed.text.endswith(":last")
 
@@ -97,7 +97,7 @@ def test_what_is_no_parameter_is_left_byte_for_byte(data: st.DataObject, engine:
 )
 def test_any_text_is_cut_only_at_names_or_refused(query: str, engine: str) -> None:
     try:
-        statement = query_text.read(query, engine=engine, known={"a"})
+        statement = query_text.read(query, dialect=engine, known={"a"})
     except query_text.QueryTextError:
         return
     assert statement.text in query

@@ -17,7 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hybrid_etl import sinks
 from hybrid_etl.columns import Column, Kind
+from hybrid_etl.engines import ENGINES
 from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.incremental import Bounds
 from hybrid_etl.interval import Interval, directory_of
@@ -26,8 +28,8 @@ from hybrid_etl.query import bind, limit_rows
 from hybrid_etl.readers.retry import TRIES, connect_with_retry
 from hybrid_etl.refusals import Refusals
 from hybrid_etl.secret import Secret
-from hybrid_etl.settings import attempt_name, location
-from hybrid_etl.sinks.local import LocalSink
+from hybrid_etl.settings import attempt_name
+from hybrid_etl.sinks.file import FileSink
 from hybrid_etl.specification import Format, Specification
 from hybrid_etl.writers.rolling import RollingWriter
 
@@ -67,7 +69,7 @@ def test_the_interval_is_bound_in_utc() -> None:
 
 def test_an_incremental_column_is_quoted_as_the_engine_quotes() -> None:
     bounds = Bounds(column='a"b', start="1", end="2")
-    wrapped = limit_rows("select 1 -- end;\n;", bounds=bounds, part=None, quote='"')
+    wrapped = limit_rows("select 1 -- end;\n;", bounds=bounds, part=None, engine=ENGINES["postgresql"])
     assert wrapped == 'select * from (\nselect 1 -- end;\n) q where "a""b" >= 1 and "a""b" < 2'
 
 
@@ -150,11 +152,17 @@ def test_attempts_and_places_have_their_forms() -> None:
     assert len(attempt_name(None, {})) == 32
     with pytest.raises(UserError):
         attempt_name("a/b")
-    assert location("s3://bucket/a/b/") == ("bucket", "a/b")
-    assert location("file:///a%20b") == ("", "/a b")
-    for wrong in ("http://x/y", "s3:///x", "file://host/x", "x"):
-        with pytest.raises(UserError):
-            location(wrong)
+
+
+def test_an_address_has_the_sink_of_its_scheme(tmp_path: Path) -> None:
+    (tmp_path / "a b").mkdir()
+    (tmp_path / "a b" / "c d").write_bytes(b"found")
+
+    assert sinks.read(f"file://{tmp_path}/a%20b/c%20d") == b"found"
+    assert sinks.open_sink(f"file://{tmp_path}/a%20b").read("c d") == b"found"
+    for wrong in ("http://x/y", "s3:///x", "s3://x", "file://host/x", "throttle:///x", "x", ""):
+        with pytest.raises(UserError, match="neither s3"):
+            sinks.read(wrong)
 
 
 def test_connecting_is_tried_again_but_not_for_ever() -> None:
@@ -208,7 +216,7 @@ def test_hostile_bytes_of_a_server_are_refused_and_never_read_beyond_their_end(
 def test_a_file_that_was_taken_back_stays_away_when_its_writer_is_collected(tmp_path: Path) -> None:
     # Given a Parquet file with a row group
     writer = RollingWriter(
-        LocalSink(str(tmp_path)),
+        FileSink(str(tmp_path)),
         directory="run",
         file_format=Format(),
         paths=None,

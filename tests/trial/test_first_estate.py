@@ -47,7 +47,7 @@ def test_options_alone_make_an_estate_that_validates(tmp_path: Path) -> None:
         (("--yes", "--name", "shop"), "--yes asks nothing: give --region, --engine"),
         ((*_NEEDED[2:], "--name", "My Shop"), "--name My Shop: needs lower-case letters"),
         ((*_NEEDED[:2], *_NEEDED[4:], "--region", "europe"), "--region europe: is no Region of AWS"),
-        ((*_NEEDED[:4], "--engine", "oracle"), "is none of postgresql, mysql, mariadb"),
+        ((*_NEEDED[:4], "--engine", "oracle"), "is none of mariadb, mysql, postgresql"),
         ((*_NEEDED, "--table", "orders"), "--table needs a --database"),
         ((*_NEEDED, "--database", "postgresql://localhost"), "has no user"),
     ],

@@ -10,7 +10,7 @@ import pytest
 
 from workspace.paths import ROOT
 
-_PROJECTS = ("pyproject.toml", "etl/pyproject.toml", "dags/plugin/pyproject.toml")
+_PROJECTS = ("pyproject.toml", "etl/pyproject.toml", "dags/plugin/pyproject.toml", "sandbox/pyproject.toml")
 _PACKAGES = ("etl/hybrid_etl/__init__.py", "dags/plugin/hybrid_airflow/__init__.py")
 
 

@@ -39,7 +39,7 @@ _CAUSES = (
         "{host} shows a certificate of another name: write the index's address as its certificate has it",
     ),
     (
-        r"407|Proxy Authentication Required|proxy authorization required",
+        r"(?<![\w.:=-])407(?![\w.-])|Proxy Authentication Required|proxy authorization required",
         "the proxy asks for a user and a password: HTTPS_PROXY=http://USER:PASSWORD@PROXY:PORT, "
         "with special characters as %XX",
     ),
@@ -49,7 +49,7 @@ _CAUSES = (
         "whoever keeps the index why it differs, or whether a proxy changes downloads",
     ),
     (
-        r"\b40[13]\b|Unauthorized|Forbidden|ENEEDAUTH|E401|E403",
+        r"(?<![\w.:=-])40[13](?![\w.-])|Unauthorized|Forbidden|ENEEDAUTH|E401|E403",
         "{host} refuses: give the user and the password of the index, in its address or in ~/.netrc",
     ),
     (

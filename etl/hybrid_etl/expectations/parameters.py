@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from hybrid_etl.engines import ENGINES
 from hybrid_etl.errors import UserError
 
 ON_FAILURE = ("fail", "warn")
@@ -151,7 +152,8 @@ def _freshness(value: object, document: Mapping[str, Any]) -> Freshness | None:
         return Freshness(column=str(value.get("column") or incremental), within=seconds(value["within"]))
     if not incremental:
         raise ValueError("freshness without a column needs incremental_column")
-    folds = document.get("engine") in ("mysql", "mariadb")
+    engine = ENGINES.get(str(document.get("engine")))
+    folds = engine is not None and engine.folds
     return Freshness(column=str(incremental), within=seconds(value), folds=folds)
 
 

@@ -1,14 +1,16 @@
-"""From a database to Arrow batches: one reader an engine, all with the same face."""
+"""From a database to Arrow batches: one reader an engine, all of one protocol."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import importlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pyarrow as pa
 
 from hybrid_etl.columns import Column
+from hybrid_etl.engines import ENGINES
 from hybrid_etl.interval import Interval
 from hybrid_etl.refusals import Refusals
 from hybrid_etl.secret import Secret
@@ -75,10 +77,6 @@ def open_reader(
     Raises UserError for what the user must correct (password, table, syntax), Failure for a database that
     cannot be reached or breaks off.
     """
-    if specification.engine == "postgresql":
-        from hybrid_etl.readers.postgresql.reader import PostgresqlReader
-
-        return PostgresqlReader(specification, secret, interval)
-    from hybrid_etl.readers.mysql.reader import MysqlReader
-
-    return MysqlReader(specification, secret, interval, only_describe=only_describe)
+    module, _, reader = ENGINES[specification.engine].reader.partition(":")
+    make: Callable[..., Reader] = getattr(importlib.import_module(module), reader)
+    return make(specification, secret, interval, only_describe=only_describe)

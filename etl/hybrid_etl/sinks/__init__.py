@@ -1,12 +1,19 @@
-"""Where files go: a sink makes a whole file visible at once, or nothing of it."""
+"""Where files go: a sink makes a whole file visible at once, or nothing of it.
+
+One module a scheme of addresses, called as the scheme. A new sink is a new module here, which has
+`open_sink(address, *, bytes_per_second, target_file_bytes)`.
+"""
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from types import ModuleType
+from typing import BinaryIO, Protocol
+from urllib.parse import unquote, urlsplit
 
-from hybrid_etl.errors import Failure
-from hybrid_etl.settings import location
+from hybrid_etl.errors import Failure, UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +23,14 @@ class StoredFile:
     key: str
     bytes: int
     sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """Names of directories, sorted; `whole` when none beyond them is left out."""
+
+    names: list[str]
+    whole: bool
 
 
 def check_size(taken: int, *, stored: int) -> None:
@@ -58,14 +73,47 @@ class Sink(Protocol):
     def probe(self, key: str) -> None:
         """Begin a file and take it back, to see whether it may be written; raises UserError or Failure."""
 
+    def read(self, key: str) -> bytes:
+        """A small file; raises UserError when it is absent or not granted, else Failure."""
 
-def open_sink(lake: str, *, bytes_per_second: int | None, target_file_bytes: int) -> Sink:
-    """The sink for `s3://BUCKET[/PREFIX]` or `file:///DIRECTORY`."""
-    bucket, key = location(lake)
-    if bucket:
-        from hybrid_etl.sinks.s3 import S3Sink
+    def directories(self, prefix: str, *, after: str, only: str) -> Listing:
+        """Directories below a prefix whose names come after `after` and begin with `only`.
 
-        return S3Sink(bucket, key, bytes_per_second=bytes_per_second, target_file_bytes=target_file_bytes)
-    from hybrid_etl.sinks.local import LocalSink
+        May leave some out. Raises UserError where it is not granted, Failure otherwise.
+        """
 
-    return LocalSink(key, bytes_per_second=bytes_per_second)
+    def source(self, key: str) -> str | BinaryIO:
+        """A file as Arrow reads one: its path, or a seekable stream. Raises FileNotFoundError too."""
+
+
+def open_sink(address: str, *, bytes_per_second: int | None = None, target_file_bytes: int = 0) -> Sink:
+    """The sink of an address such as `s3://BUCKET[/PREFIX]` or `file:///DIRECTORY`.
+
+    Raises UserError for an address of no sink.
+    """
+    module = _module(urlsplit(address).scheme)
+    if module is None or not hasattr(module, "open_sink"):
+        raise wrong_address(address)
+    make: Callable[..., Sink] = module.open_sink
+    return make(address, bytes_per_second=bytes_per_second, target_file_bytes=target_file_bytes)
+
+
+def _module(scheme: str) -> ModuleType | None:
+    name = f"{__name__}.{scheme}"
+    try:
+        return importlib.import_module(name) if scheme.isidentifier() else None
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        return None
+
+
+def read(address: str) -> bytes:
+    """A small file by its address; raises as `Sink.read`."""
+    base, _, name = address.rpartition("/")
+    return open_sink(f"{base}/").read(unquote(name))
+
+
+def wrong_address(address: str) -> UserError:
+    """What to tell of an address that no sink has."""
+    return UserError(f"{address!r} is neither s3://BUCKET/KEY nor file:///PATH; correct the task definition.")

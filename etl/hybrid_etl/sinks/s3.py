@@ -12,13 +12,14 @@ import hashlib
 import io
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO, cast
+from urllib.parse import unquote, urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hybrid_etl import aws
 from hybrid_etl.errors import UserError
-from hybrid_etl.sinks import StoredFile, check_size
+from hybrid_etl.sinks import Listing, StoredFile, check_size, wrong_address
 from hybrid_etl.sinks.throttle import Throttle
 
 PART_BYTES = 5 * 1024 * 1024
@@ -28,6 +29,19 @@ MOST_PARTS = 10_000
 LONGEST_KEY = 1024
 """Bytes of UTF-8 (Amazon S3 User Guide, "Naming Amazon S3 objects")."""
 _TYPES = {"json": "application/json", "parquet": "application/vnd.apache.parquet"}
+
+
+def open_sink(address: str, *, bytes_per_second: int | None, target_file_bytes: int) -> S3Sink:
+    """The sink for `s3://BUCKET[/PREFIX]`; raises UserError for an address without a bucket."""
+    parts = urlsplit(address)
+    if not parts.netloc:
+        raise wrong_address(address)
+    return S3Sink(
+        parts.netloc,
+        unquote(parts.path).strip("/"),
+        bytes_per_second=bytes_per_second,
+        target_file_bytes=target_file_bytes,
+    )
 
 
 class S3Sink:
@@ -81,6 +95,68 @@ class S3Sink:
                 self._client.abort_multipart_upload(**address, UploadId=upload)
         except (BotoCoreError, ClientError) as error:
             raise aws.explain(error, doing=f"Writing s3://{self._bucket}/{address['Key']}") from error
+
+    def read(self, key: str) -> bytes:
+        """A small object."""
+        return aws.read_object(self._bucket, self._prefix + key)
+
+    def directories(self, prefix: str, *, after: str, only: str) -> Listing:
+        """Directories below a prefix, in one request, so at most 1,000."""
+        base = f"{self._prefix}{prefix}/"
+        start = {"StartAfter": base + after} if after else {}
+        try:
+            answer = self._client.list_objects_v2(
+                Bucket=self._bucket, Prefix=base + only, Delimiter="/", **start
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise aws.explain(error, doing=f"Listing s3://{self._bucket}/{base}{only}") from error
+        names = [found["Prefix"][len(base) :].rstrip("/") for found in answer.get("CommonPrefixes", ())]
+        return Listing(names=sorted(names), whole=not answer.get("IsTruncated"))
+
+    def source(self, key: str) -> BinaryIO:
+        """An object as a file."""
+        return cast("BinaryIO", S3Object(self._bucket, self._prefix + key))
+
+
+class S3Object(io.RawIOBase):
+    """An object of S3 as a file: each read is a request of that range."""
+
+    def __init__(self, bucket: str, key: str) -> None:
+        self._client, self._at = aws.client("s3"), 0
+        self._address = {"Bucket": bucket, "Key": key}
+        self._size = int(self._ask("head_object")["ContentLength"])
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def tell(self) -> int:
+        """Where the next read begins."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Where the next read is to begin."""
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        """So many bytes, all that are left below 0."""
+        end = self._size if size < 0 else min(self._at + size, self._size)
+        if end <= self._at:
+            return b""
+        found: bytes = self._ask("get_object", Range=f"bytes={self._at}-{end - 1}")["Body"].read()
+        self._at += len(found)
+        return found
+
+    def _ask(self, operation: str, **more: str) -> Any:
+        try:
+            return getattr(self._client, operation)(**self._address, **more)
+        except (BotoCoreError, ClientError) as error:
+            raise aws.explain(error, doing=f"Reading s3://{'/'.join(self._address.values())}") from error
 
 
 class S3File:

@@ -25,7 +25,7 @@ import sys
 from pathlib import Path
 from hybrid.artifacts import image_build
 from workspace.supply import certificates, settings
-engine.ETL, name = Path(sys.argv[1]), sys.argv[2]
+image_build.ETL, name = Path(sys.argv[1]), sys.argv[2]
 settings.OFFLINE, certificates.BUNDLES = Path("offline").absolute(), Path("certificates").absolute()
 try:
     image_build.build(name, log=Path("build.log"))

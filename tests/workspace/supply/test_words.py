@@ -33,6 +33,8 @@ from workspace.supply.words import failure, remedy, without_credentials
         ("ERROR: No matching distribution found for tiny==1.0", "a mirror often holds back"),
         ("No solution found when resolving dependencies", "a mirror often holds back"),
         ("OSError: [Errno 28] No space left on device", "the disk is full"),
+        ("http://127.0.0.1:44077/simple/tiny/: Connection refused", "cannot be reached from here"),
+        ("https://i.example:407/tiny-4.403.tar.gz: Connection refused", "cannot be reached from here"),
     ],
 )
 def test_what_a_tool_says_becomes_a_remedy(said: str, told: str) -> None:

@@ -6,6 +6,7 @@ import pymysql  # type: ignore[import-untyped]
 from pymysql.connections import Connection  # type: ignore[import-untyped]
 
 from hybrid_etl import incremental
+from hybrid_etl.engines.mysql import ENGINE
 from hybrid_etl.incremental import Bounds, Compared, TimeColumn
 from hybrid_etl.interval import Interval
 from hybrid_etl.query import BoundQuery, Syntax, bind, count_nulls
@@ -52,7 +53,9 @@ def bounds(
     found = asked.bounds(column, interval, incremental.MYSQL)
     nulls = None
     if counted := asked.counts_nulls(column, interval, part=specification.part):
-        text = count_nulls(specification.query, asked.column, quote="`", syntax=syntax, least=column.least)
+        text = count_nulls(
+            specification.query, asked.column, engine=ENGINE, syntax=syntax, least=column.least
+        )
         query = bind(text, specification.parameters, interval, engine=engine, syntax=syntax)
         nulls = _count(connection, query, mariadb=mariadb)
     return found, {"incremental": asked.told(column, found, nulls, counted=counted)}

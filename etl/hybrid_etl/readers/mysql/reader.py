@@ -16,6 +16,7 @@ from pymysql.cursors import DictCursor  # type: ignore[import-untyped]
 
 from hybrid_etl.column_names import check_names
 from hybrid_etl.columns import Column
+from hybrid_etl.engines.mysql import ENGINE
 from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval
@@ -227,11 +228,11 @@ class MysqlReader:
             specification.query,
             bounds=bounds,
             part=specification.part,
-            quote="`",
+            engine=ENGINE,
             syntax=syntax,
             most=specification.most_rows,
         )
-        query = choose_columns(limited, specification.contract.columns, quote="`", syntax=syntax)
+        query = choose_columns(limited, specification.contract.columns, engine=ENGINE, syntax=syntax)
         return bind(query, specification.parameters, interval, engine=specification.engine, syntax=syntax)
 
     def _rows(self, query: str) -> list[dict[str, object]]:

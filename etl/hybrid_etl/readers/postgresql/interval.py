@@ -8,6 +8,7 @@ import psycopg
 from psycopg.pq import ExecStatus
 
 from hybrid_etl import incremental
+from hybrid_etl.engines.postgresql import ENGINE
 from hybrid_etl.incremental import Bounds, Compared, TimeColumn
 from hybrid_etl.interval import Interval
 from hybrid_etl.query import BoundQuery, bind, count_nulls
@@ -63,7 +64,7 @@ def bounds(
     found = asked.bounds(column, interval, incremental.POSTGRESQL)
     nulls = None
     if counted := asked.counts_nulls(column, interval, part=specification.part):
-        text = count_nulls(specification.query, asked.column, quote='"')
+        text = count_nulls(specification.query, asked.column, engine=ENGINE)
         query = bind(
             text, specification.parameters, interval, engine="postgresql", encoding=specification.encoding
         )

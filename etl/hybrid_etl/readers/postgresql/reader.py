@@ -17,6 +17,7 @@ from psycopg.pq.abc import PGconn
 
 from hybrid_etl.column_names import check_names
 from hybrid_etl.columns import Column
+from hybrid_etl.engines.postgresql import ENGINE
 from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval
@@ -72,7 +73,14 @@ _TypeRow = tuple[int, str, str, str, int | None, bool, bool]
 class PostgresqlReader:
     """One query of a PostgreSQL database."""
 
-    def __init__(self, specification: Specification, secret: Secret, interval: Interval | None) -> None:
+    def __init__(
+        self,
+        specification: Specification,
+        secret: Secret,
+        interval: Interval | None,
+        *,
+        only_describe: bool = False,  # noqa: ARG002 - COPY describes without running
+    ) -> None:
         self._secret = secret
         self.refusals = Refusals(specification.unrepresentable)
         self.warnings: dict[str, int] = {}
@@ -230,10 +238,10 @@ class PostgresqlReader:
             specification.query,
             bounds=bounds,
             part=specification.part,
-            quote='"',
+            engine=ENGINE,
             most=specification.most_rows,
         )
-        query = choose_columns(limited, specification.contract.columns, quote='"')
+        query = choose_columns(limited, specification.contract.columns, engine=ENGINE)
         return bind(
             query, specification.parameters, interval, engine="postgresql", encoding=specification.encoding
         )

@@ -1,12 +1,11 @@
-"""The questions to a server's own catalog: a row for each column of each table.
-
-Sources: PostgreSQL manual, "System Catalogs"; MySQL Reference Manual and MariaDB Knowledge Base, "Information
-Schema".
-"""
+"""PostgreSQL."""
 
 from __future__ import annotations
 
-_POSTGRESQL = """\
+from hybrid_etl.engines.engine import Engine
+
+#: Source: PostgreSQL manual, "System Catalogs".
+_CATALOG = """\
 select n.nspname::text as schema_name, c.relname::text as table_name,
   case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table'
     when 'p' then 'partitioned table' else 'table' end as table_kind,
@@ -37,29 +36,20 @@ where c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition
   and (:schema = '' or n.nspname = :schema) and c.relname like :pattern
 order by n.nspname, c.relname, a.attnum"""
 
-_MYSQL = """\
-select t.table_schema as schema_name, t.table_name as table_name,
-  case t.table_type when 'VIEW' then 'view' else 'table' end as table_kind,
-  cast(t.table_rows as signed) as row_estimate,
-  cast(t.data_length + t.index_length as signed) as table_bytes,
-  c.column_name as column_name, convert(c.column_type using utf8mb4) as column_type,
-  convert(c.data_type using utf8mb4) as base_type,
-  c.is_nullable = 'YES' as is_nullable, c.extra like '%GENERATED' as is_generated,
-  c.privileges like '%select%' as is_readable,
-  c.column_key = 'PRI' as in_key,
-  exists (select 1 from information_schema.statistics s where s.table_schema = c.table_schema
-    and s.table_name = c.table_name and s.column_name = c.column_name and s.non_unique = 0 and not exists (
-      select 1 from information_schema.statistics o where o.table_schema = s.table_schema
-        and o.table_name = s.table_name and o.index_name = s.index_name and o.seq_in_index > 1)) as is_unique,
-  exists (select 1 from information_schema.statistics s where s.table_schema = c.table_schema
-    and s.table_name = c.table_name and s.column_name = c.column_name and s.seq_in_index = 1) as is_indexed
-from information_schema.tables t
-join information_schema.columns c on c.table_schema = t.table_schema and c.table_name = t.table_name
-where t.table_schema not in ('mysql', 'information_schema', 'performance_schema', 'sys')
-  and (:schema = '' or t.table_schema = :schema) and t.table_name like :pattern
-order by t.table_schema, t.table_name, c.ordinal_position"""
-
-
-def catalog_query(engine: str) -> str:
-    """The query for an engine of sources; its parameters: `schema` (empty: all) and `pattern` (of `like`)."""
-    return _POSTGRESQL if engine == "postgresql" else _MYSQL
+ENGINE = Engine(
+    name="postgresql",
+    label="PostgreSQL",
+    port=5432,
+    reader="hybrid_etl.readers.postgresql.reader:PostgresqlReader",
+    dialect="postgresql",
+    quote='"',
+    parameters="numbered",
+    zoned=True,
+    nul=False,
+    passthrough=True,
+    encodings=True,
+    socket="directory",
+    named=("postgres", "postgresql", "aurora-postgresql", "redshift"),
+    schemes=("postgresql", "postgres"),
+    catalog=_CATALOG,
+)

@@ -7,22 +7,36 @@ import errno
 import hashlib
 import os
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from hybrid_etl.errors import EtlError, Failure, UserError
-from hybrid_etl.sinks import StoredFile, check_size
+from hybrid_etl.sinks import Listing, StoredFile, check_size, wrong_address
 from hybrid_etl.sinks.throttle import Throttle
 
 
-class LocalSink:
+def open_sink(
+    address: str,
+    *,
+    bytes_per_second: int | None,
+    target_file_bytes: int,  # noqa: ARG001 - a file has no parts
+) -> FileSink:
+    """The sink for `file:///DIRECTORY`; raises UserError for an address with a host or without a path."""
+    parts = urlsplit(address)
+    if parts.netloc or not parts.path:
+        raise wrong_address(address)
+    return FileSink(unquote(parts.path), bytes_per_second=bytes_per_second)
+
+
+class FileSink:
     """Files under a directory."""
 
     def __init__(self, directory: str, *, bytes_per_second: int | None = None) -> None:
         self._root = Path(directory)
         self._throttle = Throttle(bytes_per_second)
 
-    def open(self, key: str) -> LocalFile:
+    def open(self, key: str) -> FileInPlace:
         """Begin a file; raises Failure when the directory cannot be written."""
-        return LocalFile(self._root / key, key, self._throttle)
+        return FileInPlace(self._root / key, key, self._throttle)
 
     def put(self, key: str, content: bytes) -> None:
         """Write a small file and rename it into place."""
@@ -34,8 +48,36 @@ class LocalSink:
         """Begin a file and take it back."""
         self.open(key).abort()
 
+    def read(self, key: str) -> bytes:
+        """A small file."""
+        path = self._root / key
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            raise UserError(f"file://{path} does not exist; check the name and deploy it.") from None
+        except OSError as error:
+            raise Failure(
+                f"file://{path} cannot be read ({error.strerror}); check its permissions."
+            ) from None
 
-class LocalFile:
+    def directories(self, prefix: str, *, after: str, only: str) -> Listing:
+        """Directories below a prefix, all of them."""
+        try:
+            found = os.listdir(self._root / prefix)  # noqa: PTH208 - a lake may hold many
+        except FileNotFoundError:
+            found = []
+        except OSError as error:
+            raise Failure(f"{self._root}/{prefix} cannot be listed ({error.strerror}).") from None
+        return Listing(
+            names=sorted(name for name in found if name.startswith(only) and name > after), whole=True
+        )
+
+    def source(self, key: str) -> str:
+        """The path of a file."""
+        return str(self._root / key)
+
+
+class FileInPlace:
     """A file with a name that no reader looks for, until it is finished."""
 
     def __init__(self, path: Path, key: str, throttle: Throttle) -> None:
