@@ -70,6 +70,7 @@ class Column:
 
     `database_type` is the server's own name of the type. `expression` is what the reader selects instead
     of the plain column (a server-side cast to text, say), with `{}` where the quoted name goes.
+    `masked_type` is the type of the values that a mask replaced.
     `element` is the kind of a list's elements.
     """
 
@@ -81,6 +82,7 @@ class Column:
     scale: int = 0
     element: Kind | None = None
     expression: str | None = None
+    masked_type: pa.DataType | None = None
 
     def __post_init__(self) -> None:
         if self.type is None:

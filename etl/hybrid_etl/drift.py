@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ _SAYING = {
     "changed": "{column} was {before} and is {after}",
     "moved": "the order of the columns is another, from {column} on",
     "database_type": "{column} was {before} in the database and is {after}, in the lake the same type",
+    "rehashed": "{column} was {before} and is {after}, so that the hash of an equal value is another one",
 }
 
 
@@ -64,7 +66,12 @@ def widens(before: str, after: str) -> bool:
 
 
 def differences(
-    before: list[dict[str, Any]], columns: list[Column], *, ordered: bool, passed_on: bool = False
+    before: list[dict[str, Any]],
+    columns: list[Column],
+    *,
+    ordered: bool,
+    passed_on: bool = False,
+    hashed: Collection[str] = (),
 ) -> list[Change]:
     """What is different from a receipt's `schema`.
 
@@ -74,9 +81,12 @@ def differences(
         ordered: readers go by position (CSV).
         passed_on: values land as the database writes them, so that its types are what readers see; the lake's
             are all text.
+        hashed: columns that a hash replaces.
     """
     old = {str(field["name"]): (str(field["type"]), str(field.get("database_type"))) for field in before}
     new = {column.name: (str(column.type), column.database_type) for column in columns}
+    masked = {column.name: column.masked_type for column in columns if column.masked_type is not None}
+    rehashed = _rehashed(before, {name: str(kind) for name, kind in masked.items()}, hashed)
     found = [
         Change(column=name, change="removed", before=kind, after=None)
         for name, (kind, _) in old.items()
@@ -90,12 +100,36 @@ def differences(
         if was != kind:
             change = "widened" if widens(was, kind) else "changed"
             found.append(Change(column=name, change=change, before=was, after=kind))
+        elif name in rehashed:
+            found.append(
+                Change(column=name, change="rehashed", before=rehashed[name], after=str(masked[name]))
+            )
         elif database_was not in (database_type, "None"):
             change = _in_database(database_was, database_type) if passed_on else "database_type"
             found.append(Change(column=name, change=change, before=database_was, after=database_type))
     if ordered and (moved := _moved(list(old), list(new))):
         found.append(Change(column=moved, change="moved", before=None, after=None))
     return found
+
+
+def _rehashed(
+    before: list[dict[str, Any]], masked: Mapping[str, str], hashed: Collection[str]
+) -> dict[str, str]:
+    """Column → its type before, of those whose values have another text in the type of today."""
+    types = {str(field["name"]): field.get("masked_type") for field in before}
+    return {
+        name: str(types[name])
+        for name in hashed
+        if name in masked and types.get(name) and not _same_text(str(types[name]), masked[name])
+    }
+
+
+def _same_text(before: str, after: str) -> bool:
+    """Whether a value has the same text in both types, which is what is hashed."""
+    old, new = _DECIMAL.fullmatch(before), _DECIMAL.fullmatch(after)
+    if old and new:
+        return old[3] == new[3]
+    return before == after or bool(_INTEGER.fullmatch(before) and _INTEGER.fullmatch(after))
 
 
 def _in_database(before: str, after: str) -> str:
@@ -128,6 +162,7 @@ def check_drift(specification: Specification, columns: list[Column], previous: P
             columns,
             ordered=specification.format.type == "csv",
             passed_on=specification.format.passthrough,
+            hashed=[name for name, mask in specification.masks.items() if mask.get("kind") == "hash"],
         )
     except (KeyError, TypeError):
         said["reason"] = f"{previous.key} does not say its columns as this version does."

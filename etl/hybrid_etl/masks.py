@@ -21,7 +21,8 @@ class Masks:
     """The masks of a specification over the columns of a result.
 
     `hash` is HMAC-SHA-256 of the value's text under the site key, in hexadecimal: equal values stay equal and
-    joinable within a site, and without the key nobody can try values. `truncate` keeps the first `length`
+    joinable within a site, as long as their type has the same text for them, and without the key nobody can
+    try values. `truncate` keeps the first `length`
     characters. `redact` puts `***`. A null stays null. `drop` leaves the column out.
     """
 
@@ -71,7 +72,9 @@ def _kind(name: str, mask: Mapping[str, Any]) -> str:
 def _masked(column: Column, kind: str | None) -> Column:
     if kind is None or kind == "drop":
         return column
-    return Column(name=column.name, kind=Kind.STRING, database_type=column.database_type)
+    return Column(
+        name=column.name, kind=Kind.STRING, database_type=column.database_type, masked_type=column.type
+    )
 
 
 def _change(mask: Mapping[str, Any], column: Column, *, key: bytes) -> Change:

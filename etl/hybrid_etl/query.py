@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hybrid_etl.engines import ENGINES
 from hybrid_etl.engines.engine import Engine
@@ -25,7 +25,8 @@ class BoundQuery:
     """A query cut at its parameters: `pieces` has one text more than `uses`, which number into `values`.
 
     `names` are those of the values; a list has as many values of one name as elements. `encoding` is
-    that of the database's text, where the server itself converts none.
+    that of the database's text, where the server itself converts none. `lists` has, for the first use of a
+    list that is all of an `in (…)`, the number of its elements.
     """
 
     pieces: list[str]
@@ -33,12 +34,25 @@ class BoundQuery:
     names: list[str]
     values: list[Value]
     encoding: str = UTF8
+    lists: Mapping[int, int] = field(default_factory=dict)
 
-    def render(self, place: Callable[[int], str]) -> str:
-        """The query's text with what `place` gives for each parameter's number (from 0)."""
-        text = [self.pieces[0]]
-        for use, piece in zip(self.uses, self.pieces[1:], strict=True):
-            text += [place(use), piece]
+    def render(
+        self, place: Callable[[int], str], *, of_list: Callable[[list[int]], str | None] | None = None
+    ) -> str:
+        """The query's text with what `place` gives for each parameter's number (from 0).
+
+        `of_list` gives the text for all elements of a list at once, or None to have them one by one.
+        """
+        text, index = [self.pieces[0]], 0
+        while index < len(self.uses):
+            count = self.lists.get(index, 0)
+            whole = of_list(self.uses[index : index + count]) if of_list and count else None
+            if whole is None:
+                text += [place(self.uses[index]), self.pieces[index + 1]]
+                index += 1
+            else:
+                text += [whole, self.pieces[index + count]]
+                index += count
         return "".join(text)
 
 
@@ -161,6 +175,7 @@ def bind(
     names: list[str] = []
     values: list[Value] = []
     numbers: dict[str, range] = {}
+    lists: dict[int, int] = {}
     end = 0
     for place in statement.places:
         if place.name not in numbers:
@@ -171,6 +186,8 @@ def bind(
         _check_list(place, parameters)
         pieces.append(statement.text[end : place.start])
         pieces += [", "] * (len(numbers[place.name]) - 1)
+        if place.whole and isinstance(parameters.get(place.name), list):
+            lists[len(uses)] = len(numbers[place.name])
         uses += numbers[place.name]
         end = place.end
     pieces.append(statement.text[end:])
@@ -180,7 +197,9 @@ def bind(
             f"The query has {count} values of parameters, and the database takes {MOST_VALUES} at most; join "
             "with a table that holds them."
         )
-    return BoundQuery(pieces=pieces, uses=uses, names=names, values=values, encoding=encoding or UTF8)
+    return BoundQuery(
+        pieces=pieces, uses=uses, names=names, values=values, encoding=encoding or UTF8, lists=lists
+    )
 
 
 def _check_list(place: Place, parameters: Mapping[str, Parameter]) -> None:

@@ -81,6 +81,7 @@ class Receipt:
                     "type": str(column.type),
                     "nullable": True,
                     "database_type": column.database_type,
+                    **({"masked_type": str(column.masked_type)} if column.masked_type is not None else {}),
                 }
                 for column in self.columns
             ],

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 _SPACE = " \t\n\r\f\v"
 _COMMON = r"""
@@ -101,12 +101,16 @@ class QueryTextError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a parameter stands in the text; `listed` is directly within `in (…)` or `array[…]`."""
+    """Where a parameter stands in the text; `listed` is directly within `in (…)` or `array[…]`.
+
+    `whole` is all that an `in (…)` holds.
+    """
 
     name: str
     start: int
     end: int
     listed: bool
+    whole: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,9 +204,7 @@ class _Scan:
             raise QueryTextError("holds no statement, only comments; write a select")
         begin = len(self.query) - len(self.query.lstrip(_SPACE))
         text = self.query[begin : self.stop].rstrip(_SPACE)
-        places = [
-            Place(name=p.name, start=p.start - begin, end=p.end - begin, listed=p.listed) for p in self.places
-        ]
+        places = [replace(place, start=place.start - begin, end=place.end - begin) for place in self.places]
         return Statement(text=text, places=places)
 
     def _end_of(self, match: re.Match[str], kind: str) -> int:
@@ -279,14 +281,17 @@ class _Scan:
                 start=match.start(),
                 end=match.end(),
                 listed=within and self.word in ("(", "[", ","),
+                whole=within and self.brackets[-1].kind == "list" and self.word == "(",
             )
         )
 
     def _check_list_goes_on(self, text: str) -> None:
         """A parameter is an element only when the list ends after it, or the next element begins."""
-        if self.kind == "parameter" and text not in (",", ")", "]") and self.places[-1].listed:
-            last = self.places[-1]
-            self.places[-1] = Place(name=last.name, start=last.start, end=last.end, listed=False)
+        if self.kind != "parameter" or not self.places[-1].listed:
+            return
+        last = self.places[-1]
+        listed, whole = text in (",", ")", "]"), last.whole and text == ")"
+        self.places[-1] = replace(last, listed=listed, whole=whole)
 
     def _bracket(self, sign: str) -> None:
         if sign in (")", "]"):

@@ -12,11 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 from etl_process import Database, Etl, Outcome, client
 
-from hybrid_etl import aws, lake
+from hybrid_etl import aws
 from hybrid_etl.drift import widens
 from hybrid_etl.interval import Interval
 from hybrid_etl.previous import find_previous
 from hybrid_etl.settings import Settings
+from hybrid_etl.sinks import Listing
+from hybrid_etl.sinks.s3 import S3Sink
 
 STAR = "select * from drifting"
 REDACT = {"name": {"kind": "redact"}}
@@ -323,13 +325,13 @@ def test_years_of_hours_in_s3_cost_two_lists(
     for name, value in s3.items():
         monkeypatch.setenv(name, value)
     asked: list[str] = []
-    listed = lake._list_s3
+    listed = S3Sink.directories
 
-    def counted(*arguments: Any, **named: Any) -> lake.Listing:
+    def counted(sink: S3Sink, *arguments: Any, **named: Any) -> Listing:
         asked.append("list")
-        return listed(*arguments, **named)
+        return listed(sink, *arguments, **named)
 
-    monkeypatch.setattr(lake, "_list_s3", counted)
+    monkeypatch.setattr(S3Sink, "directories", counted)
     aws._session.cache_clear()
     settings = Settings(specifications="", lake="s3://hours", secret="")
     # When the last and one of the first is run again
@@ -379,3 +381,39 @@ def test_a_receipt_of_brackets_without_end_stops_nothing(tmp_path: Path) -> None
 
     assert found.receipt is None
     assert "is not JSON" in (found.reason or "")
+
+
+def test_a_type_that_changes_the_hashes_of_equal_values_is_drift(etl: Etl, each_database: Database) -> None:
+    # Given a hashed column, and its first receipt
+    make(
+        each_database,
+        "alter table drifting add column price numeric(10,2)",
+        "update drifting set price = 1.5",
+    )
+    options: dict[str, Any] = {
+        "query": "select id, price from drifting",
+        "masks": {"price": {"kind": "hash"}, "id": {"kind": "hash"}},
+        "secret": each_database.secret | {"mask_key": "k" * 32},
+    }
+    first = etl.run(each_database, **options)
+    assert first.code == 0, first.lines
+    assert [field["masked_type"] for field in first.manifest["schema"]] == ["int32", "decimal128(10, 2)"]
+
+    # When its scale changes, with which 1.50 becomes 1.500
+    alter = "alter column price type" if each_database.engine == "postgresql" else "modify column price"
+    each_database.say(f"alter table drifting {alter} numeric(12,3)")
+    other = etl.run(each_database, **options)
+
+    # Then the run ends and says so; where its readers can take it, it lands and is told
+    assert other.code == 2, other.lines
+    assert "price was decimal128(10, 2) and is decimal128(12, 3)" in other.message
+    assert "so that the hash of an equal value is another one" in other.message
+    taken = etl.run(each_database, on_drift="accept", **options)
+    assert taken.code == 0, taken.lines
+    assert [change["change"] for change in receipt_of(taken)["drift"]["changes"]] == ["rehashed"]
+
+    # And a whole number of more bits has the same hashes, as more digits before the point have
+    each_database.say(f"alter table drifting {alter} numeric(14,3)")
+    each_database.say(big_id(each_database))
+    same = etl.run(each_database, on_drift="fail", **options)
+    assert same.code == 0, same.lines

@@ -70,7 +70,7 @@ class Expectations:
             raise UserError(f"{where}: expect may have {', '.join(_KNOWN)}; deploy the matching image.")
         try:
             found = _build(cls, asked, document)
-        except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        except (TypeError, ValueError, ArithmeticError, AttributeError, LookupError) as error:
             raise UserError(
                 f"{where}: expect is not as docs/reference/contracts.md has it ({error})."
             ) from None
@@ -82,19 +82,20 @@ class Expectations:
 
 def _build(cls: type[Expectations], asked: dict[str, Any], document: Mapping[str, Any]) -> Expectations:
     rows = asked.get("rows") or {}
-    change = rows.get("change")
+    if unknown := sorted(set(rows) - {"min", "max", "change"}):
+        raise ValueError(f"rows has no {unknown[0]}")
+    least, most, change = _count(rows.get("min")), _count(rows.get("max")), rows.get("change")
+    if least is not None and most is not None and least > most:
+        raise ValueError(f"rows has min {least}, which is more than max {most}")
     on_failure = asked.get("on_failure", "fail")
     if on_failure not in ON_FAILURE:
         raise ValueError(f"on_failure is {on_failure!r}")
-    unique = [[names] if isinstance(names, str) else names for names in asked.get("unique") or ()]
-    if not all(unique):
-        raise ValueError("unique has a list without a column")
     return cls(
-        least_rows=_count(rows.get("min")),
-        most_rows=_count(rows.get("max")),
+        least_rows=least,
+        most_rows=most,
         most_change=None if change is None else share(change),
-        nulls={str(name): share(value) for name, value in (asked.get("nulls") or {}).items()},
-        unique=tuple(tuple(map(str, names)) for names in unique),
+        nulls={str(name): _part(value) for name, value in (asked.get("nulls") or {}).items()},
+        unique=_unique(asked.get("unique") or []),
         ranges={str(name): _range(bounds) for name, bounds in (asked.get("range") or {}).items()},
         freshness=_freshness(asked.get("freshness"), document),
         on_failure=on_failure,
@@ -110,8 +111,30 @@ def share(value: object) -> Decimal:
     return found
 
 
+def _part(value: object) -> Decimal:
+    found = share(value)
+    if found > 1:
+        raise ValueError(f"{value!r} is more than all rows; write a share as 0.01 or 1%")
+    return found
+
+
+def _unique(asked: object) -> tuple[tuple[str, ...], ...]:
+    # A text is a list of letters to Python, each of which would be taken for a column.
+    if not isinstance(asked, list):
+        raise ValueError("unique is a list of columns, or of lists of columns")
+    keys = [[names] if isinstance(names, str) else names for names in asked]
+    for names in keys:
+        if (
+            not isinstance(names, list)
+            or not names
+            or not all(isinstance(name, str) and name for name in names)
+        ):
+            raise ValueError(f"unique has {names!r}, which is no column and no list of columns")
+    return tuple(tuple(names) for names in keys)
+
+
 def _count(value: object) -> int | None:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
         return value
     raise ValueError(f"{value!r} is no number of rows")
 
@@ -132,6 +155,11 @@ def _range(bounds: object) -> tuple[Bound, Bound]:
     if not isinstance(bounds, list) or len(bounds) != 2:
         raise ValueError("a range is [least, greatest]")
     low, high = (_bound(bound) for bound in bounds)
+    numbers = isinstance(low, Decimal) and isinstance(high, Decimal)
+    # ISO 8601 of one form sorts as its texts do.
+    alike = isinstance(low, str) and isinstance(high, str) and len(low) == len(high)
+    if (numbers or alike) and low > high:  # type: ignore[operator]
+        raise ValueError(f"a range is [least, greatest], and {bounds[0]!r} is more than {bounds[1]!r}")
     return low, high
 
 

@@ -1,4 +1,8 @@
-"""CSV after RFC 4180: every text is quoted, so an empty text is "" and a null is nothing between commas."""
+"""CSV after RFC 4180: every text is quoted, so an empty text is "" and a null is nothing between commas.
+
+In a file of one column nothing between commas is an empty line, which readers skip: such a null is
+refused.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import pyarrow as pa
 import pyarrow.csv as pc_csv
 
 from hybrid_etl.sinks import OutputFile
+from hybrid_etl.writers.lone_null import lone_null
 from hybrid_etl.writers.records import Tap
 from hybrid_etl.writers.statistics import Statistics
 from hybrid_etl.writers.stream import open_stream
@@ -42,6 +47,8 @@ class CsvWriter:
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write the rows of a batch."""
+        if batch.num_columns == 1 and batch.column(0).null_count:
+            raise lone_null(batch.schema.names[0])
         self._statistics.take_batch(batch)
         self._writer.write_batch(as_text(batch))
 

@@ -21,7 +21,7 @@ from hybrid_etl.engines.postgresql import ENGINE
 from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval
-from hybrid_etl.query import BoundQuery, bind, choose_columns, limit_rows
+from hybrid_etl.query import BoundQuery, Value, bind, choose_columns, limit_rows
 from hybrid_etl.readers import Database, batch_bytes
 from hybrid_etl.readers.answer_timeout import Silence, longest_silence
 from hybrid_etl.readers.decoder_choice import choose_decoder
@@ -68,6 +68,12 @@ where t.oid = any(%s::int8[]::oid[])
 
 
 _TypeRow = tuple[int, str, str, str, int | None, bool, bool]
+
+
+SHORT_LIST = 100
+"""Up to so many elements the planner sees them one by one, and may choose partitions by them."""
+MOST_SETTINGS = 4_000
+"""Values that take seconds to be set: each is one more of the session's settings, all of which are sorted."""
 
 
 class PostgresqlReader:
@@ -307,8 +313,7 @@ class PostgresqlReader:
         if specification.encoding:
             columns = as_scalars(columns)
         self.rounded = {column.name: column.scale for column in columns if column.expression == ROUNDED}
-        casts = [types[oid].qualified for oid in parameters]
-        query = bound.render(lambda number: self._parameter(number, bound, casts[number]))
+        query = self._with_parameters(bound, [types[oid] for oid in parameters])
         kind = "csv" if self._passthrough else "binary"
         statement = f"copy (\n{_select(query, columns)}\n) to stdout (format {kind})"
         return columns, encoded(statement, bound.encoding)
@@ -334,15 +339,43 @@ class PostgresqlReader:
             f"Row-level security hides rows from {self._secret.username}: what its policies show, lands.",
         )
 
-    def _parameter(self, number: int, bound: BoundQuery, cast: str) -> str:
-        """A parameter of the COPY, which takes none: a setting of this transaction, set by a bound call.
+    def _with_parameters(self, bound: BoundQuery, types: list[ServerType]) -> str:
+        """The query with its values in settings of this transaction: a COPY takes no parameters.
 
-        The server's own type of the parameter makes the value mean what it would as `$1`.
+        The server's own type of a parameter makes the value mean what it would as `$1`. A long list that is
+        all of an `in (…)` is one setting: PostgreSQL before 16 sorts all settings for each new one.
+        Raises UserError for too many settings.
         """
-        value = bound.values[number]
-        if value is None:
-            return f"(null::{cast})"
-        text = str(value).lower() if isinstance(value, bool) else str(value)
+        settings = 0
+
+        def one(number: int) -> str:
+            nonlocal settings
+            value, cast = bound.values[number], types[number].qualified
+            if value is None:
+                return f"(null::{cast})"
+            settings += 1
+            if settings > MOST_SETTINGS:
+                raise UserError(
+                    f"The query has more than {MOST_SETTINGS} values outside of long lists: write them as "
+                    "one list that is all of an `in`, in (:values), or join with a table that holds them."
+                )
+            self._set(number, _text(value), bound)
+            return f"(pg_catalog.current_setting('hybrid_etl.p{number}')::{cast})"
+
+        def of_list(numbers: list[int]) -> str | None:
+            first = types[numbers[0]]
+            # An array of arrays would be unnested to its last element.
+            plain = first.builtin and first.element is None
+            if not plain or len(numbers) <= SHORT_LIST or any(types[number] != first for number in numbers):
+                return None
+            elements = (_text(bound.values[number]) for number in numbers)
+            self._set(numbers[0], f"{{{','.join(map(_element, elements))}}}", bound)
+            setting = f"pg_catalog.current_setting('hybrid_etl.p{numbers[0]}')"
+            return f"select pg_catalog.unnest({setting}::{first.qualified}[])"
+
+        return bound.render(one, of_list=of_list)
+
+    def _set(self, number: int, text: str, bound: BoundQuery) -> None:
         # Bytes of an encoding are no UTF-8 to the server; in hexadecimal they pass whatever the client's is.
         self._connection.execute(
             "select set_config(%s, convert_from(decode(%s, 'hex'), %s), true) is null",
@@ -352,7 +385,6 @@ class PostgresqlReader:
                 SQL_ASCII if self._raw else "UTF8",
             ),
         )
-        return f"(pg_catalog.current_setting('hybrid_etl.p{number}')::{cast})"
 
     def _types(self, oids: set[int]) -> dict[int, ServerType]:
         rows = self._type_rows(oids)
@@ -393,6 +425,15 @@ class _Field:
     type: int
     modifier: int
     computed: bool
+
+
+def _text(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _element(text: str) -> str:
+    """An element of an array's text (PostgreSQL manual, "Array Input and Output Syntax")."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _server_type(row: _TypeRow) -> ServerType:
