@@ -368,3 +368,13 @@ def test_how_often_it_is_tried_is_set_by_a_variable(monkeypatch: pytest.MonkeyPa
     assert "Tried 6 times" in tried("")
     assert tried("none") == "HYBRID_CONNECT_TRIES is 'none'; it must be a number of at least 1."
     assert "it must be a number of at least 1" in tried("0")
+
+
+def test_a_database_that_is_not_there_is_told_by_its_key(etl: Etl, each_database: Database) -> None:
+    outcome = etl.run(each_database, secret=each_database.secret | {"dbname": "nowhere"})
+
+    assert outcome.code == 2, outcome.lines
+    assert "nowhere" in outcome.message
+    assert "Correct" in outcome.message
+    assert "secret" in outcome.message
+    assert "query" not in outcome.message.partition("Correct dbname")[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from hybrid_etl.readers.error_kinds import ErrorKind, numbers
 
+NO_SUCH_DATABASE = 1049
 TIMEOUTS = {1969: "max_statement_time", 3024: "max_execution_time", 1205: "innodb_lock_wait_timeout"}
 
 WAIT = numbers(

@@ -8,7 +8,7 @@ import pymysql  # type: ignore[import-untyped]
 
 from hybrid_etl.errors import EtlError, Failure, Fault, UserError
 from hybrid_etl.readers.error_kinds import ErrorKind
-from hybrid_etl.readers.mysql.codes import ACCESS, DATA, TIMEOUTS, TOLD, error_kind
+from hybrid_etl.readers.mysql.codes import ACCESS, DATA, NO_SUCH_DATABASE, TIMEOUTS, TOLD, error_kind
 from hybrid_etl.secret import Secret
 
 
@@ -39,6 +39,10 @@ def _refused(number: int, message: str, where: str, secret: Secret) -> EtlError:
             f"{where} ended the query after {TIMEOUTS[number]} ({number}). Raise the limit or tune it."
         )
     found = error_kind(number)
+    if number == NO_SUCH_DATABASE:
+        return UserError(
+            f"{where}: {said}. Correct dbname of the secret, or the database that the query names."
+        )
     if number in ACCESS:
         return UserError(f"{where} refuses {secret.username}: {said}. Correct the secret or the grants.")
     if number in DATA:
