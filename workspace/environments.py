@@ -11,9 +11,11 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from workspace import native_decoder
 from workspace.files import UMASK, exclusively, write_whole
 from workspace.paths import DAGS, ENVIRONMENTS, ETL, ROOT
 from workspace.supply import settings, words
@@ -28,10 +30,12 @@ class PythonEnvironment:
     Attributes:
         name: name of its directory.
         requirements: lock files, installed together.
+        also: what is made with its interpreter beside it.
     """
 
     name: str
     requirements: tuple[Path, ...]
+    also: Callable[[Path], None] | None = None
 
     @property
     def directory(self) -> Path:
@@ -55,12 +59,13 @@ class PythonEnvironment:
         Raises:
             EnvironmentFailure: uv failed; the message holds what it wrote.
         """
-        if self.is_current:
-            return self
         try:
-            with exclusively(self.directory):
-                if not self.is_current:
-                    self._make()
+            if not self.is_current:
+                with exclusively(self.directory):
+                    if not self.is_current:
+                        self._make()
+            if self.also:
+                self.also(self.python)
         except OSError as error:
             raise EnvironmentFailure(
                 f"the environment {self.directory} could not be made: {error.strerror or error}; "
@@ -101,7 +106,9 @@ AIRFLOW_MATRIX = {
 }
 DOCS = PythonEnvironment("docs", (ROOT / "docs" / "requirements.txt",))
 AIRFLOW = PythonEnvironment("airflow", (DAGS / "requirements-local.txt", DAGS / "requirements-test.txt"))
-ETL_PROCESS = PythonEnvironment("etl", (ETL / "requirements.txt", ETL / "requirements-test.txt"))
+ETL_PROCESS = PythonEnvironment(
+    "etl", (ETL / "requirements.txt", ETL / "requirements-test.txt"), also=native_decoder.build
+)
 
 
 def ensure_development() -> None:

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError
 
 from hybrid.doctor.model import Check, Finding
 from hybrid.estate import EstateError, load_estate
+from workspace import native_decoder
 from workspace.environments import PythonEnvironment
 from workspace.installing.purposes import Purpose, environments_for
 from workspace.node import installed, node, packages
@@ -24,6 +25,7 @@ def checks() -> list[Check]:
     """The checks of this module."""
     return [
         Check("environments", _environments),
+        Check("native decoder", _native_decoder, (Purpose.DEMO, Purpose.TEST)),
         Check("CDK command line", _cdk),
         Check("estate file", _estate, (Purpose.DEMO, Purpose.DEPLOY)),
         Check("AWS configuration", _aws, _DEPLOY),
@@ -48,6 +50,21 @@ def _made(environment: PythonEnvironment) -> str:
         return f"made from its lock file, in {environment.directory}"
     there = environment.directory.exists()
     return "half, or made from an earlier lock file" if there else "not made yet"
+
+
+def _native_decoder() -> Iterator[Finding]:
+    made = native_decoder.is_current()
+    compiler = "a C compiler is there" if native_decoder.has_compiler() else "no C compiler (cc, gcc, clang)"
+    yield Finding(
+        "native decoder",
+        "made from its sources" if made else f"not made yet, and {compiler}",
+        made,
+        concerns=(Purpose.DEMO, Purpose.TEST),
+        cost="rows are decoded in plain Python, at a tenth of the speed, with equal results",
+        remedy="bin/hybrid setup"
+        if native_decoder.has_compiler()
+        else "install a C compiler (Debian: apt-get install gcc libc6-dev), then bin/hybrid setup",
+    )
 
 
 def _cdk() -> Iterator[Finding]:

@@ -17,6 +17,10 @@ CHOICE = "HYBRID_DECODER"
 MORE, FULL, END, SERVER_ERROR, FAULT = 0, 1, 2, 3, -1
 _OUT_OF_MEMORY, _MALFORMED = 100, 101
 _ARROW_ARRAY_BYTES = 80
+_REMEDY = (
+    "in a clone install a C compiler (Debian: apt-get install gcc libc6-dev) and run bin/hybrid setup; an "
+    "image is built with NATIVE=required"
+)
 
 
 class NotAvailable(Exception):
@@ -30,16 +34,14 @@ def load() -> ctypes.CDLL:
     Raises NotAvailable when it was not built, was built from other sources, or cannot be loaded here.
     """
     if not LIBRARY.exists():
-        raise NotAvailable("it was not built (python -m hybrid_etl.native.build builds it)")
+        raise NotAvailable(f"it was not built; {_REMEDY}")
     try:
         library = ctypes.CDLL(str(LIBRARY))
     except OSError as error:
         raise NotAvailable(f"it cannot be loaded ({error})") from None
     library.hetl_source_digest.restype = ctypes.c_char_p
     if library.hetl_source_digest().decode() != source_digest():
-        raise NotAvailable(
-            "it was built from other sources (python -m hybrid_etl.native.build builds it anew)"
-        )
+        raise NotAvailable(f"it was built from other sources; {_REMEDY}")
     pointer, i32, i64 = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64
     for name, result, arguments in (
         ("hetl_open", pointer, [i32, *[ctypes.POINTER(i32)] * 5, i32]),
