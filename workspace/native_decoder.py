@@ -21,8 +21,8 @@ _COMPILERS = ("cc", "gcc", "clang")
 def build(python: Path) -> None:
     """Compile it, if it is missing or of other sources.
 
-    Without a compiler, or where it refuses, there is none; a run then says that it decodes in plain Python, and
-    what to do.
+    Without a compiler, or where it refuses, there is none; a run then says that it decodes in plain Python
+    and what to do.
 
     Args:
         python: interpreter of the container's environment.

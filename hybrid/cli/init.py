@@ -220,7 +220,8 @@ def _say_what_is_next(file: Path, first: FirstEstate, *, database: bool) -> None
     terminal.result(f"  bin/hybrid validate {place}")
     if first.pipelines:
         pipeline = first.pipelines[0][0].strip().removesuffix(":")
-        terminal.result(f"  bin/hybrid run {pipeline} --estate {place} --limit 1000")
+        full = " --full" if any("incremental_column" in line for line in first.pipelines[0]) else ""
+        terminal.result(f"  bin/hybrid run {pipeline} --estate {place}{full} --limit 1000")
         terminal.result(f'  bin/hybrid demo --estate {place} --database {first.source}="$HYBRID_DATABASE"')
     else:
         terminal.result(f"  bin/hybrid sources inspect {first.source} --estate {place}")

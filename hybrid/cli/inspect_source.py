@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -166,7 +167,9 @@ def _write(file: Path, pipelines: list[list[str]]) -> None:
         raise terminal.UserError(f"{file} cannot be written: {error.strerror}") from error
     for lines in pipelines:
         name = lines[0].strip().removesuffix(":")
-        terminal.result(f"added pipeline {name} to {file}; try it: bin/hybrid run {name} --limit 1000")
+        full = " --full" if any("incremental_column" in line for line in lines) else ""
+        terminal.result(f"added pipeline {name} to {file}")
+        terminal.result(f"try it: bin/hybrid run {name} --estate {shlex.quote(str(file))}{full} --limit 1000")
 
 
 def _document(table: Table) -> dict[str, Any]:

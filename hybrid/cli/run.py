@@ -27,12 +27,18 @@ from workspace.paths import ESTATE
 #: Seconds between two looks at a file that is watched.
 _LOOK_SECONDS = 0.2
 
+#: Where a full refresh begins, as in the DAGs: the first instant of MySQL's DATETIME (its Reference Manual).
+BEGINNING = datetime(1000, 1, 1, tzinfo=UTC)
+
 
 def run(
     pipeline: Annotated[str, typer.Argument(help="Name of the pipeline.")],
     estate: EstateFile = ESTATE,
     start: From = None,
     end: To = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="All rows up to now, where the pipeline reads an interval.")
+    ] = False,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Most rows to read.", show_default="all rows")
     ] = None,
@@ -55,7 +61,9 @@ def run(
 
     def once() -> None:
         described = read_estate(estate)
-        trial = _trial(described, pipeline, times=(start, end), limit=limit, database=database, lake=lake)
+        trial = _trial(
+            described, pipeline, times=(start, end), full=full, limit=limit, database=database, lake=lake
+        )
         began = time.monotonic()
         with exit_codes_of_the_container():
             receipt = trial.run(_say)
@@ -80,6 +88,7 @@ def _trial(
     pipeline: str,
     *,
     times: tuple[str | None, str | None],
+    full: bool,
     limit: int | None,
     database: str | None,
     lake: Path | None,
@@ -88,24 +97,32 @@ def _trial(
         raise terminal.UserError(
             f"the estate has no pipeline `{pipeline}`; {suggestion(pipeline, estate.pipelines)}"
         )
+    by_interval = bool(pipeline_manifest(estate, pipeline)["uses_interval"])
+    if full and times != (None, None):
+        raise terminal.UserError("--full reads from the beginning up to now: leave --from and --to out")
     expected = estate.pipelines[pipeline].expect
     if limit is not None and expected and (unjudged := UNJUDGED & expected.model_fields_set):
         terminal.say(f"   expect.{', expect.'.join(sorted(unjudged))}: not judged of rows that are limited")
     return Trial(
         estate=estate,
         pipeline=pipeline,
-        interval=_interval(times, wanted=pipeline_manifest(estate, pipeline)["uses_interval"]),
+        interval=_interval(times, wanted=by_interval, full=full),
+        full=full and by_interval,
         limit=limit,
         secret=secret_from(database, engine=estate.sources[estate.pipelines[pipeline].source].engine),
         lake=lake or LAKE / estate.environment.name,
     )
 
 
-def _interval(times: tuple[str | None, str | None], *, wanted: bool) -> tuple[datetime, datetime] | None:
+def _interval(
+    times: tuple[str | None, str | None], *, wanted: bool, full: bool
+) -> tuple[datetime, datetime] | None:
     """What was asked for; else yesterday, in UTC, where the pipeline reads an interval."""
     if times == (None, None):
         if not wanted:
             return None
+        if full:
+            return BEGINNING, datetime.now(UTC).replace(microsecond=0)
         today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         terminal.say(f"   reading the interval of yesterday, {today - timedelta(days=1):%Y-%m-%d} in UTC")
         return today - timedelta(days=1), today
@@ -143,6 +160,12 @@ def _show(receipt: dict[str, Any], trial: Trial, *, seconds: float) -> None:
         f"{seconds:.1f} s"
     )
     terminal.say(f"   in {trial.lake / receipt['files'][0]['key']}" if receipt["files"] else "   no file")
+    if not receipt["rows"] and trial.interval is not None and not trial.full:
+        start, end = (moment.isoformat().replace("+00:00", "Z") for moment in trial.interval)
+        terminal.say(
+            f"   no row is in the interval from {start} to {end}: choose another with --from and --to, or "
+            "read all rows with --full"
+        )
 
 
 def _watch(file: Path, once: Any) -> None:

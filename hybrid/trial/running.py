@@ -61,6 +61,7 @@ class Trial:
     estate: Estate
     pipeline: str
     interval: tuple[datetime, datetime] | None = None
+    full: bool = False
     limit: int | None = None
     secret: Mapping[str, str | int] | None = None
     lake: Path
@@ -93,7 +94,7 @@ class Trial:
     def receipt(self) -> Path:
         """Where its receipt lands."""
         prefix = self.estate.prefix_of(self.pipeline)
-        if self.interval is None:
+        if self.interval is None or self.full:
             return self.lake / prefix / "interval=full" / "_manifest.json"
         start, end = (_compact(moment.astimezone(UTC)) for moment in self.interval)
         return self.lake / prefix / f"interval={start}-{end}" / "_manifest.json"
@@ -157,7 +158,7 @@ class Trial:
             text
             for name, at in zip(interval, self.interval or (), strict=True)
             for text in (name, at.isoformat())
-        ]
+        ] + (["--full"] if self.full and command == "run" else [])
         last = ""
         with tempfile.TemporaryFile() as aside:
             process = subprocess.Popen(

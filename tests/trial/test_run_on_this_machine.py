@@ -245,3 +245,23 @@ def test_a_passthrough_is_previewed_too(run: Run, estate: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].startswith("id=1 email=c1@example.com day=2026-11-02 12:00:00")
+
+
+def test_all_rows_of_a_pipeline_that_reads_an_interval_and_what_is_told_of_none(
+    run: Run, estate: Path
+) -> None:
+    # When nothing is in the interval that a run takes by itself
+    empty = run("daily")
+
+    # Then it says which it was, and how to see rows
+    assert empty.returncode == 0, empty.stderr
+    assert "no row is in the interval from 20" in empty.stderr
+    assert "--full" in empty.stderr
+
+    # And with that all rows are there, limited where that is asked for
+    full = run("daily", "--full", "--json")
+    assert json.loads(full.stdout)["rows"] == 5, full.stderr
+    assert list((estate.parent / "lake").rglob("interval=full/_manifest.json")) != []
+    assert json.loads(run("daily", "--full", "--limit", "2", "--json").stdout)["rows"] == 2
+    both = run("daily", "--full", "--from", "2026-11-03T00:00:00Z", "--to", "2026-11-05T00:00:00Z")
+    assert (both.returncode, "leave --from and --to out" in both.stderr) == (2, True)
