@@ -1,12 +1,14 @@
-"""Lines that fit a terminal, broken between words, and never within a command in backquotes."""
+"""Lines that fit a terminal, broken between words, and never within a command or a path: those are copied."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-#: A piece that stays whole: with `…` in it, or without a blank.
-_PIECE = re.compile(r"(?:`[^`\n]*`|[^\s`]|`)+")
+#: A piece that stays whole: with `…` in it, a path in quotes, or without a blank.
+_PIECE = re.compile(r"(?:`[^`\n]*`|(?<![^\s=])'[^'\n]*/[^'\n]*'|[^\s`]|`)+")
+#: A line that is a command, or ends in one: it is pasted as it stands.
+_COMMAND = re.compile(r"(?:^|: )\s*(?:eval \")?(?:\$\()?bin/hybrid [^`]*$")
 
 
 def wrapped(text: str, *, width: int, hang: int | None = None) -> str:
@@ -21,8 +23,13 @@ def wrapped(text: str, *, width: int, hang: int | None = None) -> str:
 
 
 def _lines(line: str, width: int, hang: int | None) -> Iterator[str]:
-    if len(line) <= width:
+    command = _COMMAND.search(line)
+    if len(line) <= width or (command and not line[: command.start()].strip()):
         yield line
+        return
+    if command:
+        yield from _lines(line[: command.start() + 1], width, hang)
+        yield line[command.start() + 1 :]
         return
     blank = len(line) - len(line.lstrip(" "))
     following = " " * (blank + 2 if hang is None else hang)

@@ -34,3 +34,13 @@ def test_no_word_is_lost_or_changed_at_any_width(width: int) -> None:
     text = "estate `acme` has no site `on premises`; known: `bin/hybrid sites list` (mi-0123456789abcdef0)"
 
     assert wrapped(text, width=width).split() == text.split()
+
+
+def test_a_command_and_a_path_with_blanks_are_never_broken() -> None:
+    command = "  bin/hybrid run orders --estate '/srv/my data/estate file.yaml' --full --limit 1000"
+    said = f"added pipeline orders to '/srv/my data/estate file.yaml' as it was asked for; try it:{command}"
+
+    assert wrapped(command, width=40) == command
+    assert wrapped(said, width=60).split("\n")[-1] == command
+    path = "'/srv/my data/a directory with blanks/estate file.yaml'"
+    assert path in wrapped(f"the file {path} is there already, and the user's file stays as it is", width=40)
