@@ -5,6 +5,7 @@ Its ECS says "no container instances" of every cluster, which reads like the tru
 
 from __future__ import annotations
 
+import socket
 import urllib.parse
 
 import urllib3
@@ -30,3 +31,17 @@ def _answers(url: str, path: str) -> bool:
         return answer.status == 200 and isinstance(answer.json(), dict)
     except (urllib3.exceptions.HTTPError, ValueError):
         return False
+
+
+def is_dead(url: str) -> bool:
+    """Whether nothing listens at an address of this machine. There waiting and trying again is of no use."""
+    place = urllib.parse.urlsplit(url)
+    if place.hostname not in _LOOPBACK or place.port is None:
+        return False
+    try:
+        socket.create_connection((place.hostname, place.port), timeout=1).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -25,7 +25,7 @@ from pydantic import SecretStr
 
 from hybrid.fleet import errors, parsing
 from hybrid.fleet.aws_errors import THROTTLING, translated
-from hybrid.fleet.bare_emulator import is_bare_emulator
+from hybrid.fleet.bare_emulator import is_bare_emulator, is_dead
 from hybrid.fleet.records import (
     ActivationRecord,
     ClusterRecord,
@@ -159,6 +159,11 @@ class AwsClient:
                 ) from None
         client.meta.events.register("before-send", self._count)
         url = client.meta.endpoint_url
+        if is_dead(url):
+            raise errors.Unreachable(
+                f"nothing listens at {url}, which AWS_ENDPOINT_URL names; `bin/hybrid demo status` says "
+                "whether a demo runs, and where"
+            )
         if service in {"ecs", "ssm"} and is_bare_emulator(url):
             raise errors.ConfigurationRefused(
                 f"{url} is the demo's emulator alone, which knows no hosts and no activations; "

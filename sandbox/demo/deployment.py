@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.exceptions import ClientError
 
 from sandbox.demo.assembly import Upload, localize_assembly
@@ -208,6 +207,8 @@ class Deployment:
 
     @cached_property
     def _ssm(self) -> SSMClient:
+        import boto3  # noqa: PLC0415 - it takes a tenth of a second to load
+
         return boto3.client(
             "ssm",
             endpoint_url=self.environment["AWS_ENDPOINT_URL"],

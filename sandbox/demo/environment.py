@@ -18,7 +18,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import urllib3
 
 from hybrid.artifacts.image import image_tag
@@ -120,6 +119,8 @@ class DemoEnvironment:
 
     def client(self, service: str) -> Any:
         """A client of one of the demo's services: the local site for ECS and SSM, else the emulator."""
+        import boto3  # noqa: PLC0415 - it takes a tenth of a second to load
+
         make: Any = boto3.client
         return make(
             service,

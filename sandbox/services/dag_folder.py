@@ -15,7 +15,6 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import boto3
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -110,6 +109,8 @@ def main(
     logging.info("%s follows s3://%s/%s, process %d", folder, bucket, prefix, os.getpid())
     done = threading.Event()
     until_asked(done.set, with_parent=False)
+    import boto3  # noqa: PLC0415 - it takes a tenth of a second to load
+
     follower = DagFolder(boto3.client("s3"), bucket=bucket, prefix=prefix, folder=folder)
     while not done.is_set():
         try:

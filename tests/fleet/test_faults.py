@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from itertools import cycle
 from pathlib import Path
 
@@ -115,10 +116,19 @@ def test_a_missing_secret_is_found_before_anything_is_made(depot: DeployedEstate
 @pytest.mark.slow
 def test_no_network_is_said_plainly(depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(AwsClient.__init__.__kwdefaults__, "attempts", 2)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    # An address of the documentation's own network (RFC 5737), by a proxy that is not there
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://192.0.2.1:9")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     done = depot.run("sources", "list")
     assert done.exit_code == 1
     assert "no answer from" in done.output
+
+    # Where nothing listens on this machine, that is known at once
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    began = time.monotonic()
+    done = depot.run("sources", "list")
+    assert (done.exit_code, "nothing listens at http://127.0.0.1:9" in done.output) == (1, True)
+    assert time.monotonic() - began < 10
 
 
 def test_no_credentials_and_no_profile_are_said_plainly(
