@@ -10,6 +10,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 sys.path[:0] = [str(ROOT), str(ROOT / "constructs")]
 
+if (ROOT / "constructs" / "__init__.py").exists():
+    # With it, the folder would be the package `constructs` that aws-cdk-lib imports.
+    print(
+        "constructs/__init__.py makes the folder hide the library `constructs`, which the CDK needs: "
+        "delete that file (some editors offer to make it)",
+        file=sys.stderr,
+    )
+    sys.exit(2)
+
 from hybrid.artifacts.image import image_tag  # noqa: E402
 from hybrid.artifacts.plugin import build_plugins_zip  # noqa: E402
 from hybrid.estate import EstateError, load_estate  # noqa: E402

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from hybrid.artifacts.compile import SiteNetwork, estate_manifest, pipeline_manifest, specification
 from hybrid.estate import Estate
 from hybrid.estate.loading import load_estate
+from hybrid.estate.naming import Names
 from hybrid.fleet import errors
 from hybrid.fleet.source_credentials import checked
 from hybrid.trial.running import Trial
@@ -103,3 +104,24 @@ def test_what_is_compiled_is_as_its_schema(estate: Estate) -> None:
     _check(
         estate_manifest(estate, region="eu-west-1", lake_bucket="lake", networks=networks), schema="manifest"
     )
+
+
+@pytest.mark.parametrize("case", _cases("names"), ids=lambda case: case["estate"])
+def test_names_in_aws_are_those_of_the_contract(case: dict[str, Any]) -> None:
+    names, site, source = Names(case["estate"]), case["site"], case["source"]
+
+    assert case["names"] == {
+        "stack of the site": names.site_stack(site),
+        "cluster": names.cluster(site),
+        "log group": names.log_group(site),
+        "family": names.family(source),
+        "log stream prefix": names.log_stream_prefix(source),
+        "secret of the source": names.source_secret(source),
+        "secret of the activation": names.activation_secret(site),
+        "task role": names.role_path("task") + names.task_role(source),
+        "execution role": names.role_path("execution") + names.execution_role(site),
+        "anywhere role": names.role_path("anywhere") + names.anywhere_role(site),
+        "environment": names.airflow_environment,
+        "airflow role": names.role_path("airflow") + names.airflow_role,
+        "pool": names.pool(site),
+    }

@@ -108,3 +108,18 @@ def test_constructs_is_the_library_and_not_this_projects_source_root() -> None:
     assert found.origin is not None
     assert not Path(found.origin).is_relative_to(ROOT / "constructs")
     assert not list((ROOT / "constructs").glob("*.py")), "a module here would hide the library"
+
+
+def test_a_package_file_that_an_editor_made_is_told(tmp_path: Path) -> None:
+    """`constructs/__init__.py` would hide the library of that name."""
+    (tmp_path / "constructs").mkdir()
+    (tmp_path / "constructs" / "__init__.py").touch()
+    (tmp_path / "app.py").write_bytes((ROOT / "app.py").read_bytes())
+
+    done = subprocess.run(
+        [sys.executable, "app.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("constructs/__init__.py makes the folder hide the library")
+    assert len(done.stderr.splitlines()) == 1

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from workspace.paths import ROOT
+
 VPC = {
     "vpc": "vpc-0123456789abcdef0",
     "private_subnets": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
@@ -239,3 +241,27 @@ def test_an_estate_with_one_site_and_one_source_has_exactly_four_roles(synthesiz
         "hybrid-acme-on-premises-anywhere",
         "hybrid-acme-on-premises-execution",
     }
+
+
+def test_the_templates_have_the_names_of_the_contract(estate_assembly: Any) -> None:
+    """Those of contracts/cases/names.json for this estate; the DAGs and the command line go by them."""
+    (case,) = (
+        case
+        for case in json.loads((ROOT / "contracts" / "cases" / "names.json").read_text())
+        if case["estate"] == "acme"
+    )
+    names = case["names"]
+
+    def physical(kind: str, *keys: str) -> set[str]:
+        found = [resource["Properties"] for resource in estate_assembly.resources(kind)]
+        return {"".join(str(properties.get(key, "")) for key in keys) for properties in found}
+
+    assert names["cluster"] in physical("AWS::ECS::Cluster", "ClusterName")
+    assert names["log group"] in physical("AWS::Logs::LogGroup", "LogGroupName")
+    assert names["family"] in physical("AWS::ECS::TaskDefinition", "Family")
+    assert {names["secret of the source"], names["secret of the activation"]} <= physical(
+        "AWS::SecretsManager::Secret", "Name"
+    )
+    assert names["environment"] in physical("AWS::MWAA::Environment", "Name")
+    roles = {name for kind, name in names.items() if kind.endswith(" role")}
+    assert roles <= physical("AWS::IAM::Role", "Path", "RoleName")
