@@ -131,8 +131,7 @@ def _read(lake: Lake, names: Sequence[str]) -> tuple[dict[str, list[Stored]], di
 def _nothing_landed(pipeline: str, lake: Lake) -> str:
     return (
         f"nothing of `{pipeline}` has landed in {lake.place.address} yet: run its DAG, or `bin/hybrid run "
-        f"{pipeline}` "
-        "for a lake on this machine, which --local reads"
+        f"{pipeline}` for a lake on this machine, which --local reads"
     )
 
 

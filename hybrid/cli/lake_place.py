@@ -85,8 +85,7 @@ def lake_of(fleet: Fleet, *, local: bool, directory: Path | None, demo: bool) ->
         if not root.is_dir():
             raise terminal.UserError(
                 f"{root} is no directory; `bin/hybrid run PIPELINE` makes the lake of this machine, and "
-                f"--lake names "
-                "another"
+                "--lake names another"
             )
         return Lake(fleet, Directory(root), {"directory": str(root.resolve())})
     if demo:
@@ -114,8 +113,7 @@ def lake_bucket(fleet: Fleet) -> str:
     if outputs is None:
         raise terminal.UserError(
             f"there is no stack {stack} in {fleet.region}: deploy the estate, or correct --profile and "
-            f"--region. "
-            f"{_OTHERS}"
+            f"--region. {_OTHERS}"
         )
     if "LakeBucketName" not in outputs:
         raise terminal.UserError(f"stack {stack} has no output LakeBucketName: deploy it again")

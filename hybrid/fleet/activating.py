@@ -196,8 +196,7 @@ class _Work:
             except errors.FleetError as second:
                 raise errors.PartlyDone(
                     f"{error}. The activation {issued.activation_id} was made and could not be revoked "
-                    f"({second}); "
-                    f"nobody has its code; run `bin/hybrid sites revoke {issued.activation_id}`"
+                    f"({second}); nobody has its code; run `bin/hybrid sites revoke {issued.activation_id}`"
                 ) from None
             raise
         except BaseException:
@@ -210,9 +209,8 @@ class _Work:
             return self.aws.delete_activation(old.activation_id)
         except errors.FleetError as error:
             raise errors.PartlyDone(
-                f"site `{site.site}` has the new activation {issued.activation_id}, but the old one "
-                f"could not be "
-                f"revoked: {error}; run `bin/hybrid sites revoke {old.activation_id}`"
+                f"site `{site.site}` has the new activation {issued.activation_id}, but the old one could "
+                f"not be revoked: {error}; run `bin/hybrid sites revoke {old.activation_id}`"
             ) from None
 
     def _revoke_lost(self, site: AnywhereSiteNames, held: Sequence[str]) -> None:
@@ -230,7 +228,6 @@ def describe(site: AnywhereSiteNames, *, kind: str, run: str) -> str:
 def _holds(site: AnywhereSiteNames, current: ActivationRecord) -> str:
     return (
         f"the secret {site.secret} holds activation {current.activation_id}, which {current.left} of "
-        f"{current.limit} hosts can still use for {as_text(current.expires - datetime.now(UTC))}; join "
-        f"hosts with it, "
-        f"or put another in its place with `bin/hybrid sites rotate {site.site}`"
+        f"{current.limit} hosts can still use for {as_text(current.expires - datetime.now(UTC))}; join hosts "
+        f"with it, or put another in its place with `bin/hybrid sites rotate {site.site}`"
     )

@@ -42,15 +42,13 @@ class Terms:
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MOST_HOSTS:
             raise errors.TermsRefused(
-                f"--count {self.count}: one activation takes 1 to {MOST_HOSTS:,} hosts; for more, run "
-                f"the command again"
-                " when this activation is used up"
+                f"--count {self.count}: one activation takes 1 to {MOST_HOSTS:,} hosts; for more, run the "
+                "command again when this activation is used up"
             )
         if not SHORTEST <= self.lifetime <= LONGEST:
             raise errors.TermsRefused(
-                f"--ttl {as_text(self.lifetime)}: an activation lives one minute to 30 days; for a "
-                f"longer roll-out, "
-                "`bin/hybrid sites rotate` makes another"
+                f"--ttl {as_text(self.lifetime)}: an activation lives one minute to 30 days; for a longer "
+                "roll-out, `bin/hybrid sites rotate` makes another"
             )
         _check_tags(self.tags)
 

@@ -35,9 +35,8 @@ class StillRunning:
 def _instance(host: Host) -> str:
     if host.instance is None:
         raise errors.UnknownHost(
-            f"host {host.name} ({host.node}) is known to Systems Manager only, not to ECS: nothing can "
-            f"be placed on "
-            "it; run `hybrid-host doctor` on it, or take it out with `bin/hybrid hosts deregister`"
+            f"host {host.name} ({host.node}) is known to Systems Manager only, not to ECS: nothing can be "
+            "placed on it; run `hybrid-host doctor` on it, or take it out with `bin/hybrid hosts deregister`"
         )
     return host.instance
 
@@ -136,8 +135,7 @@ def require_idle(host: Host, *, force: bool) -> None:
     if busy and not force:
         raise errors.HostBusy(
             f"host {host.name} has {busy} task{'s' if busy > 1 else ''}: drain it first with `bin/hybrid "
-            f"hosts drain "
-            f"{host.node}`, or use --force to leave the tasks behind"
+            f"hosts drain {host.node}`, or use --force to leave the tasks behind"
         )
 
 
@@ -159,16 +157,14 @@ def labels(given: Sequence[str]) -> tuple[dict[str, str], list[str]]:
         elif not _VALUE.fullmatch(value):
             raise errors.TermsRefused(
                 f"label {name}: ECS does not take the value `{value}`: 1 to 128 letters, digits, spaces "
-                f"within, and "
-                "_ - . / @ : \\"
+                "within, and _ - . / @ : \\"
             )
         else:
             wanted[name] = value
         if not _NAME.fullmatch(name) or name.startswith(("ecs.", "com.amazonaws.")):
             raise errors.TermsRefused(
-                f"label {name}: a name is 1 to 128 letters, digits and _ - . / and does not begin with "
-                f"ecs. or "
-                "com.amazonaws."
+                f"label {name}: a name is 1 to 128 letters, digits and _ - . / and does not begin with ecs. "
+                "or com.amazonaws."
             )
     return wanted, unwanted
 

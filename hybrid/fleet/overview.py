@@ -187,9 +187,8 @@ def revoke(aws: AwsClient, estate: Estate, ids: Iterable[str]) -> Iterator[tuple
         found = next(aws.activations(activation_id=one), None)
         if found is None or found.name not in clusters:
             raise errors.UnknownActivation(
-                f"estate `{estate.environment.name}` has no activation {one}; `bin/hybrid sites "
-                f"activations --all` "
-                "lists them"
+                f"estate `{estate.environment.name}` has no activation {one}; `bin/hybrid sites activations "
+                "--all` lists them"
             )
     for one in wanted:
         yield one, aws.delete_activation(one)

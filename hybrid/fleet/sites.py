@@ -85,9 +85,8 @@ def anywhere_site(estate: Estate, site: str) -> AnywhereSiteNames:
     found = AnywhereSiteNames(name, site)
     if len(found.role) > _LONGEST_ROLE:
         raise errors.TermsRefused(
-            f"the Anywhere role of site `{site}` is `{found.role}`: {len(found.role)} characters with "
-            f"its path, and "
-            f"an activation takes {_LONGEST_ROLE}; shorten the name of the estate or of the site"
+            f"the Anywhere role of site `{site}` is `{found.role}`: {len(found.role)} characters with its "
+            f"path, and an activation takes {_LONGEST_ROLE}; shorten the name of the estate or of the site"
         )
     return found
 

@@ -79,8 +79,7 @@ class TableColumn:
         if len(self.lake_types) > 1 and self.type == TEXT:
             return (
                 f"column {self.name} is {' and '.join(self.lake_types)} in different intervals; no type "
-                f"holds "
-                "both without loss, so it is text here: cast it in the query"
+                "holds both without loss, so it is text here: cast it in the query"
             )
         if any(sql_type(kind) == TEXT and kind.startswith(("decimal", "list<")) for kind in self.lake_types):
             return (

@@ -130,8 +130,7 @@ class _Answer:
         if not receipts:
             raise NotAsked(
                 f"nothing of `{name}` has landed in {place.address} yet: run its DAG, or `bin/hybrid run "
-                f"{name}` for "
-                "a lake on this machine, which `--local` reads"
+                f"{name}` for a lake on this machine, which `--local` reads"
             )
         scratch = self._scratch / "tables" / name
         scratch.mkdir(parents=True)

@@ -192,8 +192,7 @@ def _compression(key: str) -> str | None:
 def _missing(key: str, where: str) -> UnreadableLake:
     return UnreadableLake(
         f"a receipt names {key}, which is not in {where}: it was deleted by hand, or is older than a "
-        f"lifecycle rule "
-        "allows. Run its interval again."
+        "lifecycle rule allows. Run its interval again."
     )
 
 
