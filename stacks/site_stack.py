@@ -9,7 +9,7 @@ from constructs import Construct
 
 from hybrid.estate.model import Estate
 from hybrid_constructs import Buckets, EtlSource, SiteServices
-from hybrid_constructs.site import Place, Site
+from hybrid_constructs.site import Site, SitePlace
 from stacks.estate_stack import EstateStack
 from stacks.network_stack import VpcPlace
 
@@ -56,7 +56,7 @@ class SiteStack(EstateStack):
             name=name,
             declared=declared,
             services=services,
-            place=Place(network.vpc, [subnet.subnet_id for subnet in network.private_subnets]),
+            place=SitePlace(network.vpc, [subnet.subnet_id for subnet in network.private_subnets]),
         )
         self.site_network = site.network
         self.sources = {

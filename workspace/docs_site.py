@@ -28,7 +28,7 @@ _UPWARDS = re.compile(r"(?<!!)\[([^\]]*)\]\(((?:\.\./)+)[^)\s]*\)")
 _LEFT_OUT = shutil.ignore_patterns(_CONFIGURATION, "requirements*")
 
 
-class SiteError(Exception):
+class DocsSiteError(Exception):
     """The site could not be built; the message has what the builder said."""
 
 
@@ -85,7 +85,7 @@ class DocsSite:
         first = self.html / "index.html"
         if done.returncode or not first.is_file():
             said = _COLOURS.sub("", f"{done.stdout}\n{done.stderr}").partition("Traceback")[0]
-            raise SiteError(f"the site could not be built:\n{said.strip()}")
+            raise DocsSiteError(f"the site could not be built:\n{said.strip()}")
         return first
 
     def command(self, *arguments: str) -> list[str]:

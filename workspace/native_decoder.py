@@ -30,7 +30,7 @@ def build(python: Path) -> None:
     wanted = _digest()
     if is_current(wanted) or not has_compiler():
         return
-    with exclusively(LIBRARY):
+    with exclusively(_STAMP):
         if is_current(wanted):
             return
         done = subprocess.run(

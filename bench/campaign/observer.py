@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from sandbox.demo.task_mode import Mode
-from sandbox.endpoint.shapes import State, TaskRecord
+from sandbox.endpoint.shapes import InstanceState, TaskRecord
 
 #: The records of stopped tasks are kept for an hour (sandbox/endpoint/store.py).
 _LOOK_SECONDS = 120.0
@@ -81,7 +81,7 @@ class Witness:
         return list(self._tasks.values())
 
     def _read(self) -> dict[str, TaskRecord]:
-        return State.model_validate_json(self._state_file.read_bytes()).tasks
+        return InstanceState.model_validate_json(self._state_file.read_bytes()).tasks
 
     def _listen(self) -> None:
         assert self._events is not None

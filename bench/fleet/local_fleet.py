@@ -20,7 +20,7 @@ import boto3
 from hybrid.fleet.sites import AnywhereSiteNames
 from sandbox.endpoint import Endpoint
 from sandbox.endpoint.faults import Faults
-from sandbox.endpoint.shapes import HostRecord, Instance, ManagedInstance, Resource, State
+from sandbox.endpoint.shapes import HostRecord, Instance, InstanceState, ManagedInstance, Resource
 from sandbox.services.emulator import Emulator
 from sandbox.wire import Fault
 from workspace.environments import EMULATOR
@@ -137,7 +137,7 @@ def deploy(sites: list[AnywhereSiteNames]) -> None:
 
 def fill(directory: Path, sites: list[AnywhereSiteNames], hosts: int) -> None:
     """Hosts of every site, as the endpoint's state file would hold them after they joined."""
-    state, now = State(), time.time()
+    state, now = InstanceState(), time.time()
     room = [Resource(name=name, type="INTEGER", integer_value=4096) for name in ("CPU", "MEMORY")]
     for site in sites:
         tags = [{"Key": key, "Value": value} for key, value in site.tags.items()]

@@ -24,7 +24,7 @@ from local_fleet import RATES, REGION, RemoteEndpoint, deploy, emulator, endpoin
 from hybrid.estate import Estate, load_estate  # noqa: E402
 from hybrid.fleet import activating, overview  # noqa: E402
 from hybrid.fleet.activating import Existing  # noqa: E402
-from hybrid.fleet.activation_options import Terms  # noqa: E402
+from hybrid.fleet.activation_options import ActivationOptions  # noqa: E402
 from hybrid.fleet.client import AwsClient  # noqa: E402
 from hybrid.fleet.destinations import SiteSecret  # noqa: E402
 from hybrid.fleet.errors import FleetError  # noqa: E402
@@ -64,7 +64,7 @@ def _activate(directory: Path, url: str, estate: Estate, workers: int, *, limite
             with _measured(title, aws, remote) as result:
                 outcomes = list(
                     activating.activate_all(
-                        aws, estate, sites=list(estate.sites), terms=Terms(count=20),
+                        aws, estate, sites=list(estate.sites), options=ActivationOptions(count=20),
                         destination=SiteSecret(aws), existing=Existing.KEEP, run="bench",
                     )
                 )  # fmt: skip

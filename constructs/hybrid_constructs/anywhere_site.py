@@ -14,7 +14,7 @@ from hybrid.estate.site_kinds.anywhere import AnywhereSite as DeclaredAnywhereSi
 from hybrid_constructs import arns
 from hybrid_constructs.empty_secret import empty_secret
 from hybrid_constructs.scoped_role import ScopedRole, Trust
-from hybrid_constructs.site import Place, Site, SiteServices, TaskProps
+from hybrid_constructs.site import Site, SitePlace, SiteServices, TaskProps
 
 #: MiB of /tmp in memory: rows never touch a disk of the host.
 SCRATCH_MIB = 128
@@ -79,7 +79,7 @@ class AnywhereSite(Site):
         name: str,
         declared: DeclaredAnywhereSite,
         services: SiteServices,
-        place: Place,  # noqa: ARG003 - its hosts are elsewhere
+        place: SitePlace,  # noqa: ARG003 - its hosts are elsewhere
     ) -> AnywhereSite:
         """The site as the estate file declares it."""
         return cls(

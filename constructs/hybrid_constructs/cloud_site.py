@@ -10,7 +10,7 @@ from constructs import Construct
 
 from hybrid.artifacts.compile import SiteNetwork
 from hybrid.estate.site_kinds.cloud import CloudSite as DeclaredCloudSite
-from hybrid_constructs.site import Place, Site, SiteServices, TaskProps
+from hybrid_constructs.site import Site, SitePlace, SiteServices, TaskProps
 
 
 class CloudSite(Site):
@@ -72,7 +72,7 @@ class CloudSite(Site):
         name: str,
         declared: DeclaredCloudSite,
         services: SiteServices,
-        place: Place,
+        place: SitePlace,
     ) -> CloudSite:
         """The site as the estate file declares it; without subnets, in those of the estate's network."""
         return cls(

@@ -45,7 +45,7 @@ class SiteServices:
 
 
 @dataclass(frozen=True)
-class Place:
+class SitePlace:
     """The estate's network, for sites in it.
 
     Attributes:
@@ -147,7 +147,7 @@ class Site(Construct):
         name: str,
         declared: Any,
         services: SiteServices,
-        place: Place,
+        place: SitePlace,
     ) -> Site:
         """The site as the estate file declares it, of the model that names this class as its construct."""
 

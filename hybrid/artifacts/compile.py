@@ -21,7 +21,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Specification:
+class CompiledSpecification:
     """One pipeline, as the container reads it.
 
     Attributes:
@@ -51,7 +51,7 @@ class SiteNetwork:
     security_groups: list[str] = field(default_factory=list)
 
 
-def specification(estate: Estate, pipeline: str) -> Specification:
+def specification(estate: Estate, pipeline: str) -> CompiledSpecification:
     """The specification of a pipeline."""
     declared = estate.pipelines[pipeline]
     source = estate.sources[declared.source]
@@ -92,7 +92,7 @@ def specification(estate: Estate, pipeline: str) -> Specification:
             "connections": source.connections,
         },
     }
-    return Specification(source=declared.source, content=canonical_json(data))
+    return CompiledSpecification(source=declared.source, content=canonical_json(data))
 
 
 def estate_manifest(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from hybrid.catalog.tables import Column, Table
+from hybrid.catalog.tables import CatalogColumn, CatalogTable
 from hybrid.estate.engines import ENGINES
 
 #: What a type needs so that its values are instants (docs/reference/guarantees.md): None, or a key to write.
@@ -40,14 +40,14 @@ class Candidate:
     indexed: bool
 
 
-def candidates(table: Table) -> list[Candidate]:
+def candidates(table: CatalogTable) -> list[Candidate]:
     """Columns by which intervals may be read, the likeliest first."""
     found = [(rank, column) for column in table.columns if (rank := _rank(column)) is not None]
     found.sort(key=lambda pair: (pair[0], not pair[1].indexed))
     return [Candidate(column.name, _needs(column), column.indexed) for _, column in found]
 
 
-def _rank(column: Column) -> int | None:
+def _rank(column: CatalogColumn) -> int | None:
     if not column.readable:
         return None
     if column.base_type in _TIMES:
@@ -57,11 +57,11 @@ def _rank(column: Column) -> int | None:
     return None
 
 
-def _needs(column: Column) -> str | None:
+def _needs(column: CatalogColumn) -> str | None:
     return _TIMES.get(column.base_type, "incremental_unit")
 
 
-def pipeline_name(table: Table, *, taken: Collection[str]) -> str:
+def pipeline_name(table: CatalogTable, *, taken: Collection[str]) -> str:
     """A name as the estate has them, from the table's; with a number where another has it already."""
     plain = re.sub(r"[^a-z0-9]+", "-", table.name.lower()).strip("-") or "table"
     plain = plain if plain[0].isalpha() else f"t-{plain}"
@@ -69,7 +69,7 @@ def pipeline_name(table: Table, *, taken: Collection[str]) -> str:
     return next(name for name in (plain, *numbered) if name not in taken)
 
 
-def pipeline_lines(table: Table, *, name: str, source: str, engine: str) -> list[str]:
+def pipeline_lines(table: CatalogTable, *, name: str, source: str, engine: str) -> list[str]:
     """The pipeline as lines of YAML, as they stand below `pipelines:`."""
     selected = ",\n".join(f"        {text}" for text in _selected(table, engine=engine))
     place = f"{ENGINES[engine].quoted(table.schema)}.{ENGINES[engine].quoted(table.name)}"
@@ -86,7 +86,7 @@ def pipeline_lines(table: Table, *, name: str, source: str, engine: str) -> list
     return lines
 
 
-def _selected(table: Table, *, engine: str) -> Iterator[str]:
+def _selected(table: CatalogTable, *, engine: str) -> Iterator[str]:
     """The columns that the user may read, renamed where a reader of the lake would take one for another."""
     taken = {_TAKEN}
     for column in table.columns:

@@ -20,7 +20,7 @@ _NAME = "catalog"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column:
+class CatalogColumn:
     """A column of a table.
 
     Attributes:
@@ -44,7 +44,7 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class CatalogTable:
     """A table or view.
 
     Attributes:
@@ -58,7 +58,7 @@ class Table:
     kind: str
     rows: int | None
     bytes: int | None
-    columns: tuple[Column, ...]
+    columns: tuple[CatalogColumn, ...]
 
     @property
     def readable(self) -> bool:
@@ -78,7 +78,7 @@ def read_tables(
     secret: Mapping[str, str | int] | None,
     schema: str | None = None,
     pattern: str = "%",
-) -> list[Table]:
+) -> list[CatalogTable]:
     """The tables that the source's user may know of, without those of the system.
 
     Args:
@@ -113,10 +113,10 @@ def read_tables(
     return list(_tables(rows))
 
 
-def _tables(rows: list[dict[str, Any]]) -> Iterator[Table]:
+def _tables(rows: list[dict[str, Any]]) -> Iterator[CatalogTable]:
     for (schema, name), group in groupby(rows, key=lambda row: (row["schema_name"], row["table_name"])):
         found = list(group)
-        yield Table(
+        yield CatalogTable(
             schema=schema,
             name=name,
             kind=found[0]["table_kind"],
@@ -126,8 +126,8 @@ def _tables(rows: list[dict[str, Any]]) -> Iterator[Table]:
         )
 
 
-def _column(row: Mapping[str, Any]) -> Column:
-    return Column(
+def _column(row: Mapping[str, Any]) -> CatalogColumn:
+    return CatalogColumn(
         name=row["column_name"],
         type=row["column_type"],
         base_type=row["base_type"],

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from hybrid.cli import terminal
-from workspace.docs_site import DocsSite, SiteError
+from workspace.docs_site import DocsSite, DocsSiteError
 from workspace.environments import EnvironmentFailure
 from workspace.files import exclusively, write_whole
 from workspace.paths import ETL, ROOT, STATE
@@ -102,7 +102,7 @@ def _saved() -> dict[Path, int]:
 def _failures() -> Iterator[None]:
     try:
         yield
-    except (EnvironmentFailure, SiteError) as error:
+    except (EnvironmentFailure, DocsSiteError) as error:
         raise terminal.Failure(str(error)) from error
     except (OSError, shutil.Error) as error:
         raise terminal.Failure(

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from hybrid.cli import terminal
-from hybrid.doctor.model import Finding, State
+from hybrid.doctor.model import Finding, FindingState
 from workspace.installing.purposes import Purpose
 
 _COLUMNS = ("state", "name", "found", "concerns", "needed_for", "cost", "remedy")
@@ -49,14 +49,14 @@ def doctor(
     else:
         terminal.result_table(_COLUMNS, [[_flat(row[name]) for name in _COLUMNS] for row in rows])
     states = Counter(str(row["state"]) for row in rows)
-    terminal.say(", ".join(f"{states[state]} {state}" for state in State if states[state]))
-    if states[State.MISSING]:
+    terminal.say(", ".join(f"{states[state]} {state}" for state in FindingState if states[state]))
+    if states[FindingState.MISSING]:
         raise typer.Exit(1)
 
 
 def _row(finding: Finding, purposes: Sequence[Purpose]) -> dict[str, object]:
     state = finding.state(purposes)
-    good = state is State.OK
+    good = state is FindingState.OK
     return {
         "state": str(state),
         "name": finding.name,

@@ -12,8 +12,8 @@ import typer
 from hybrid.cli import terminal
 from hybrid.cli.aws_options import Json, Region, fleet_errors
 from hybrid.cli.estate_file import EstateFile, read_estate
-from hybrid.fleet.errors import DestinationRefused, TermsRefused
-from hybrid.fleet.host_kit.kit import DockerSource, Format, HostSettings, KitFile, SettingRefused, files
+from hybrid.fleet.errors import DestinationRefused, OptionsRefused
+from hybrid.fleet.host_kit.kit import DockerSource, HostSettings, KitFile, KitFormat, SettingRefused, files
 from hybrid.fleet.maintenance import labels
 from hybrid.fleet.sites import AnywhereSiteNames, anywhere_site
 from workspace.paths import ESTATE
@@ -22,8 +22,8 @@ from workspace.paths import ESTATE
 def host_kit(
     site: Annotated[str, typer.Argument(help="Name of the site.")],
     form: Annotated[
-        Format, typer.Option("--format", help="Who runs the script on the host.")
-    ] = Format.SCRIPT,
+        KitFormat, typer.Option("--format", help="Who runs the script on the host.")
+    ] = KitFormat.SCRIPT,
     proxy: Annotated[
         str | None, typer.Option("--proxy", help="HTTP proxy of the hosts, http://host:port.")
     ] = None,
@@ -59,7 +59,7 @@ def host_kit(
                 docker_source=docker_source,
             )
         except SettingRefused as error:
-            raise TermsRefused(str(error)) from None
+            raise OptionsRefused(str(error)) from None
         written = _write(list(files(settings, form)), output)
     if json_output:
         terminal.result_json({"site": site, "format": form, "files": [str(path) for path in written]})
@@ -72,7 +72,7 @@ def host_kit(
 def _attributes(given: Sequence[str]) -> dict[str, str]:
     wanted, removed = labels(given)
     if removed:
-        raise TermsRefused(f"--attribute {removed[0]}-: write key=value")
+        raise OptionsRefused(f"--attribute {removed[0]}-: write key=value")
     return wanted
 
 
@@ -83,7 +83,7 @@ def _write(kit: Sequence[KitFile], output: Path) -> list[Path]:
         raise DestinationRefused(f"{output} cannot be written: {error.strerror}") from None
 
 
-def _how_to(form: Format, site: AnywhereSiteNames, *, region: str, output: Path) -> str:
+def _how_to(form: KitFormat, site: AnywhereSiteNames, *, region: str, output: Path) -> str:
     """What to do with the kit. No line of it has the code in the arguments of a program."""
     read = (
         f"aws secretsmanager get-secret-value --region {region} --secret-id {site.secret} "
@@ -92,17 +92,17 @@ def _how_to(form: Format, site: AnywhereSiteNames, *, region: str, output: Path)
     place = "/etc/hybrid/activation.json"
     put = f"{read} | ssh HOST sudo install -D -m 600 /dev/stdin {place}"
     return {
-        Format.SCRIPT: (
+        KitFormat.SCRIPT: (
             f"to join a host, paste:\nscp {shlex.quote(str(output))}/hybrid-host.sh HOST: && "
             f"{read} | ssh HOST sudo sh hybrid-host.sh join\n"
             "or on the host: sudo sh hybrid-host.sh join, which asks for the code"
         ),
-        Format.CLOUD_INIT: f"give user-data.yaml to the machine; it joins when its activation comes:\n{put}",
-        Format.ANSIBLE: (
+        KitFormat.CLOUD_INIT: f"give user-data.yaml to the machine; it joins when its code comes:\n{put}",
+        KitFormat.ANSIBLE: (
             "ansible-playbook -i INVENTORY join.yml, with hybrid_host_activation from where you keep "
             "secrets (roles/hybrid_host/defaults/main.yml says how)"
         ),
-        Format.SYSTEMD: (
+        KitFormat.SYSTEMD: (
             "install hybrid-host.sh as /usr/local/sbin/hybrid-host (0700) and the units in "
             f"/etc/systemd/system, enable both; the host joins when its activation comes:\n{put}"
         ),

@@ -18,7 +18,7 @@ from hybrid.estate import Estate
 from hybrid.fleet import diagnosis, maintenance
 from hybrid.fleet.activation_options import as_text, duration
 from hybrid.fleet.client import AwsClient
-from hybrid.fleet.diagnosis import Finding
+from hybrid.fleet.diagnosis import HostFinding
 from hybrid.fleet.errors import FleetError
 from hybrid.fleet.hosts import Host, find
 from hybrid.fleet.hosts import hosts as hosts_of
@@ -238,7 +238,7 @@ def _say_deregistered(planned: Sequence[Host], done: Sequence[Deregistered]) -> 
         )
 
 
-def _say_findings(found: Sequence[Finding]) -> None:
+def _say_findings(found: Sequence[HostFinding]) -> None:
     for one in found:
         where = f"{one.site}/{one.host}" if one.host else one.site
         terminal.result(f"{one.level}: {where}: {one.problem}\n    → {one.remedy}")

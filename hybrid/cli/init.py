@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from hybrid.catalog.first_estate import FirstEstate
 from hybrid.catalog.pipelines import candidates, pipeline_lines, pipeline_name
-from hybrid.catalog.tables import Table, read_tables
+from hybrid.catalog.tables import CatalogTable, read_tables
 from hybrid.cli import terminal
 from hybrid.cli.database_option import (
     PASSWORD,
@@ -149,7 +149,7 @@ def _one_of(known: Collection[str]) -> Check:
     return lambda value: None if value in known else f"is none of {', '.join(known)}"
 
 
-def _found(first: FirstEstate, database: str | None) -> list[Table]:
+def _found(first: FirstEstate, database: str | None) -> list[CatalogTable]:
     """The readable tables of the database that was given; none without one."""
     if database is None:
         return []
@@ -164,7 +164,7 @@ def _found(first: FirstEstate, database: str | None) -> list[Table]:
     return [one for one in found if one.readable]
 
 
-def _choose(found: list[Table], wanted: list[str], ask: _Questions) -> list[Table]:
+def _choose(found: list[CatalogTable], wanted: list[str], ask: _Questions) -> list[CatalogTable]:
     if wanted:
         if not found:
             raise terminal.UserError("--table needs a --database that has a table which its user may read")
@@ -184,7 +184,7 @@ def _choose(found: list[Table], wanted: list[str], ask: _Questions) -> list[Tabl
             terminal.say(f"   {error}")
 
 
-def _with_pipelines(first: FirstEstate, chosen: list[Table]) -> FirstEstate:
+def _with_pipelines(first: FirstEstate, chosen: list[CatalogTable]) -> FirstEstate:
     taken: set[str] = set()
     pipelines = []
     for one in chosen:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from hybrid.catalog.pipelines import candidates, pipeline_lines, pipeline_name
-from hybrid.catalog.tables import Table, read_tables
+from hybrid.catalog.tables import CatalogTable, read_tables
 from hybrid.catalog.writing import CannotBeWritten, add_pipelines
 from hybrid.cli import terminal
 from hybrid.cli.database_option import (
@@ -75,7 +75,7 @@ def inspect(
             _write(estate, pipelines) if write else _print(pipelines, quiet=json_output)
 
 
-def chosen_table(name: str, found: list[Table]) -> Table:
+def chosen_table(name: str, found: list[CatalogTable]) -> CatalogTable:
     """The table of a name, with its schema or without.
 
     Raises:
@@ -95,7 +95,7 @@ def chosen_table(name: str, found: list[Table]) -> Table:
     return fitting[0]
 
 
-def list_tables(found: list[Table]) -> None:
+def list_tables(found: list[CatalogTable]) -> None:
     """Tables, a row each."""
     if not found:
         terminal.say("   the source's user sees no table that fits")
@@ -116,7 +116,7 @@ def list_tables(found: list[Table]) -> None:
     terminal.result_table(("table", "kind", "rows", "size", "columns", "key", "newest by"), rows)
 
 
-def _show(table: Table) -> None:
+def _show(table: CatalogTable) -> None:
     rows = [
         (
             column.name,
@@ -140,7 +140,7 @@ def _show(table: Table) -> None:
     terminal.result_table(("column", "type", "is"), rows)
 
 
-def _pipelines(chosen: list[Table], estate: Estate, source: str) -> list[list[str]]:
+def _pipelines(chosen: list[CatalogTable], estate: Estate, source: str) -> list[list[str]]:
     taken, found = set(estate.pipelines) | set(estate.dags), []
     for one in chosen:
         name = pipeline_name(one, taken=taken)
@@ -172,7 +172,7 @@ def _write(file: Path, pipelines: list[list[str]]) -> None:
         terminal.result(f"try it: bin/hybrid run {name} --estate {shlex.quote(str(file))}{full} --limit 1000")
 
 
-def _document(table: Table) -> dict[str, Any]:
+def _document(table: CatalogTable) -> dict[str, Any]:
     return asdict(table) | {"incremental": [asdict(one) for one in candidates(table)]}
 
 

@@ -14,7 +14,7 @@ from hybrid.estate.naming import Names
 from hybrid.estate.suggestion import suggestion
 from hybrid.extensions import extension
 from hybrid.fleet.errors import CredentialsMissing
-from hybrid.lake.places import READERS, Bucket, Directory, Place, Say
+from hybrid.lake.places import READERS, Bucket, Directory, LakePlace, Say
 from hybrid.lake.reading import Stored, UnreadableLake, visible
 from hybrid.trial.running import LAKE
 
@@ -38,7 +38,7 @@ class Lake:
     """
 
     fleet: Fleet
-    place: Place
+    place: LakePlace
     where: dict[str, str | None]
 
     def all_receipts(self, pipeline: str, *, say: Say) -> list[Stored]:

@@ -17,9 +17,9 @@ from hybrid.cli import terminal
 from hybrid.cli.estate_file import EstateFile, read_estate
 from hybrid.review.against import PolicyFileError, read_policy_file
 from hybrid.review.assembly import AssemblyError, Stack, read_assembly
-from hybrid.review.comparison import Change, compare
+from hybrid.review.comparison import PermissionChange, compare
 from hybrid.review.intrinsics import UnresolvedError
-from hybrid.review.permissions import EXCEPT, Permission, permissions_of
+from hybrid.review.permissions import EXCEPT, GrantedPermission, permissions_of
 from hybrid.review.policies import EstatePolicies, read_policies
 from workspace.environments import EnvironmentFailure
 from workspace.node import cdk as cdk_command
@@ -111,7 +111,9 @@ def _synthesized(estate: Path) -> list[Stack]:
         return read_assembly(Path(directory))
 
 
-def _only(found: list[Permission], policies: EstatePolicies, role: str | None) -> list[Permission]:
+def _only(
+    found: list[GrantedPermission], policies: EstatePolicies, role: str | None
+) -> list[GrantedPermission]:
     if role is None:
         return found
     names = [one.name for one in policies.roles]
@@ -121,13 +123,13 @@ def _only(found: list[Permission], policies: EstatePolicies, role: str | None) -
 
 
 def _changes(
-    found: list[Permission],
+    found: list[GrantedPermission],
     policies: EstatePolicies,
     *,
     role: str | None,
     against: Path | None,
     diff: Path | None,
-) -> list[Change]:
+) -> list[PermissionChange]:
     if diff is not None:
         before = permissions_of(read_policies(read_assembly(diff)))
         if role is not None:
@@ -139,7 +141,7 @@ def _changes(
     return compare(others.permissions, concerned)
 
 
-def _show(found: Sequence[Permission], place: Stack, *, json_output: bool) -> None:
+def _show(found: Sequence[GrantedPermission], place: Stack, *, json_output: bool) -> None:
     if json_output:
         terminal.result_json({"version": 1, "permissions": [one.as_json() for one in found]})
         return
@@ -158,7 +160,7 @@ def _show(found: Sequence[Permission], place: Stack, *, json_output: bool) -> No
     )
 
 
-def _show_changes(changes: Sequence[Change], place: Stack, *, json_output: bool) -> None:
+def _show_changes(changes: Sequence[PermissionChange], place: Stack, *, json_output: bool) -> None:
     if json_output:
         terminal.result_json(
             {
@@ -206,7 +208,7 @@ def _short(arn: str, place: Stack) -> str:
     return f"{parts[2]} {parts[5]}"
 
 
-def _conditions(one: Permission, place: Stack) -> str:
+def _conditions(one: GrantedPermission, place: Stack) -> str:
     return " and ".join(
         f"{key} {operator} {' or '.join(_short(value, place) for value in values)}"
         for operator, keys in one.conditions.items()

@@ -17,10 +17,10 @@ from hybrid.cli.aws_options import DryRun, Fleet, as_terminal_error, fleet_comma
 from hybrid.estate import Estate
 from hybrid.fleet import activating, overview
 from hybrid.fleet.activating import Activated, Existing
-from hybrid.fleet.activation_options import Terms, as_text, duration, pairs
+from hybrid.fleet.activation_options import ActivationOptions, as_text, duration, pairs
 from hybrid.fleet.client import AwsClient
 from hybrid.fleet.destinations import CodeFile, Destination, SiteSecret, Terminal
-from hybrid.fleet.errors import DestinationRefused, FleetError, TermsRefused
+from hybrid.fleet.errors import DestinationRefused, FleetError, OptionsRefused
 from hybrid.fleet.journal import journal
 from hybrid.fleet.sites import anywhere_names, anywhere_site, require_deployed, stacks_of
 from workspace.paths import STATE
@@ -79,17 +79,19 @@ def activate(
     Example: bin/hybrid sites activate on-premises --count 4 --ttl 4h --tag rack=b2
     """
     aws = fleet.aws(workers=workers)
-    terms = Terms(count=count, lifetime=duration(ttl), tags=pairs(tag or [], option="--tag"))
+    options = ActivationOptions(count=count, lifetime=duration(ttl), tags=pairs(tag or [], option="--tag"))
     chosen = _chosen(fleet.estate, sites or [], every=every)
     destination = _destination(aws, to_file, show=show, one=len(chosen) == 1 and not every)
     if dry_run:
-        _say_plan(fleet, aws, chosen, terms, destination)
+        _say_plan(fleet, aws, chosen, options, destination)
         return
     if every or len(chosen) > 1:
-        _activate_many(fleet, aws, chosen, terms, destination)
+        _activate_many(fleet, aws, chosen, options, destination)
         return
     with _discarding(destination):
-        done = activating.activate(aws, fleet.estate, site=chosen[0], terms=terms, destination=destination)
+        done = activating.activate(
+            aws, fleet.estate, site=chosen[0], options=options, destination=destination
+        )
     _say_activated(done, json_output=fleet.json_output)
 
 
@@ -107,13 +109,13 @@ def rotate(
     Example: bin/hybrid sites rotate on-premises --count 4
     """
     aws = fleet.aws()
-    terms = Terms(count=count, lifetime=duration(ttl), tags=pairs(tag or [], option="--tag"))
+    options = ActivationOptions(count=count, lifetime=duration(ttl), tags=pairs(tag or [], option="--tag"))
     destination = SiteSecret(aws)
     if dry_run:
-        _say_plan(fleet, aws, [site], terms, destination)
+        _say_plan(fleet, aws, [site], options, destination)
         return
     done = activating.activate(
-        aws, fleet.estate, site=site, terms=terms, destination=destination, existing=Existing.REPLACE
+        aws, fleet.estate, site=site, options=options, destination=destination, existing=Existing.REPLACE
     )
     _say_activated(done, json_output=fleet.json_output)
 
@@ -158,7 +160,7 @@ def revoke(
     Example: bin/hybrid sites revoke --site on-premises
     """
     if bool(ids) == bool(site):
-        raise TermsRefused("name activations, or a site with --site")
+        raise OptionsRefused("name activations, or a site with --site")
     aws = fleet.aws()
     wanted = ids or [one.activation_id for one in overview.activations(aws, fleet.estate, site=site)]
     done = [] if dry_run else list(overview.revoke(aws, fleet.estate, wanted))
@@ -175,11 +177,11 @@ def revoke(
 
 def _chosen(estate: Estate, sites: list[str], *, every: bool) -> list[str]:
     if every and sites:
-        raise TermsRefused("name sites, or take --all; not both")
+        raise OptionsRefused("name sites, or take --all; not both")
     chosen = anywhere_names(estate) if every else list(dict.fromkeys(sites))
     if not chosen:
         known = ", ".join(anywhere_names(estate)) or "none"
-        raise TermsRefused(f"which site? Sites of kind anywhere: {known}")
+        raise OptionsRefused(f"which site? Sites of kind anywhere: {known}")
     return chosen
 
 
@@ -207,7 +209,7 @@ def _discarding(destination: Destination) -> Iterator[None]:
 
 
 def _activate_many(
-    fleet: Fleet, aws: AwsClient, sites: list[str], terms: Terms, destination: Destination
+    fleet: Fleet, aws: AwsClient, sites: list[str], options: ActivationOptions, destination: Destination
 ) -> None:
     failed: list[tuple[str, FleetError]] = []
     done: list[Activated] = []
@@ -218,7 +220,7 @@ def _activate_many(
             aws,
             fleet.estate,
             sites=sites,
-            terms=terms,
+            options=options,
             destination=destination,
             existing=Existing.KEEP,
             run=run,
@@ -260,21 +262,23 @@ def _say_activated(done: Activated, *, json_output: bool) -> None:
         terminal.say(f"revoked activation {done.replaced}")
 
 
-def _say_plan(fleet: Fleet, aws: AwsClient, sites: list[str], terms: Terms, destination: Destination) -> None:
+def _say_plan(
+    fleet: Fleet, aws: AwsClient, sites: list[str], options: ActivationOptions, destination: Destination
+) -> None:
     chosen = [anywhere_site(fleet.estate, site) for site in sites]
     stacks = stacks_of(aws, chosen)
     for one in chosen:
         require_deployed(one, stacks.get(one.site))
     if fleet.json_output:
         plan = [
-            {"site": s.site, "role": s.role, "count": terms.count, "to": destination.kind} for s in chosen
+            {"site": s.site, "role": s.role, "count": options.count, "to": destination.kind} for s in chosen
         ]
         terminal.result_json({"dry_run": True, "activations": plan})
         return
     for one in chosen:
         terminal.result(
-            f"would make an activation for site {one.site}: {terms.count} host(s), "
-            f"{as_text(terms.lifetime)}, role "
+            f"would make an activation for site {one.site}: {options.count} host(s), "
+            f"{as_text(options.lifetime)}, role "
             f"{one.role}, code to {destination.kind}"
         )
 

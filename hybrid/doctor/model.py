@@ -17,7 +17,7 @@ DEADLINE = 9.0
 ALL = frozenset(Purpose)
 
 
-class State(StrEnum):
+class FindingState(StrEnum):
     """How something is."""
 
     OK = "ok"
@@ -48,13 +48,13 @@ class Finding:
     cost: str = ""
     remedy: str = ""
 
-    def state(self, purposes: Collection[Purpose]) -> State:
+    def state(self, purposes: Collection[Purpose]) -> FindingState:
         """How it is for somebody with these purposes."""
         if self.good is None:
-            return State.UNKNOWN
+            return FindingState.UNKNOWN
         if self.good:
-            return State.OK
-        return State.MISSING if set(self.needed_for) & set(purposes) else State.WARNING
+            return FindingState.OK
+        return FindingState.MISSING if set(self.needed_for) & set(purposes) else FindingState.WARNING
 
 
 @dataclass(frozen=True)

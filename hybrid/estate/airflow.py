@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from hybrid.estate.change import Change, cost
+from hybrid.estate.change import Effect, cost
 from hybrid.estate.part import Part
 from hybrid.estate.values import SHORTER_RETENTION, LogLevel, RetentionDays
 
@@ -20,31 +20,31 @@ class AirflowLogging(Part):
         default="INFO",
         description=f"What the DAG processor logs: how DAG files are read. {_WHAT_IS_LEFT}",
         examples=["WARNING"],
-        json_schema_extra=cost(Change.ENVIRONMENT),
+        json_schema_extra=cost(Effect.ENVIRONMENT),
     )
     scheduler: LogLevel | None = Field(
         default="WARNING",
         description=f"What the scheduler logs: which runs and tasks it starts. {_WHAT_IS_LEFT}",
         examples=["INFO"],
-        json_schema_extra=cost(Change.ENVIRONMENT),
+        json_schema_extra=cost(Effect.ENVIRONMENT),
     )
     task: LogLevel | None = Field(
         default="INFO",
         description=f"What tasks log; the events of the containers are among it. {_WHAT_IS_LEFT}",
         examples=["DEBUG"],
-        json_schema_extra=cost(Change.ENVIRONMENT),
+        json_schema_extra=cost(Effect.ENVIRONMENT),
     )
     webserver: LogLevel | None = Field(
         default="WARNING",
         description=f"What the web server logs. {_WHAT_IS_LEFT}",
         examples=["INFO"],
-        json_schema_extra=cost(Change.ENVIRONMENT),
+        json_schema_extra=cost(Effect.ENVIRONMENT),
     )
     worker: LogLevel | None = Field(
         default="WARNING",
         description=f"What the workers log of themselves. {_WHAT_IS_LEFT}",
         examples=["INFO"],
-        json_schema_extra=cost(Change.ENVIRONMENT),
+        json_schema_extra=cost(Effect.ENVIRONMENT),
     )
 
 
@@ -57,7 +57,7 @@ class Airflow(Part):
         description="Airflow version, as MWAA spells it; one that this project was tried with.",
         examples=["3.2.1"],
         json_schema_extra=cost(
-            Change.ENVIRONMENT,
+            Effect.ENVIRONMENT,
             "MWAA takes a snapshot of the metadata database, and upgrades or downgrades in place.",
         ),
     )
@@ -65,7 +65,7 @@ class Airflow(Part):
         default=False,
         description="Whether a version is taken that is not in the list of this project; a warning says so.",
         examples=[True],
-        json_schema_extra=cost(Change.NOTHING),
+        json_schema_extra=cost(Effect.NOTHING),
     )
     environment_class: Literal[
         "mw1.micro", "mw1.small", "mw1.medium", "mw1.large", "mw1.xlarge", "mw1.2xlarge"
@@ -73,7 +73,7 @@ class Airflow(Part):
         default="mw1.small",
         description="Size of the schedulers, web servers and workers. `mw1.micro` runs exactly one of each.",
         examples=["mw1.medium"],
-        json_schema_extra=cost(Change.ENVIRONMENT),
+        json_schema_extra=cost(Effect.ENVIRONMENT),
     )
     min_workers: int = Field(
         default=1,
@@ -81,7 +81,7 @@ class Airflow(Part):
         le=50,
         description="Fewest workers, which run all the time; at most `max_workers`.",
         examples=[2],
-        json_schema_extra=cost(Change.ENVIRONMENT),
+        json_schema_extra=cost(Effect.ENVIRONMENT),
     )
     max_workers: int = Field(
         default=5,
@@ -89,7 +89,7 @@ class Airflow(Part):
         le=50,
         description="Most workers that MWAA scales to. A task that waits for its container holds no worker.",
         examples=[10],
-        json_schema_extra=cost(Change.ENVIRONMENT),
+        json_schema_extra=cost(Effect.ENVIRONMENT),
     )
     schedulers: int = Field(
         default=2,
@@ -97,7 +97,7 @@ class Airflow(Part):
         le=5,
         description="How many schedulers run: 2 to 5, and 1 with `mw1.micro` only.",
         examples=[3],
-        json_schema_extra=cost(Change.ENVIRONMENT),
+        json_schema_extra=cost(Effect.ENVIRONMENT),
     )
     min_webservers: int = Field(
         default=2,
@@ -105,7 +105,7 @@ class Airflow(Part):
         le=5,
         description="Fewest web servers: 2 to 5, and 1 with `mw1.micro` only; at most `max_webservers`.",
         examples=[3],
-        json_schema_extra=cost(Change.ENVIRONMENT, beside={"max_webservers": 3}),
+        json_schema_extra=cost(Effect.ENVIRONMENT, beside={"max_webservers": 3}),
     )
     max_webservers: int = Field(
         default=2,
@@ -113,33 +113,33 @@ class Airflow(Part):
         le=5,
         description="Most web servers that MWAA scales to: 2 to 5, and 1 with `mw1.micro` only.",
         examples=[4],
-        json_schema_extra=cost(Change.ENVIRONMENT),
+        json_schema_extra=cost(Effect.ENVIRONMENT),
     )
     access: Literal["PRIVATE_ONLY", "PUBLIC_ONLY"] = Field(
         default="PRIVATE_ONLY",
         description="Where the web server can be reached from: the VPC only, or the internet. In both "
         "cases it asks for a sign-in by IAM.",
         examples=["PUBLIC_ONLY"],
-        json_schema_extra=cost(Change.ENVIRONMENT),
+        json_schema_extra=cost(Effect.ENVIRONMENT),
     )
     logging: AirflowLogging = Field(
         default=AirflowLogging(),
         description="Log level of each component.",
         examples=[{"task": "DEBUG", "webserver": None}],
-        json_schema_extra=cost(Change.ENVIRONMENT),
+        json_schema_extra=cost(Effect.ENVIRONMENT),
     )
     log_retention_days: RetentionDays = Field(
         default=90,
         description="How long the logs of all components are kept.",
         examples=[30],
-        json_schema_extra=cost(Change.DEPLOYMENT, SHORTER_RETENTION, unit="days"),
+        json_schema_extra=cost(Effect.DEPLOYMENT, SHORTER_RETENTION, unit="days"),
     )
     configuration: dict[str, str] = Field(
         default_factory=dict,
         description="Airflow options, as section and name with a point between, each with a text as its "
         "value.",
         examples=[{"core.default_timezone": "utc"}],
-        json_schema_extra=cost(Change.ENVIRONMENT),
+        json_schema_extra=cost(Effect.ENVIRONMENT),
     )
     weekly_maintenance: str = Field(
         default="SUN:03:30",
@@ -147,7 +147,7 @@ class Airflow(Part):
         description="When MWAA may maintain the environment, once a week: day and time at which it begins, "
         "at the full or half hour, in UTC.",
         examples=["SAT:22:00"],
-        json_schema_extra=cost(Change.ENVIRONMENT),
+        json_schema_extra=cost(Effect.ENVIRONMENT),
     )
 
     @model_validator(mode="after")

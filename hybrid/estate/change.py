@@ -10,7 +10,7 @@ from enum import StrEnum
 from pydantic import JsonValue
 
 
-class Change(StrEnum):
+class Effect(StrEnum):
     """What a change of a key costs, from the cheapest to the dearest."""
 
     NOTHING = "nothing"
@@ -25,32 +25,32 @@ class Change(StrEnum):
 
 
 #: What each cost means, for the reference.
-MEANING: dict[Change, str] = {
-    Change.NOTHING: "What is deployed stays as it is. The command line, or the next check, reads the new "
+MEANING: dict[Effect, str] = {
+    Effect.NOTHING: "What is deployed stays as it is. The command line, or the next check, reads the new "
     "value.",
-    Change.NEXT_RUN: "Deploy the stack `hybrid-ESTATE-dags`, which takes seconds. Runs that begin "
+    Effect.NEXT_RUN: "Deploy the stack `hybrid-ESTATE-dags`, which takes seconds. Runs that begin "
     "afterwards have the new value; a container that runs ends as it began.",
-    Change.FULL_REFRESH: "As above. What landed before stays in the lake as it was. To have it like the "
+    Effect.FULL_REFRESH: "As above. What landed before stays in the lake as it was. To have it like the "
     "new rows, clear the runs of those intervals in Airflow, or start one run with `full_refresh`; a "
     "pipeline that reads no interval replaces everything with its next run.",
-    Change.DEPLOYMENT: "Deploy all stacks. CloudFormation changes the resources in place, or adds some, in "
+    Effect.DEPLOYMENT: "Deploy all stacks. CloudFormation changes the resources in place, or adds some, in "
     "minutes.",
-    Change.TASK_DEFINITION: "Deploy the site's stack. ECS gets a new revision of the task definition, with "
+    Effect.TASK_DEFINITION: "Deploy the site's stack. ECS gets a new revision of the task definition, with "
     "which the next task starts; a task that runs keeps the old one.",
-    Change.ENVIRONMENT: "Deploy the stack `hybrid-ESTATE-airflow`. MWAA updates the environment in place, "
+    Effect.ENVIRONMENT: "Deploy the stack `hybrid-ESTATE-airflow`. MWAA updates the environment in place, "
     "which takes some tens of minutes; a worker ends its tasks before it is replaced, for up to 12 hours.",
-    Change.REPLACEMENT: "Deploy all stacks. CloudFormation creates another resource, and then deletes the "
+    Effect.REPLACEMENT: "Deploy all stacks. CloudFormation creates another resource, and then deletes the "
     "old one.",
-    Change.TWO_STEPS: "In one step CloudFormation refuses it, because the stack of the DAGs still uses what "
+    Effect.TWO_STEPS: "In one step CloudFormation refuses it, because the stack of the DAGs still uses what "
     "goes. Deploy that first, then the rest: `bin/hybrid cdk deploy --exclusively hybrid-ESTATE-dags`, then "
     "`bin/hybrid cdk deploy --all`.",
-    Change.REFUSED: "CloudFormation or the service refuses to do it to what is deployed, or makes a second "
+    Effect.REFUSED: "CloudFormation or the service refuses to do it to what is deployed, or makes a second "
     "one beside it. Create the new one under another name, move, and delete the old one.",
 }
 
 
 def cost(
-    change: Change, note: str = "", *, unit: str | None = None, beside: dict[str, JsonValue] | None = None
+    change: Effect, note: str = "", *, unit: str | None = None, beside: dict[str, JsonValue] | None = None
 ) -> dict[str, JsonValue]:
     """Metadata of a key, for `json_schema_extra`; in the JSON Schema they are the keywords `x-…`.
 

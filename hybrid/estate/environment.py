@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from hybrid.estate.change import Change, cost
+from hybrid.estate.change import Effect, cost
 from hybrid.estate.part import Part
 from hybrid.estate.values import (
     SHORTER_RETENTION,
@@ -41,7 +41,7 @@ class Environment(Part):
         "roles, secrets, the MWAA environment, DAG ids.",
         examples=["acme-test"],
         json_schema_extra=cost(
-            Change.REFUSED,
+            Effect.REFUSED,
             "Another name is another estate: all stacks are created anew beside the old ones, which stay "
             "until you delete them. No data moves.",
         ),
@@ -51,7 +51,7 @@ class Environment(Part):
         description="AWS Region that everything is deployed to.",
         examples=["eu-west-2"],
         json_schema_extra=cost(
-            Change.REFUSED,
+            Effect.REFUSED,
             "The estate is created anew in the other Region; what is in the first one stays until you "
             "delete it.",
         ),
@@ -63,7 +63,7 @@ class Environment(Part):
         "account is refused. Left out, the templates fit any account.",
         examples=["111122223333"],
         json_schema_extra=cost(
-            Change.REFUSED,
+            Effect.REFUSED,
             "To write down the account that the estate is in costs a deployment. Another account gets "
             "another estate; the first one stays until you delete it.",
         ),
@@ -73,7 +73,7 @@ class Environment(Part):
         pattern=r"^arn:[^:]+:iam::\d{12}:policy/.+$",
         description="ARN of the managed policy that bounds every role of the estate.",
         examples=["arn:aws:iam::111122223333:policy/workloads"],
-        json_schema_extra=cost(Change.DEPLOYMENT, "What the boundary forbids fails from then on."),
+        json_schema_extra=cost(Effect.DEPLOYMENT, "What the boundary forbids fails from then on."),
     )
     removal: Removal = Field(
         default=Removal.RETAIN,
@@ -81,7 +81,7 @@ class Environment(Part):
         "logs), and only together with `-c allow-data-loss=true` on the command line. `retain` keeps it.",
         examples=["destroy"],
         json_schema_extra=cost(
-            Change.NOTHING,
+            Effect.NOTHING,
             "Only a deployment with `-c allow-data-loss=true` marks the resources for deletion.",
         ),
     )
@@ -89,7 +89,7 @@ class Environment(Part):
         default_factory=dict,
         description="Tags of every resource of the estate, beside its own `hybrid:estate`.",
         examples=[{"cost-centre": "4711"}],
-        json_schema_extra=cost(Change.DEPLOYMENT),
+        json_schema_extra=cost(Effect.DEPLOYMENT),
     )
     alarm_email: str | None = Field(
         default=None,
@@ -97,7 +97,7 @@ class Environment(Part):
         description="E-mail address that gets the alarms. Left out, subscribe to the alarms' topic yourself.",
         examples=["data-platform@example.com"],
         json_schema_extra=cost(
-            Change.REPLACEMENT,
+            Effect.REPLACEMENT,
             "The subscription is replaced; the new address gets alarms once it has confirmed.",
         ),
     )
@@ -109,7 +109,7 @@ class ExistingVpc(Part):
     vpc: VpcId = Field(
         description="Id of the VPC.",
         examples=["vpc-0123456789abcdef0"],
-        json_schema_extra=cost(Change.REFUSED, _FIXED_NETWORK),
+        json_schema_extra=cost(Effect.REFUSED, _FIXED_NETWORK),
     )
     private_subnets: list[SubnetId] = Field(
         min_length=2,
@@ -117,7 +117,7 @@ class ExistingVpc(Part):
         "order. MWAA takes the first two, a cloud site all of them.",
         examples=[["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]],
         json_schema_extra=cost(
-            Change.REFUSED,
+            Effect.REFUSED,
             f"{_FIXED_NETWORK} A third subnet, for cloud sites, costs no more than the next run.",
         ),
     )
@@ -126,7 +126,7 @@ class ExistingVpc(Part):
         description="Route table of each private subnet, for the S3 gateway endpoint of `egress: "
         "endpoints`; with `egress: nat` they are not used.",
         examples=[["rtb-0123456789abcdef0", "rtb-0123456789abcdef1"]],
-        json_schema_extra=cost(Change.DEPLOYMENT),
+        json_schema_extra=cost(Effect.DEPLOYMENT),
     )
 
 
@@ -140,7 +140,7 @@ class Network(Part):
         "first two, a cloud site all of them.",
         examples=[["eu-west-1a", "eu-west-1c"]],
         json_schema_extra=cost(
-            Change.REFUSED,
+            Effect.REFUSED,
             f"{_FIXED_NETWORK} A third zone behind the first two is added in place, by a deployment, and "
             "goes by one in two steps. A fourth changes the ranges of all subnets, and is refused.",
         ),
@@ -151,7 +151,7 @@ class Network(Part):
         "admit.",
         examples=["10.30.0.0/16"],
         json_schema_extra=cost(
-            Change.REFUSED,
+            Effect.REFUSED,
             f"VPC and subnets would be replaced. {_FIXED_NETWORK} With `existing`: a deployment.",
         ),
     )
@@ -161,7 +161,7 @@ class Network(Part):
         "`endpoints`: through interface endpoints of AWS services, with no way to the internet at all.",
         examples=["endpoints"],
         json_schema_extra=cost(
-            Change.REFUSED,
+            Effect.REFUSED,
             f"The subnets would get other ranges, and be replaced. {_FIXED_NETWORK} With `existing`: a "
             "deployment.",
         ),
@@ -172,7 +172,7 @@ class Network(Part):
         "loss of a zone and costs as many times more.",
         examples=["per-az"],
         json_schema_extra=cost(
-            Change.DEPLOYMENT,
+            Effect.DEPLOYMENT,
             "Connections through a zone's former gateway are cut, and the zone gets another public "
             "address: tell who filters by it. Back to `one` deletes the gateways of the other zones.",
         ),
@@ -186,14 +186,14 @@ class Network(Part):
                 "private_subnets": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
             }
         ],
-        json_schema_extra=cost(Change.REFUSED, _FIXED_NETWORK),
+        json_schema_extra=cost(Effect.REFUSED, _FIXED_NETWORK),
     )
     flow_log_retention_days: RetentionDays = Field(
         default=90,
         description="How long the flow logs of the estate's own VPC are kept. A VPC that is there already "
         "has its own.",
         examples=[30],
-        json_schema_extra=cost(Change.DEPLOYMENT, SHORTER_RETENTION, unit="days"),
+        json_schema_extra=cost(Effect.DEPLOYMENT, SHORTER_RETENTION, unit="days"),
     )
 
     @field_validator("cidr")

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from hybrid.estate.change import Change, cost
+from hybrid.estate.change import Effect, cost
 from hybrid.estate.part import Part
 
 Bound = int | float | str | None
@@ -23,20 +23,20 @@ class Rows(Part):
         ge=0,
         description="Fewest rows of a run; `null`: no bound.",
         examples=[1],
-        json_schema_extra=cost(Change.NEXT_RUN, unit="rows"),
+        json_schema_extra=cost(Effect.NEXT_RUN, unit="rows"),
     )
     max: int | None = Field(
         default=None,
         ge=0,
         description="Most rows of a run; `null`: no bound.",
         examples=[1000000],
-        json_schema_extra=cost(Change.NEXT_RUN, unit="rows"),
+        json_schema_extra=cost(Effect.NEXT_RUN, unit="rows"),
     )
     change: str | float | None = Field(
         default=None,
         description="Most that the rows differ from those of the run before: `50%`, or 0.5.",
         examples=["50%"],
-        json_schema_extra=cost(Change.NEXT_RUN),
+        json_schema_extra=cost(Effect.NEXT_RUN),
     )
 
     @field_validator("change")
@@ -57,13 +57,13 @@ class Freshness(Part):
     column: str = Field(
         description="Column of times or dates whose newest value counts.",
         examples=["updated_at"],
-        json_schema_extra=cost(Change.NEXT_RUN),
+        json_schema_extra=cost(Effect.NEXT_RUN),
     )
     within: str = Field(
         pattern=r"^\d+(\.\d+)?[smhd]$",
         description="How old it may be: `2d`, `36h`, `90m` or `30s`.",
         examples=["36h"],
-        json_schema_extra=cost(Change.NEXT_RUN),
+        json_schema_extra=cost(Effect.NEXT_RUN),
     )
 
 
@@ -74,39 +74,39 @@ class Expect(Part):
         default=Rows(),
         description="How many rows a run must land.",
         examples=[{"min": 1, "change": "50%"}],
-        json_schema_extra=cost(Change.NEXT_RUN),
+        json_schema_extra=cost(Effect.NEXT_RUN),
     )
     nulls: dict[str, str | float] = Field(
         default_factory=dict,
         description="Column → most of its rows without a value: 0.01 or `1%`.",
         examples=[{"email": "1%"}],
-        json_schema_extra=cost(Change.NEXT_RUN),
+        json_schema_extra=cost(Effect.NEXT_RUN),
     )
     unique: list[str | list[str]] = Field(
         default_factory=list,
         description="Columns, or lists of them, that no two rows have alike.",
         examples=[["id", ["country", "number"]]],
-        json_schema_extra=cost(Change.NEXT_RUN),
+        json_schema_extra=cost(Effect.NEXT_RUN),
     )
     range: dict[str, list[Bound]] = Field(
         default_factory=dict,
         description="Column → [least, greatest], both inside; `null` is no bound, times are ISO 8601.",
         examples=[{"total": [0, None]}],
-        json_schema_extra=cost(Change.NEXT_RUN),
+        json_schema_extra=cost(Effect.NEXT_RUN),
     )
     freshness: str | Freshness | None = Field(
         default=None,
         description="How old the newest value may be at the end of what is read: `2d` of the incremental "
         "column, or `{column, within}` of another.",
         examples=[{"column": "updated_at", "within": "36h"}],
-        json_schema_extra=cost(Change.NEXT_RUN),
+        json_schema_extra=cost(Effect.NEXT_RUN),
     )
     on_failure: Literal["fail", "warn"] = Field(
         default="fail",
         description="What a run does whose rows are others: `fail` leaves no receipt, so that readers keep "
         "the last good one; `warn` lands them, and says so.",
         examples=["warn"],
-        json_schema_extra=cost(Change.NEXT_RUN),
+        json_schema_extra=cost(Effect.NEXT_RUN),
     )
 
     @field_validator("nulls")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from hybrid.estate.change import Change, cost
+from hybrid.estate.change import Effect, cost
 from hybrid.estate.part import Part
 
 
@@ -17,7 +17,7 @@ class Format(Part):
         default="parquet",
         description="Parquet, comma-separated values, or one JSON object a line.",
         examples=["jsonl"],
-        json_schema_extra=cost(Change.FULL_REFRESH, "Until then a prefix holds files of two formats."),
+        json_schema_extra=cost(Effect.FULL_REFRESH, "Until then a prefix holds files of two formats."),
     )
     compression: Literal["zstd", "snappy", "gzip", "none"] = Field(
         default="zstd",
@@ -25,7 +25,7 @@ class Format(Part):
         "`zstd`, `gzip` or `none`.",
         examples=["snappy"],
         json_schema_extra=cost(
-            Change.NEXT_RUN, "Readers of CSV and JSON lines must know it from the name's end."
+            Effect.NEXT_RUN, "Readers of CSV and JSON lines must know it from the name's end."
         ),
     )
     passthrough: bool = Field(
@@ -33,7 +33,7 @@ class Format(Part):
         description="CSV as PostgreSQL's own COPY writes it: a fraction of the work, but no masks, no "
         "`partition_by`, no statistics, and its own texts of dates, booleans and bytes.",
         examples=[True],
-        json_schema_extra=cost(Change.FULL_REFRESH, beside={"type": "csv"}),
+        json_schema_extra=cost(Effect.FULL_REFRESH, beside={"type": "csv"}),
     )
 
     @model_validator(mode="after")
@@ -61,7 +61,7 @@ class Mask(Part):
         "values stay equal. `drop`: the column does not leave. `truncate`: the first `length` characters. "
         "`redact`: `***`.",
         examples=["redact"],
-        json_schema_extra=cost(Change.FULL_REFRESH, _MASKS_LATER),
+        json_schema_extra=cost(Effect.FULL_REFRESH, _MASKS_LATER),
     )
     length: int | None = Field(
         default=None,
@@ -69,7 +69,7 @@ class Mask(Part):
         description="Characters that `truncate` keeps; only with it.",
         examples=[3],
         json_schema_extra=cost(
-            Change.FULL_REFRESH, _MASKS_LATER, unit="characters", beside={"kind": "truncate"}
+            Effect.FULL_REFRESH, _MASKS_LATER, unit="characters", beside={"kind": "truncate"}
         ),
     )
 
@@ -81,7 +81,8 @@ class Mask(Part):
 
 
 _CUTS = cost(
-    Change.NEXT_RUN, "A run whose parts were read before and whose commit comes after is refused: clear it."
+    Effect.NEXT_RUN,
+    "A run whose parts were read before and whose commit comes after is refused: clear it.",
 )
 
 

@@ -89,7 +89,7 @@ def check(text: str, *, file: str) -> tuple[Estate, list[Problem]]:
         return [Problem(file, document.line_of(key), _dotted(key), message) for key, message in found]
 
     wrong = [
-        Problem(file, line, _dotted(key), f"stands here twice (first on line {first}); remove one")
+        Problem(file, line, _dotted(key), f"is given twice (first on line {first}); remove one")
         for key, line, first in document.duplicates
     ]
     wrong += problems(

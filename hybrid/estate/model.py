@@ -13,7 +13,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from hybrid.estate.airflow import Airflow as Airflow
-from hybrid.estate.change import Change, cost
+from hybrid.estate.change import Effect, cost
 from hybrid.estate.environment import Environment as Environment
 from hybrid.estate.environment import ExistingVpc as ExistingVpc
 from hybrid.estate.environment import Network as Network
@@ -37,25 +37,25 @@ class Estate(Part):
     environment: Environment = Field(
         description="Account, Region and name of the estate, and what holds for all of it.",
         examples=[{"name": "acme", "region": "eu-west-1"}],
-        json_schema_extra=cost(Change.REFUSED, "See its keys; several cost less."),
+        json_schema_extra=cost(Effect.REFUSED, "See its keys; several cost less."),
     )
     network: Network = Field(
         description="The network of MWAA and of cloud sites.",
         examples=[{"availability_zones": ["eu-west-1a", "eu-west-1b"]}],
-        json_schema_extra=cost(Change.REFUSED, "See its keys; several cost less."),
+        json_schema_extra=cost(Effect.REFUSED, "See its keys; several cost less."),
     )
     airflow: Airflow = Field(
         default=Airflow(),
         description="The MWAA environment: version, size, logs, options.",
         examples=[{"environment_class": "mw1.medium", "max_workers": 10}],
-        json_schema_extra=cost(Change.ENVIRONMENT),
+        json_schema_extra=cost(Effect.ENVIRONMENT),
     )
     sites: dict[Name, Site] = Field(
         min_length=1,
         description="Name → a place with machines that run containers.",
         examples=[{"on-premises": {"kind": "anywhere"}}],
         json_schema_extra=cost(
-            Change.DEPLOYMENT,
+            Effect.DEPLOYMENT,
             f"A site more is a stack more. {_RENAMED} A site that goes: let its hosts leave, deploy all, "
             "which leaves its stack alone, and then delete the stack `hybrid-ESTATE-site-SITE` yourself.",
         ),
@@ -65,7 +65,7 @@ class Estate(Part):
         description="Name → a database at a site.",
         examples=[{"regional": {"site": "on-premises", "engine": "postgresql"}}],
         json_schema_extra=cost(
-            Change.DEPLOYMENT,
+            Effect.DEPLOYMENT,
             f"A source more needs its secret filled (`bin/hybrid sources secret NAME`). {_RENAMED} The "
             "secret of one that goes is kept with `removal: retain`, and until it is deleted no source can "
             "have that name again.",
@@ -76,7 +76,7 @@ class Estate(Part):
         description="Name → a query of a source that lands in the lake. Each is a DAG.",
         examples=[{"orders": {"source": "regional", "query": "select * from orders"}}],
         json_schema_extra=cost(
-            Change.DEPLOYMENT,
+            Effect.DEPLOYMENT,
             f"The task role of the source gets the new prefix. {_RENAMED} The old DAG leaves Airflow, and "
             "what landed stays in the lake under its prefix.",
         ),
@@ -85,7 +85,7 @@ class Estate(Part):
         default_factory=dict,
         description="Name → a DAG that runs several pipelines side by side.",
         examples=[{"sales": {"pipelines": ["customers", "orders"]}}],
-        json_schema_extra=cost(Change.NEXT_RUN, f"{_RENAMED} The old DAG leaves Airflow."),
+        json_schema_extra=cost(Effect.NEXT_RUN, f"{_RENAMED} The old DAG leaves Airflow."),
     )
 
     def sources_at(self, site: str) -> dict[str, Source]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from hybrid.estate.change import Change, cost
+from hybrid.estate.change import Effect, cost
 from hybrid.estate.expect import Expect
 from hybrid.estate.landing import Format, Mask, Partitions
 from hybrid.estate.part import Part
@@ -24,26 +24,26 @@ class Schedule(Part):
         description="When runs begin: a cron line in UTC or a preset such as `@daily`; `null`: by hand only.",
         examples=["0 3 * * *"],
         json_schema_extra=cost(
-            Change.NEXT_RUN, "Intervals of another length overlap those that landed before."
+            Effect.NEXT_RUN, "Intervals of another length overlap those that landed before."
         ),
     )
     description: str = Field(
         default="",
         description="What it is for, in words; Airflow shows it in the list of DAGs.",
         examples=["Orders of the region, for the daily report"],
-        json_schema_extra=cost(Change.NEXT_RUN),
+        json_schema_extra=cost(Effect.NEXT_RUN),
     )
     owner: str = Field(
         default="data-platform",
         description="Who looks after it; Airflow shows it in the list of DAGs, and grants nothing by it.",
         examples=["sales"],
-        json_schema_extra=cost(Change.NEXT_RUN),
+        json_schema_extra=cost(Effect.NEXT_RUN),
     )
     tags: list[str] = Field(
         default_factory=list,
         description="Tags of the DAG in Airflow, beside those of its sites and sources.",
         examples=[["orders"]],
-        json_schema_extra=cost(Change.NEXT_RUN),
+        json_schema_extra=cost(Effect.NEXT_RUN),
     )
     deadline: int | None = Field(
         default=None,
@@ -51,7 +51,7 @@ class Schedule(Part):
         description="Time from a run's queuing to its end, after which there is an alarm; the run goes on. "
         "Airflow 3.1 or later.",
         examples=[7200],
-        json_schema_extra=cost(Change.NEXT_RUN, unit="seconds"),
+        json_schema_extra=cost(Effect.NEXT_RUN, unit="seconds"),
     )
 
 
@@ -62,7 +62,7 @@ class Pipeline(Schedule):
         description="The database that is read: a key of `sources`.",
         examples=["crm"],
         json_schema_extra=cost(
-            Change.FULL_REFRESH,
+            Effect.FULL_REFRESH,
             "The default of `prefix` changes with it; what landed under the old one stays there. The task "
             "roles of both sources change: deploy their sites' stacks too, or all.",
         ),
@@ -73,14 +73,14 @@ class Pipeline(Schedule):
         "`parameters`, which are bound as values.",
         examples=["select id, total from orders"],
         json_schema_extra=cost(
-            Change.FULL_REFRESH, "Columns that become others by your own change pass `on_drift: widen`."
+            Effect.FULL_REFRESH, "Columns that become others by your own change pass `on_drift: widen`."
         ),
     )
     parameters: dict[str, Scalar | list[Scalar]] = Field(
         default_factory=dict,
         description="Values of `:name` in the query; a list is for `in (:name)`.",
         examples=[{"countries": ["PT", "ES"]}],
-        json_schema_extra=cost(Change.FULL_REFRESH),
+        json_schema_extra=cost(Effect.FULL_REFRESH),
     )
     incremental_column: str | None = Field(
         default=None,
@@ -90,34 +90,34 @@ class Pipeline(Schedule):
         "replaces what landed before.",
         examples=["updated_at"],
         json_schema_extra=cost(
-            Change.FULL_REFRESH, "Intervals that landed by another column may overlap or have gaps."
+            Effect.FULL_REFRESH, "Intervals that landed by another column may overlap or have gaps."
         ),
     )
     incremental_zone: str = Field(
         default="UTC",
         description="IANA name of the zone that dates and times without one are in; only of such columns.",
         examples=["Europe/Lisbon"],
-        json_schema_extra=cost(Change.FULL_REFRESH, beside={"incremental_column": "updated_at"}),
+        json_schema_extra=cost(Effect.FULL_REFRESH, beside={"incremental_column": "updated_at"}),
     )
     incremental_unit: Literal["seconds", "milliseconds", "microseconds"] | None = Field(
         default=None,
         description="What an integer column counts since 1970-01-01 UTC; only of such columns.",
         examples=["milliseconds"],
-        json_schema_extra=cost(Change.FULL_REFRESH, beside={"incremental_column": "updated_at"}),
+        json_schema_extra=cost(Effect.FULL_REFRESH, beside={"incremental_column": "updated_at"}),
     )
     incremental_format: str | None = Field(
         default=None,
         description="How a text column is written, greatest first, as in `%Y-%m-%d %H:%M:%S`; only of such "
         "columns.",
         examples=["%Y%m%d"],
-        json_schema_extra=cost(Change.FULL_REFRESH, beside={"incremental_column": "updated_at"}),
+        json_schema_extra=cost(Effect.FULL_REFRESH, beside={"incremental_column": "updated_at"}),
     )
     incremental_nulls: Literal["tell", "ignore"] = Field(
         default="tell",
         description="Whether a run counts the rows with NULL in the column, which no interval has, for 5 s "
         "at most.",
         examples=["ignore"],
-        json_schema_extra=cost(Change.NEXT_RUN, beside={"incremental_column": "updated_at"}),
+        json_schema_extra=cost(Effect.NEXT_RUN, beside={"incremental_column": "updated_at"}),
     )
     settle: int | None = Field(
         default=0,
@@ -126,14 +126,14 @@ class Pipeline(Schedule):
         description="How long after an interval's end it is read; every transaction that began before must "
         "have ended by then. `null`: neither is waited for.",
         examples=[60],
-        json_schema_extra=cost(Change.NEXT_RUN, unit="seconds"),
+        json_schema_extra=cost(Effect.NEXT_RUN, unit="seconds"),
     )
     settle_wait: int = Field(
         default=900,
         ge=1,
         description="How much longer than `settle` this may take, after which the run fails.",
         examples=[1800],
-        json_schema_extra=cost(Change.NEXT_RUN, unit="seconds"),
+        json_schema_extra=cost(Effect.NEXT_RUN, unit="seconds"),
     )
     overlap: int = Field(
         default=0,
@@ -142,7 +142,7 @@ class Pipeline(Schedule):
         description="How many intervals before its own a run reads again, for rows that are written late.",
         examples=[2],
         json_schema_extra=cost(
-            Change.NEXT_RUN,
+            Effect.NEXT_RUN,
             unit="intervals",
             beside={"schedule": "0 3 * * *", "incremental_column": "updated_at"},
         ),
@@ -154,7 +154,7 @@ class Pipeline(Schedule):
         description="Where it lands in the lake bucket; by default SOURCE/PIPELINE.",
         examples=["sales/orders"],
         json_schema_extra=cost(
-            Change.FULL_REFRESH,
+            Effect.FULL_REFRESH,
             f"What landed stays under the old prefix, and readers must follow. {_SITE_TOO}",
         ),
     )
@@ -162,88 +162,88 @@ class Pipeline(Schedule):
         default=Format(),
         description="File format of what lands.",
         examples=[{"type": "csv", "compression": "gzip"}],
-        json_schema_extra=cost(Change.FULL_REFRESH),
+        json_schema_extra=cost(Effect.FULL_REFRESH),
     )
     partition_by: list[str] = Field(
         default_factory=list,
         description="Columns whose values stand in the files' paths in place of the files, as Hive names "
         "directories: `country=PT`. At most 10,000 different paths a run.",
         examples=[["country"]],
-        json_schema_extra=cost(Change.FULL_REFRESH, "Until then a prefix holds files of two layouts."),
+        json_schema_extra=cost(Effect.FULL_REFRESH, "Until then a prefix holds files of two layouts."),
     )
     partitions: Partitions | None = Field(
         default=None,
         description="Key ranges that containers of their own read, for a large table; `null`: one container.",
         examples=[{"column": "id", "lower": 0, "upper": 4000000, "count": 4}],
-        json_schema_extra=cost(Change.NEXT_RUN, "The DAG's one task becomes a group, or the group one task."),
+        json_schema_extra=cost(Effect.NEXT_RUN, "The DAG's one task becomes a group, or the group one task."),
     )
     readers: list[str] = Field(
         default_factory=list,
         description="Who may see what lands, in words; shown on the DAG's page. It grants nothing.",
         examples=[["sales analysts"]],
-        json_schema_extra=cost(Change.NEXT_RUN),
+        json_schema_extra=cost(Effect.NEXT_RUN),
     )
     target_file_bytes: int = Field(
         default=256 * 1024 * 1024,
         ge=1024 * 1024,
         description="About how large a file becomes before the next one begins.",
         examples=[67108864],
-        json_schema_extra=cost(Change.NEXT_RUN, unit="bytes"),
+        json_schema_extra=cost(Effect.NEXT_RUN, unit="bytes"),
     )
     unrepresentable: Literal["fail", "null", "string"] = Field(
         default="fail",
         description="What becomes of a value that the column's type in the file cannot hold, such as NaN "
         "in a decimal: the run fails, the value becomes NULL, or the whole column becomes text.",
         examples=["string"],
-        json_schema_extra=cost(Change.FULL_REFRESH),
+        json_schema_extra=cost(Effect.FULL_REFRESH),
     )
     decimal_width: Literal[128, 256] = Field(
         default=128,
         description="Bits of the widest decimals: 128 holds 38 digits, which every reader of the lake takes; "
         "256 holds 76, which DuckDB reads as a double, and Spark, Athena and Iceberg not at all.",
         examples=[256],
-        json_schema_extra=cost(Change.FULL_REFRESH, unit="bits"),
+        json_schema_extra=cost(Effect.FULL_REFRESH, unit="bits"),
     )
     row_security: Literal["refuse", "allow"] = Field(
         default="refuse",
         description="What becomes of a PostgreSQL query of which row-level security would hide rows: `allow` "
         "lands what the policies show, and says so in the receipt.",
         examples=["allow"],
-        json_schema_extra=cost(Change.FULL_REFRESH),
+        json_schema_extra=cost(Effect.FULL_REFRESH),
     )
     masks: dict[str, Mask] = Field(
         default_factory=dict,
         description="Column → what happens to its values before anything leaves the site.",
         examples=[{"email": {"kind": "hash"}}],
         json_schema_extra=cost(
-            Change.FULL_REFRESH, "What landed unmasked stays in the lake until it is run again and swept."
+            Effect.FULL_REFRESH, "What landed unmasked stays in the lake until it is run again and swept."
         ),
     )
     columns: list[str] = Field(
         default_factory=list,
         description="Allow-list: of what the query returns, these columns leave, in this order; empty: all.",
         examples=[["id", "total"]],
-        json_schema_extra=cost(Change.FULL_REFRESH),
+        json_schema_extra=cost(Effect.FULL_REFRESH),
     )
     on_drift: Literal["fail", "accept", "widen"] = Field(
         default="widen",
         description="When the columns are not those of the run before. `widen` lets wider types pass, and a "
         "new column where nothing is masked or listed; `fail` nothing; `accept` everything, and tells it.",
         examples=["fail"],
-        json_schema_extra=cost(Change.NEXT_RUN),
+        json_schema_extra=cost(Effect.NEXT_RUN),
     )
     expect: Expect | None = Field(
         default=None,
         description="What the rows must be like.",
         examples=[{"rows": {"min": 1}, "unique": ["id"]}],
-        json_schema_extra=cost(Change.NEXT_RUN),
+        json_schema_extra=cost(Effect.NEXT_RUN),
     )
     start_date: datetime.date = Field(
         default=datetime.date(2026, 1, 1),
         description="First day, in UTC, of the intervals that Airflow may run.",
         examples=["2026-11-01"],
         json_schema_extra=cost(
-            Change.NEXT_RUN,
+            Effect.NEXT_RUN,
             "With `catchup`, an earlier date runs the intervals that were left out until now.",
         ),
     )
@@ -253,7 +253,7 @@ class Pipeline(Schedule):
         "or only the latest.",
         examples=[True],
         json_schema_extra=cost(
-            Change.NEXT_RUN, "`true` runs every interval since `start_date` that has no run yet."
+            Effect.NEXT_RUN, "`true` runs every interval since `start_date` that has no run yet."
         ),
     )
     max_active_runs: int = Field(
@@ -261,7 +261,7 @@ class Pipeline(Schedule):
         ge=1,
         description="How many runs of the pipeline's DAG may be under way at once, backfills included.",
         examples=[4],
-        json_schema_extra=cost(Change.NEXT_RUN, unit="runs"),
+        json_schema_extra=cost(Effect.NEXT_RUN, unit="runs"),
     )
     retries: int = Field(
         default=2,
@@ -269,14 +269,14 @@ class Pipeline(Schedule):
         description="How many times a task is tried again. Never after the user's mistake (exit code 2 of "
         "the container).",
         examples=[5],
-        json_schema_extra=cost(Change.NEXT_RUN, unit="tries"),
+        json_schema_extra=cost(Effect.NEXT_RUN, unit="tries"),
     )
     retry_delay: int = Field(
         default=300,
         ge=0,
         description="How long after a failure the task is tried again.",
         examples=[60],
-        json_schema_extra=cost(Change.NEXT_RUN, unit="seconds"),
+        json_schema_extra=cost(Effect.NEXT_RUN, unit="seconds"),
     )
     start_deadline: int = Field(
         default=900,
@@ -284,28 +284,28 @@ class Pipeline(Schedule):
         description="How long a task may wait for a connected host, for room, and for its container to "
         "start.",
         examples=[1800],
-        json_schema_extra=cost(Change.NEXT_RUN, unit="seconds"),
+        json_schema_extra=cost(Effect.NEXT_RUN, unit="seconds"),
     )
     run_deadline: int = Field(
         default=14400,
         ge=60,
         description="How long a container may run; then it is stopped, and the task fails.",
         examples=[28800],
-        json_schema_extra=cost(Change.NEXT_RUN, unit="seconds"),
+        json_schema_extra=cost(Effect.NEXT_RUN, unit="seconds"),
     )
     after: list[str] = Field(
         default_factory=list,
         description="Pipelines after whose landing this one runs, with their interval; in place of a "
         "schedule.",
         examples=[["customers"]],
-        json_schema_extra=cost(Change.NEXT_RUN),
+        json_schema_extra=cost(Effect.NEXT_RUN),
     )
 
     @field_validator("columns")
     @classmethod
     def _are_different(cls, value: list[str]) -> list[str]:
         if doubled := sorted({name for name in value if value.count(name) > 1}):
-            raise ValueError(f"{', '.join(doubled)} stands here twice; remove one")
+            raise ValueError(f"{', '.join(doubled)} is listed twice; remove one")
         if "" in value:
             raise ValueError("a column has a name")
         return value
@@ -319,5 +319,5 @@ class Dag(Schedule):
         description="Keys of `pipelines` that it runs, with no order between them; one that fails leaves the "
         "others be.",
         examples=[["customers", "orders"]],
-        json_schema_extra=cost(Change.NEXT_RUN),
+        json_schema_extra=cost(Effect.NEXT_RUN),
     )

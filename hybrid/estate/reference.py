@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from hybrid.estate.change import MEANING, Change
+from hybrid.estate.change import MEANING, Effect
 from hybrid.estate.model import Estate
 from hybrid.estate.site_kinds import KINDS
 
@@ -100,9 +100,9 @@ class Key:
         return anchor(self.heading)
 
     @property
-    def change(self) -> Change:
+    def change(self) -> Effect:
         """What it costs to change it."""
-        return Change(self.schema["x-change"])
+        return Effect(self.schema["x-change"])
 
     @property
     def example(self) -> dict[str, Any]:
@@ -136,11 +136,11 @@ def _costs(every: list[Key]) -> Iterator[str]:
     yield "## What it costs to change a key later\n"
     yield "Each key says one of these. A test compares it with the templates before and after a change.\n"
     yield "| cost | what happens |\n|---|---|"
-    for change in Change:
+    for change in Effect:
         yield f"| {change} | {MEANING[change]} |"
     yield "\nThe keys that cost more than the next run:\n"
-    for change in Change:
-        if change not in (Change.NOTHING, Change.NEXT_RUN, Change.FULL_REFRESH):
+    for change in Effect:
+        if change not in (Effect.NOTHING, Effect.NEXT_RUN, Effect.FULL_REFRESH):
             listed = ", ".join(f"[{key.heading}](#{key.anchor})" for key in every if key.change == change)
             yield f"- **{change}**: {listed}"
     yield ""

@@ -83,7 +83,7 @@ def _dag_references(estate: Estate) -> Iterator[Finding]:
                     f"no pipeline `{pipeline_name}`; {suggestion(pipeline_name, estate.pipelines)}",
                 )
             if pipeline_name in dag.pipelines[:index]:
-                yield ("dags", name, "pipelines", index), f"`{pipeline_name}` stands here twice; remove one"
+                yield ("dags", name, "pipelines", index), f"`{pipeline_name}` is listed twice; remove one"
         if name in estate.pipelines:
             yield ("dags", name), f"a pipeline is called `{name}` too, and both become a DAG of that name"
 
@@ -184,7 +184,7 @@ def _places(estate: Estate) -> Iterator[Finding]:
         if zone[:-1] != region:
             yield path, f"`{zone}` is not in environment.region `{region}`; write `{region}{zone[-1]}`"
         if zone in zones[:index]:
-            yield path, f"`{zone}` stands here twice; MWAA needs two different ones"
+            yield path, f"`{zone}` is listed twice; MWAA needs two different ones"
     existing = estate.network.existing
     if existing and len(existing.private_subnets) != len(zones):
         yield (

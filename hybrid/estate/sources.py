@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator, model_validator
 
-from hybrid.estate.change import Change, cost
+from hybrid.estate.change import Effect, cost
 from hybrid.estate.engines import ENGINES, EngineName
 from hybrid.estate.part import Part
 
@@ -26,7 +26,7 @@ class Source(Part):
         description="The site that the database is at: a key of `sites`.",
         examples=["headquarters"],
         json_schema_extra=cost(
-            Change.REFUSED,
+            Effect.REFUSED,
             "Role, secret and task definition carry the source's name, and two stacks cannot have them at "
             "once. Add the source at the other site under another name, fill its secret, let the pipelines "
             "read it, and take the old one out.",
@@ -36,14 +36,14 @@ class Source(Part):
         description="What kind of database it is; Aurora and RDS count as the engine that they speak.",
         examples=["mariadb"],
         json_schema_extra=cost(
-            Change.FULL_REFRESH, "Columns may get other types, which `on_drift` of the pipelines judges."
+            Effect.FULL_REFRESH, "Columns may get other types, which `on_drift` of the pipelines judges."
         ),
     )
     description: str = Field(
         default="",
         description="What people call it, in words; nothing depends on it.",
         examples=["Customers of the region"],
-        json_schema_extra=cost(Change.NOTHING),
+        json_schema_extra=cost(Effect.NOTHING),
     )
     memory: int = Field(
         default=512,
@@ -52,7 +52,7 @@ class Source(Part):
         description="Limit of the container's memory; more ends it. On Fargate only the sizes that go with "
         "`cpu`.",
         examples=[1024],
-        json_schema_extra=cost(Change.TASK_DEFINITION, unit="MiB"),
+        json_schema_extra=cost(Effect.TASK_DEFINITION, unit="MiB"),
     )
     cpu: int = Field(
         default=256,
@@ -62,7 +62,7 @@ class Source(Part):
         "8192, 16384, and all that the container gets; at an anywhere site its share where containers "
         "compete.",
         examples=[512],
-        json_schema_extra=cost(Change.TASK_DEFINITION, unit="ECS CPU units", beside={"memory": 1024}),
+        json_schema_extra=cost(Effect.TASK_DEFINITION, unit="ECS CPU units", beside={"memory": 1024}),
     )
     connections: int = Field(
         default=2,
@@ -70,21 +70,21 @@ class Source(Part):
         description="How many runs, and parts of runs, read the database at once. One more waits for its "
         "turn, an hour at most, and then fails.",
         examples=[4],
-        json_schema_extra=cost(Change.NEXT_RUN, unit="runs"),
+        json_schema_extra=cost(Effect.NEXT_RUN, unit="runs"),
     )
     statement_timeout: int = Field(
         default=3600,
         ge=1,
         description="After so long the database ends the query, and the run fails.",
         examples=[7200],
-        json_schema_extra=cost(Change.NEXT_RUN, unit="seconds"),
+        json_schema_extra=cost(Effect.NEXT_RUN, unit="seconds"),
     )
     lock_timeout: int = Field(
         default=30,
         ge=1,
         description="How long the query waits for a lock that another session has, before the run fails.",
         examples=[60],
-        json_schema_extra=cost(Change.NEXT_RUN, unit="seconds"),
+        json_schema_extra=cost(Effect.NEXT_RUN, unit="seconds"),
     )
     bytes_per_second: int | None = Field(
         default=None,
@@ -92,14 +92,14 @@ class Source(Part):
         description="Most that a container uploads, as a mean, so that the site's line stays usable; "
         "`null`: no limit. Each container has it for itself.",
         examples=[1048576],
-        json_schema_extra=cost(Change.NEXT_RUN, unit="bytes per second"),
+        json_schema_extra=cost(Effect.NEXT_RUN, unit="bytes per second"),
     )
     encoding: str | None = Field(
         default=None,
         description="What the text of a PostgreSQL database in SQL_ASCII is in, as latin1, cp1252 or euc_jp; "
         "left out, it must be UTF-8.",
         examples=["cp1252"],
-        json_schema_extra=cost(Change.FULL_REFRESH, beside={"engine": "postgresql"}),
+        json_schema_extra=cost(Effect.FULL_REFRESH, beside={"engine": "postgresql"}),
     )
 
     @field_validator("encoding")

@@ -2,7 +2,8 @@
 
 from hybrid.fleet import activating, client
 aws = client.AwsClient(region="eu-west-1")
-made = activating.activate(aws, estate, site="on-premises", terms=Terms(count=4), destination=SiteSecret(aws))
+options, destination = ActivationOptions(count=4), SiteSecret(aws)
+made = activating.activate(aws, estate, site="on-premises", options=options, destination=destination)
 
 Everything here speaks to AWS through `client.AwsClient` and raises `errors.FleetError`, nothing else.
 """

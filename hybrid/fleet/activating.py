@@ -16,7 +16,7 @@ from enum import Enum
 
 from hybrid.estate import Estate
 from hybrid.fleet import errors
-from hybrid.fleet.activation_options import Terms, as_text
+from hybrid.fleet.activation_options import ActivationOptions, as_text
 from hybrid.fleet.client import AwsClient
 from hybrid.fleet.concurrency import each
 from hybrid.fleet.destinations import Destination
@@ -68,7 +68,7 @@ def activate(
     estate: Estate,
     *,
     site: str,
-    terms: Terms,
+    options: ActivationOptions,
     destination: Destination,
     existing: Existing = Existing.REFUSE,
     run: str | None = None,
@@ -79,7 +79,7 @@ def activate(
         aws: the client.
         estate: the estate.
         site: name of a site of kind anywhere, deployed.
-        terms: of the activation.
+        options: of the activation.
         destination: where the code goes.
         existing: what becomes of one that is there already; REPLACE revokes it once the new code has arrived.
         run: name of the run; a new one unless an interrupted run goes on.
@@ -91,7 +91,7 @@ def activate(
         aws,
         estate,
         sites=[site],
-        terms=terms,
+        options=options,
         destination=destination,
         existing=existing,
         run=run or new_run(),
@@ -107,7 +107,7 @@ def activate_all(
     estate: Estate,
     *,
     sites: Sequence[str],
-    terms: Terms,
+    options: ActivationOptions,
     destination: Destination,
     existing: Existing,
     run: str,
@@ -124,7 +124,7 @@ def activate_all(
     one = chosen[0].cluster if len(chosen) == 1 else None
     stacks = stacks_of(aws, chosen)
     known = list(aws.activations(name=one))
-    work = _Work(aws, terms, destination, existing, run, stacks, known)
+    work = _Work(aws, options, destination, existing, run, stacks, known)
     with guarded():
         for item, outcome in each(chosen, work.at, workers=aws.workers):
             yield item.site, outcome
@@ -135,7 +135,7 @@ class _Work:
     """What is the same for every site of a run."""
 
     aws: AwsClient
-    terms: Terms
+    options: ActivationOptions
     destination: Destination
     existing: Existing
     run: str
@@ -155,12 +155,12 @@ class _Work:
                 )  # fmt: skip
             if self.existing is Existing.REFUSE:
                 raise errors.ActivationExists(_holds(site, current))
-        expires = datetime.now(UTC).replace(microsecond=0) + self.terms.lifetime
+        expires = datetime.now(UTC).replace(microsecond=0) + self.options.lifetime
         issued = self._issue(site, expires)
         where = self._deliver(site, issued)
         replaced = current.activation_id if current and self._revoke(site, current, issued) else None
         return Activated(
-            site.site, issued.activation_id, self.terms.count, self.terms.count, expires, where,
+            site.site, issued.activation_id, self.options.count, self.options.count, expires, where,
             made=True, replaced=replaced,
         )  # fmt: skip
 
@@ -169,11 +169,11 @@ class _Work:
         try:
             return self.aws.create_activation(
                 role=site.role,
-                limit=self.terms.count,
+                limit=self.options.count,
                 expires=expires,
                 name=site.cluster,
                 description=description,
-                tags={**self.terms.tags, **site.tags},
+                tags={**self.options.tags, **site.tags},
             )
         except errors.Unreachable:
             self._revoke_unanswered(site, description)

@@ -1,4 +1,4 @@
-"""The terms of an activation: how many hosts, for how long, with which tags."""
+"""The options of an activation: how many hosts, for how long, with which tags."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII
 
 
 @dataclass(frozen=True)
-class Terms:
+class ActivationOptions:
     """What an activation allows.
 
     Attributes:
@@ -32,7 +32,7 @@ class Terms:
         tags: of the nodes that register; those of estate and site are added.
 
     Raises:
-        errors.TermsRefused: AWS would not take one of them.
+        errors.OptionsRefused: AWS would not take one of them.
     """
 
     count: int = 1
@@ -41,12 +41,12 @@ class Terms:
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MOST_HOSTS:
-            raise errors.TermsRefused(
+            raise errors.OptionsRefused(
                 f"--count {self.count}: one activation takes 1 to {MOST_HOSTS:,} hosts; for more, run the "
                 "command again when this activation is used up"
             )
         if not SHORTEST <= self.lifetime <= LONGEST:
-            raise errors.TermsRefused(
+            raise errors.OptionsRefused(
                 f"--ttl {as_text(self.lifetime)}: an activation lives one minute to 30 days; for a longer "
                 "roll-out, `bin/hybrid sites rotate` makes another"
             )
@@ -57,17 +57,17 @@ def duration(text: str) -> timedelta:
     """A time such as `4h`, `90m`, `1d12h` or `30s`.
 
     Raises:
-        errors.TermsRefused: it is not one.
+        errors.OptionsRefused: it is not one.
     """
     found = _DURATION.fullmatch(text.strip())
     if not text.strip() or found is None:
-        raise errors.TermsRefused(f"`{text}` is not a time; write for example 30m, 4h, 2d or 1d12h")
+        raise errors.OptionsRefused(f"`{text}` is not a time; write for example 30m, 4h, 2d or 1d12h")
     try:
         return timedelta(
             **{unit: int(n or 0) for unit, n in zip(_UNITS.values(), found.groups(), strict=True)}
         )
     except OverflowError:
-        raise errors.TermsRefused(f"`{text}` is too long a time; the most is 30d") from None
+        raise errors.OptionsRefused(f"`{text}` is too long a time; the most is 30d") from None
 
 
 def as_text(length: timedelta) -> str:
@@ -84,33 +84,33 @@ def pairs(given: list[str], *, option: str) -> dict[str, str]:
     """`key=value` texts as a mapping.
 
     Raises:
-        errors.TermsRefused: one has no `=`, no key, or stands there twice.
+        errors.OptionsRefused: one has no `=`, no key, or is given twice.
     """
     found: dict[str, str] = {}
     for text in given:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise errors.TermsRefused(f"{option} {text}: write key=value")
+            raise errors.OptionsRefused(f"{option} {text}: write key=value")
         if key in found:
-            raise errors.TermsRefused(f"{option} {key} stands there twice; keep one")
+            raise errors.OptionsRefused(f"{option} {key} is given twice; keep one")
         found[key] = value
     return found
 
 
 def _check_tags(tags: Mapping[str, str]) -> None:
     if len(tags) > _MOST_TAGS - 2:
-        raise errors.TermsRefused(
+        raise errors.OptionsRefused(
             f"{len(tags)} tags; a node takes {_MOST_TAGS}, and two are the estate's and site's"
         )
     for key, value in tags.items():
         if key.lower().startswith(("aws:", "hybrid:")):
-            raise errors.TermsRefused(
+            raise errors.OptionsRefused(
                 f"--tag {key}: keys beginning with aws: or hybrid: are reserved; use another"
             )
         for what, text, most in (("key", key, _KEY), ("value", value, _VALUE)):
             wrong = sorted({c for c in text if not _TAG_CHARACTERS.fullmatch(c)})
             if wrong or len(text) > most:
                 why = f"has {' '.join(map(repr, wrong))}" if wrong else f"is longer than {most} characters"
-                raise errors.TermsRefused(
+                raise errors.OptionsRefused(
                     f"--tag {key}: the {what} {why}; letters, digits and _.:/=+-@ are taken"
                 )

@@ -30,7 +30,7 @@ _REGISTERING = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
-class Finding:
+class HostFinding:
     """Something that is wrong.
 
     Attributes:
@@ -48,7 +48,7 @@ class Finding:
     remedy: str
 
 
-def diagnose(aws: AwsClient, estate: Estate, *, site: str | None = None) -> list[Finding]:
+def diagnose(aws: AwsClient, estate: Estate, *, site: str | None = None) -> list[HostFinding]:
     """Everything that is wrong with one site, or with all; errors first.
 
     Raises:
@@ -57,16 +57,16 @@ def diagnose(aws: AwsClient, estate: Estate, *, site: str | None = None) -> list
     chosen = [anywhere_site(estate, name) for name in ([site] if site else anywhere_names(estate))]
     stacks = stacks_of(aws, chosen)
     standing = [one for one in chosen if one.site in stacks]
-    found: list[Finding] = []
+    found: list[HostFinding] = []
     for one in chosen:
         stack = stacks.get(one.site)
         if stack is None:
             problem, remedy = f"stack {one.stack} does not exist", f"run `bin/hybrid cdk deploy {one.stack}`"
-            found.append(Finding("error", one.site, None, problem, remedy))
+            found.append(HostFinding("error", one.site, None, problem, remedy))
         elif not stack.usable:
             problem = f"stack {one.stack} is in state {stack.status}"
             found.append(
-                Finding(
+                HostFinding(
                     "error", one.site, None, problem, f"repair it with `bin/hybrid cdk deploy {one.stack}`"
                 )
             )
@@ -83,41 +83,41 @@ def diagnose(aws: AwsClient, estate: Estate, *, site: str | None = None) -> list
 
 def _of_site(
     estate: Estate, site: AnywhereSiteNames, here: Sequence[Host], codes: Sequence[ActivationState]
-) -> Iterator[Finding]:
+) -> Iterator[HostFinding]:
     usable = [host for host in here if host.state is HostState.READY]
     if not here:
         live = any(code.state == "live" for code in codes)
         remedy = "join a host with the activation that is there" if live else "make an activation"
         command = f"bin/hybrid sites {'host-kit' if live else 'activate'} {site.site}"
-        yield Finding("error", site.site, None, "no host has joined", f"{remedy}: `{command}`")
+        yield HostFinding("error", site.site, None, "no host has joined", f"{remedy}: `{command}`")
     elif not usable:
-        yield Finding(
+        yield HostFinding(
             "error", site.site, None, f"none of {len(here)} hosts is ready", "see the findings of its hosts"
         )
     for code in codes:
         if code.state == "lost":
-            yield Finding(
+            yield HostFinding(
                 "warning", site.site, None, f"the code of activation {code.activation_id} is nowhere",
                 f"`bin/hybrid sites revoke {code.activation_id}`",
             )  # fmt: skip
         if code.state == "expired" and code.in_secret:
-            yield Finding(
+            yield HostFinding(
                 "warning", site.site, None, "the activation in the site's secret has expired",
                 f"before the next host joins: `bin/hybrid sites activate {site.site}`",
             )  # fmt: skip
     yield from _too_small(estate, site, usable)
     for name, count in Counter(host.name for host in here).items():
         if count > 1:
-            yield Finding(
+            yield HostFinding(
                 "warning", site.site, name, f"{count} registrations have this name",
                 "a machine that was registered again: deregister the one that is not connected, by its id",
             )  # fmt: skip
 
 
-def _too_small(estate: Estate, site: AnywhereSiteNames, usable: Sequence[Host]) -> Iterator[Finding]:
+def _too_small(estate: Estate, site: AnywhereSiteNames, usable: Sequence[Host]) -> Iterator[HostFinding]:
     for name, source in estate.sources_at(site.site).items():
         if usable and not any(h.memory[1] >= source.memory and h.cpu[1] >= source.cpu for h in usable):
-            yield Finding(
+            yield HostFinding(
                 "error", site.site, None,
                 f"no ready host is large enough for source {name}: {source.memory} MiB and {source.cpu} "
                 f"CPU units",
@@ -125,7 +125,7 @@ def _too_small(estate: Estate, site: AnywhereSiteNames, usable: Sequence[Host]) 
             )  # fmt: skip
 
 
-def _of_host(host: Host) -> Iterator[Finding]:
+def _of_host(host: Host) -> Iterator[HostFinding]:
     silent = datetime.now(UTC) - host.last_seen if host.last_seen else None
     if host.state is HostState.ORPHANED:
         yield _finding(
@@ -169,5 +169,5 @@ def _of_host(host: Host) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _finding(level: Level, host: Host, problem: str, remedy: str) -> Finding:
-    return Finding(level, host.site, host.name, problem, remedy)
+def _finding(level: Level, host: Host, problem: str, remedy: str) -> HostFinding:
+    return HostFinding(level, host.site, host.name, problem, remedy)

@@ -35,7 +35,7 @@ class SiteNotDeployed(Mistake):
     """The site's stack does not exist, or is not in a state that can be used."""
 
 
-class TermsRefused(Mistake):
+class OptionsRefused(Mistake):
     """A count, lifetime, tag or name that AWS would not take."""
 
 

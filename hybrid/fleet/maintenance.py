@@ -143,7 +143,7 @@ def labels(given: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """`key=value` to set, `key-` to remove.
 
     Raises:
-        errors.TermsRefused: one is neither, or ECS would not take it.
+        errors.OptionsRefused: one is neither, or ECS would not take it.
     """
     wanted: dict[str, str] = {}
     unwanted: list[str] = []
@@ -153,16 +153,16 @@ def labels(given: Sequence[str]) -> tuple[dict[str, str], list[str]]:
             name = text[:-1]
             unwanted.append(name)
         elif not equals:
-            raise errors.TermsRefused(f"label {text}: write key=value to set it, or key- to remove it")
+            raise errors.OptionsRefused(f"label {text}: write key=value to set it, or key- to remove it")
         elif not _VALUE.fullmatch(value):
-            raise errors.TermsRefused(
+            raise errors.OptionsRefused(
                 f"label {name}: ECS does not take the value `{value}`: 1 to 128 letters, digits, spaces "
                 "within, and _ - . / @ : \\"
             )
         else:
             wanted[name] = value
         if not _NAME.fullmatch(name) or name.startswith(("ecs.", "com.amazonaws.")):
-            raise errors.TermsRefused(
+            raise errors.OptionsRefused(
                 f"label {name}: a name is 1 to 128 letters, digits and _ - . / and does not begin with ecs. "
                 "or com.amazonaws."
             )

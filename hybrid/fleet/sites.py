@@ -71,7 +71,7 @@ def anywhere_site(estate: Estate, site: str) -> AnywhereSiteNames:
     Raises:
         errors.UnknownSite: the estate has none of that name.
         errors.CloudSiteHasNoHosts: it is of kind cloud.
-        errors.TermsRefused: the names of estate and site are too long together for an activation.
+        errors.OptionsRefused: the names of estate and site are too long together for an activation.
     """
     name = estate.environment.name
     if site not in estate.sites:
@@ -84,7 +84,7 @@ def anywhere_site(estate: Estate, site: str) -> AnywhereSiteNames:
         )
     found = AnywhereSiteNames(name, site)
     if len(found.role) > _LONGEST_ROLE:
-        raise errors.TermsRefused(
+        raise errors.OptionsRefused(
             f"the Anywhere role of site `{site}` is `{found.role}`: {len(found.role)} characters with its "
             f"path, and an activation takes {_LONGEST_ROLE}; shorten the name of the estate or of the site"
         )

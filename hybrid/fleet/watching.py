@@ -9,7 +9,7 @@ from hybrid.fleet.hosts import Host
 
 
 @dataclass(frozen=True)
-class Change:
+class HostChange:
     """One thing that happened to a host."""
 
     site: str
@@ -18,7 +18,7 @@ class Change:
     what: str
 
 
-def changes(before: Iterable[Host] | None, now: Iterable[Host]) -> Iterator[Change]:
+def changes(before: Iterable[Host] | None, now: Iterable[Host]) -> Iterator[HostChange]:
     """Changes between two looks; at the first one, how each host stands."""
     if before is None:
         for host in now:
@@ -44,5 +44,5 @@ def _standing(host: Host) -> str:
     return f"{host.state}, {host.running} running"
 
 
-def _change(host: Host, what: str) -> Change:
-    return Change(host.site, host.name, host.node, what)
+def _change(host: Host, what: str) -> HostChange:
+    return HostChange(host.site, host.name, host.node, what)

@@ -28,7 +28,7 @@ Say = Callable[[int, int], None]
 """Told while receipts are read: how many were, and of how many."""
 
 
-class Place(Protocol):
+class LakePlace(Protocol):
     """A lake, as far as reading needs it."""
 
     @property

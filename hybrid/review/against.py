@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from hybrid.review.permissions import (
-    Permission,
+    GrantedPermission,
     permissions_from_json,
     permissions_of_document,
     permissions_of_role,
@@ -28,10 +28,10 @@ class Others:
 
     Attributes:
         permissions: what is in the file.
-        policies: which policies it speaks of, as in `Permission.policy`; None: all of the estate.
+        policies: which policies it speaks of, as in `GrantedPermission.policy`; None: all of the estate.
     """
 
-    permissions: list[Permission]
+    permissions: list[GrantedPermission]
     policies: frozenset[str] | None
 
 
@@ -70,7 +70,7 @@ def read_policy_file(path: Path, *, estate: EstatePolicies, role: str | None) ->
 
 def _of_details(details: list[Mapping[str, Any]], estate: EstatePolicies) -> Others:
     names = {role.name for role in estate.roles}
-    found: list[Permission] = []
+    found: list[GrantedPermission] = []
     policies: set[str] = set()
     for detail in details:
         if detail["RoleName"] not in names:

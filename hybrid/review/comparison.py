@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from hybrid.review.permissions import EXCEPT, Conditions, Permission
+from hybrid.review.permissions import EXCEPT, Conditions, GrantedPermission
 
 
 @dataclass(frozen=True)
-class Change:
+class PermissionChange:
     """A permission on one action and one resource that only one side has.
 
     Attributes:
@@ -21,7 +21,7 @@ class Change:
     """
 
     kind: Literal["added", "taken"]
-    permission: Permission
+    permission: GrantedPermission
 
     @property
     def widens(self) -> bool:
@@ -29,7 +29,7 @@ class Change:
         return (self.kind == "added") == (self.permission.effect == "Allow")
 
 
-def compare(old: Sequence[Permission], new: Sequence[Permission]) -> list[Change]:
+def compare(old: Sequence[GrantedPermission], new: Sequence[GrantedPermission]) -> list[PermissionChange]:
     """Every permission of one side that no permission of the other covers, action by action.
 
     A permission covers another of the same principal and effect when its action and resource match
@@ -37,35 +37,37 @@ def compare(old: Sequence[Permission], new: Sequence[Permission]) -> list[Change
     Where two statements cover a third only together, the third counts as a change: nothing is missed.
     """
     olds, news = list(_each(old)), list(_each(new))
-    added = [Change("added", one) for one in _uncovered(news, olds)]
-    taken = [Change("taken", one) for one in _uncovered(olds, news)]
+    added = [PermissionChange("added", one) for one in _uncovered(news, olds)]
+    taken = [PermissionChange("taken", one) for one in _uncovered(olds, news)]
     return sorted(added + taken, key=_order)
 
 
-def _order(change: Change) -> tuple[str, str, str, str]:
+def _order(change: PermissionChange) -> tuple[str, str, str, str]:
     one = change.permission
     return one.policy, one.actions[0].lower(), one.resources[0], change.kind
 
 
-def _each(permissions: Iterable[Permission]) -> Iterator[Permission]:
+def _each(permissions: Iterable[GrantedPermission]) -> Iterator[GrantedPermission]:
     for one in permissions:
         for action in one.actions:
             for resource in one.resources:
                 yield replace(one, actions=(action,), resources=(resource,))
 
 
-def _uncovered(ones: Sequence[Permission], others: Sequence[Permission]) -> list[Permission]:
-    by_place: dict[tuple[str, str, str], list[Permission]] = {}
+def _uncovered(
+    ones: Sequence[GrantedPermission], others: Sequence[GrantedPermission]
+) -> list[GrantedPermission]:
+    by_place: dict[tuple[str, str, str], list[GrantedPermission]] = {}
     for other in others:
         by_place.setdefault(_place(other), []).append(other)
     return [one for one in ones if not any(_covers(other, one) for other in by_place.get(_place(one), []))]
 
 
-def _place(one: Permission) -> tuple[str, str, str]:
+def _place(one: GrantedPermission) -> tuple[str, str, str]:
     return one.policy, one.who, one.effect
 
 
-def _covers(wide: Permission, narrow: Permission) -> bool:
+def _covers(wide: GrantedPermission, narrow: GrantedPermission) -> bool:
     return (
         _reaches(wide.actions[0].lower(), narrow.actions[0].lower())
         and _reaches(wide.resources[0], narrow.resources[0])

@@ -17,7 +17,7 @@ EXCEPT = "not "
 
 
 @dataclass(frozen=True)
-class Permission:
+class GrantedPermission:
     """A statement of a policy, with who it is about.
 
     Attributes:
@@ -57,7 +57,7 @@ class Permission:
         }
 
 
-def permissions_of(estate: EstatePolicies) -> list[Permission]:
+def permissions_of(estate: EstatePolicies) -> list[GrantedPermission]:
     """Every permission of an estate: of each role and its trust, then of its resources."""
     found = [one for role in estate.roles for one in permissions_of_role(role)]
     for policy in estate.resources:
@@ -65,28 +65,30 @@ def permissions_of(estate: EstatePolicies) -> list[Permission]:
     return found
 
 
-def permissions_of_role(role: Role) -> list[Permission]:
+def permissions_of_role(role: Role) -> list[GrantedPermission]:
     """What a role may do, and who may take it."""
     found = [one for document in role.policies.values() for one in permissions_of_document(document, role)]
     for arn in role.managed:
         why = "A managed policy of AWS: its content is not in the template."
-        found.append(Permission(role.name, "Allow", (f"({arn})",), ("*",), {}, f"role {role.name}", "", why))
+        found.append(
+            GrantedPermission(role.name, "Allow", (f"({arn})",), ("*",), {}, f"role {role.name}", "", why)
+        )
     return [*found, *_of_document(role.trust, policy=f"trust of {role.name}", resource=role.arn)]
 
 
-def permissions_of_document(document: Document, role: Role) -> list[Permission]:
+def permissions_of_document(document: Document, role: Role) -> list[GrantedPermission]:
     """What a policy document gives a role."""
     return list(_of_document(document, policy=f"role {role.name}", who=role.name, role_arn=role.arn))
 
 
-def permissions_from_json(data: Mapping[str, Any]) -> list[Permission]:
+def permissions_from_json(data: Mapping[str, Any]) -> list[GrantedPermission]:
     """What `as_json` wrote.
 
     Raises:
         KeyError: a key is missing.
     """
     return [
-        Permission(
+        GrantedPermission(
             who=one["who"],
             effect=one["effect"],
             actions=tuple(one["actions"]),
@@ -102,11 +104,11 @@ def permissions_from_json(data: Mapping[str, Any]) -> list[Permission]:
 
 def _of_document(
     document: Document, *, policy: str, who: str = "", role_arn: str = "", resource: str = ""
-) -> Iterator[Permission]:
+) -> Iterator[GrantedPermission]:
     for statement in statements(document):
         sid = str(statement.get("Sid", ""))
         for principal in [who] if who else _principals(statement):
-            yield Permission(
+            yield GrantedPermission(
                 who=principal,
                 effect=statement["Effect"],
                 actions=_written(statement, "Action"),

@@ -16,7 +16,7 @@ import typer
 from sandbox.agent.control import ControlPlane
 from sandbox.agent.docker import DockerRunner, DockerUnavailable
 from sandbox.agent.host import (
-    Host,
+    AgentHost,
     RegistrationFailed,
     identify,
     join_cluster,
@@ -89,7 +89,7 @@ def main(  # noqa: PLR0917 - options of the command
             runner.close()
         _fail(str(failure), code=1)
     logging.info("registered as %s, %s mode", identity.instance_id, runner.mode)
-    host = Host(control, identity, runner=runner, recovering=known, logs_as_root=logs_as_root)
+    host = AgentHost(control, identity, runner=runner, recovering=known, logs_as_root=logs_as_root)
     until_asked(host.stop, with_parent=with_parent)
     host.serve()
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from sandbox.agent.control import ControlPlane, Refused, Unreachable
 from sandbox.agent.process import pump
-from sandbox.agent.runner import CannotStart, Ended, LineSink
+from sandbox.agent.runner import CannotStart, ContainerEnded, LineSink
 from sandbox.agent.wan import WanLink
 from sandbox.wire import ContainerOrder, Order, TaskServices
 
@@ -206,7 +206,7 @@ class RunningContainer:
             kwargs={"timeout": seconds + _COMMAND_SECONDS}, daemon=True,
         ).start()  # fmt: skip
 
-    def wait(self, sink: LineSink) -> Ended:
+    def wait(self, sink: LineSink) -> ContainerEnded:
         """Read output until the container has ended; the exit code is Docker's."""
         if self._output:
             pump(self._output.stdout, sink)
@@ -214,7 +214,7 @@ class RunningContainer:
         _docker("wait", self.runtime_id, timeout=None)
         state = self._state()
         reason = "OutOfMemoryError: Container killed due to memory usage" if state["OOMKilled"] else None
-        return Ended(exit_code=int(state["ExitCode"]), reason=reason)
+        return ContainerEnded(exit_code=int(state["ExitCode"]), reason=reason)
 
     def remove(self) -> None:
         """Remove the container and its anonymous volumes."""

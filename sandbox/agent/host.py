@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.agent.control import ControlPlane, Refused, Unreachable
 from sandbox.agent.runner import Runner
-from sandbox.agent.task import TaskRun
+from sandbox.agent.task import AgentTask
 from sandbox.wire import HostIdentity, Order, Report
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class RegistrationFailed(Exception):
 
 
 @dataclass(frozen=True)
-class Machine:
+class AgentMachine:
     """What a host says of itself. `cpu` in 1/1024 core, `memory` in MiB."""
 
     name: str
@@ -46,13 +46,13 @@ class Machine:
     attributes: dict[str, str]
 
 
-def this_machine(name: str) -> Machine:
+def this_machine(name: str) -> AgentMachine:
     """All of this machine's cores and memory."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
-    return Machine(name=name, cpu=(os.cpu_count() or 1) * 1024, memory=memory, attributes={})
+    return AgentMachine(name=name, cpu=(os.cpu_count() or 1) * 1024, memory=memory, attributes={})
 
 
-class Host:
+class AgentHost:
     """A registered host.
 
     Args:
@@ -78,7 +78,7 @@ class Host:
         self._recovering = recovering
         self._logs_as_root = logs_as_root
         self._done = threading.Event()
-        self._runs: dict[str, TaskRun] = {}
+        self._runs: dict[str, AgentTask] = {}
         self._reports: queue.Queue[Report | None] = queue.Queue()
         self._reporter = threading.Thread(target=self._deliver, name="reports", daemon=True)
 
@@ -121,7 +121,7 @@ class Host:
         for arn, order in orders.items():
             run = self._runs.get(arn)
             if run is None:
-                run = self._runs[arn] = TaskRun(
+                run = self._runs[arn] = AgentTask(
                     order,
                     runner=self._runner,
                     credentials_url=None if self._logs_as_root else self._control.log_credentials_url(order),
@@ -163,7 +163,12 @@ class Host:
 
 
 def identify(
-    control: ControlPlane, *, activation: dict[str, str] | None, region: str, machine: Machine, keep: Path
+    control: ControlPlane,
+    *,
+    activation: dict[str, str] | None,
+    region: str,
+    machine: AgentMachine,
+    keep: Path,
 ) -> tuple[HostIdentity, bool]:
     """The identity kept from before, or a new one from an activation.
 
@@ -204,7 +209,7 @@ def join_cluster(
     *,
     cluster: str,
     region: str,
-    machine: Machine,
+    machine: AgentMachine,
     runner: Runner,
 ) -> HostIdentity:
     """Register the host as a container instance of a cluster, with the keys of its Anywhere role.

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from sandbox.agent.runner import CannotStart, Ended, LineSink
+from sandbox.agent.runner import CannotStart, ContainerEnded, LineSink
 from sandbox.agent.wan import WanLink
 from sandbox.wire import Order, TaskServices
 
@@ -115,7 +115,7 @@ class RunningProcess:
         timer.daemon = True
         timer.start()
 
-    def wait(self, sink: LineSink) -> Ended:
+    def wait(self, sink: LineSink) -> ContainerEnded:
         """Read output until the process has ended, then end what it left of its group."""
         reader = threading.Thread(target=pump, args=(self._process.stdout, sink), daemon=True)
         reader.start()
@@ -123,7 +123,7 @@ class RunningProcess:
         self._kill_group()
         reader.join(10)
         # A shell, and Docker, report death by signal N as 128 + N.
-        return Ended(exit_code=code if code >= 0 else 128 - code)
+        return ContainerEnded(exit_code=code if code >= 0 else 128 - code)
 
     def remove(self) -> None:
         """Remove the working directory."""

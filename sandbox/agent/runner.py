@@ -20,7 +20,7 @@ class CannotStart(Exception):
 
 
 @dataclass(frozen=True)
-class Ended:
+class ContainerEnded:
     """How a container ended: its exit code, and a reason beyond it, such as OutOfMemoryError."""
 
     exit_code: int | None
@@ -41,7 +41,7 @@ class Running(Protocol):
     def stop(self, seconds: int) -> None:
         """Send SIGTERM, and SIGKILL `seconds` later; returns at once."""
 
-    def wait(self, sink: LineSink) -> Ended:
+    def wait(self, sink: LineSink) -> ContainerEnded:
         """Give every line of output to `sink` as it comes, until the end.
 
         Must be called by the thread that started the container.

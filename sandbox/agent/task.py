@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from sandbox.agent.logs import LogStream
-from sandbox.agent.runner import CannotStart, Ended, Runner, Running
+from sandbox.agent.runner import CannotStart, ContainerEnded, Runner, Running
 from sandbox.wire import Order, Report
 
 logger = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 _LAST_LINES_SECONDS = 5.0
 
 
-class TaskRun:
+class AgentTask:
     """Runs a task in a thread of its own.
 
     Args:
@@ -137,7 +137,7 @@ class TaskRun:
             added["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"{services.url}/v2/credentials/{order.access}"
         return order.container.environment | added
 
-    def _tell_end(self, ended: Ended) -> None:
+    def _tell_end(self, ended: ContainerEnded) -> None:
         logger.info("task %s ended with %s %s", self._order.task_id, ended.exit_code, ended.reason or "")
         self._tell("STOPPED", exit_code=ended.exit_code, container_reason=ended.reason)
 

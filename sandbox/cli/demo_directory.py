@@ -21,7 +21,7 @@ from sandbox.demo.environment import DemoEnvironment, DemoError
 from sandbox.demo.landed import Landed
 from sandbox.services.airflow_api import AirflowError
 from sandbox.services.databases import DatabaseError
-from sandbox.services.supervisor import ServiceError, Services
+from sandbox.services.supervisor import ServiceFailed, Services
 from workspace.environments import EnvironmentFailure
 from workspace.paths import DEMO
 
@@ -44,7 +44,7 @@ FAILURES = (
     DeploymentError,
     EnvironmentFailure,
     DemoError,
-    ServiceError,
+    ServiceFailed,
     run.DatabaseOutOfReach,
     image_build.ImageError,
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 from hybrid.artifacts import image_build
 from hybrid.estate import Estate
 from sandbox.demo import run, task_mode
-from sandbox.demo.changes import CHANGED, REMOVED, Change, Deployed, differences, read_deployed
+from sandbox.demo.changes import CHANGED, REMOVED, Deployed, DeployedChange, differences, read_deployed
 from sandbox.demo.deployment import DeploymentError
 from sandbox.demo.environment import DemoEnvironment
 from sandbox.demo.reading import DagState, read_anew
@@ -44,7 +44,7 @@ class Applied:
         errors: what Airflow could not read: file → the end of its message.
     """
 
-    changes: list[Change]
+    changes: list[DeployedChange]
     restarted: list[str]
     dags: list[DagState] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
@@ -146,7 +146,7 @@ def _refuse_what_takes_a_new_demo(before: Deployed, demo: DemoEnvironment) -> No
             raise NotApplicable(f"{stack}: the network changes, whose ids other stacks hold")
 
 
-def _with_stacks_of_files(changes: list[Change], demo: DemoEnvironment) -> list[Change]:
+def _with_stacks_of_files(changes: list[DeployedChange], demo: DemoEnvironment) -> list[DeployedChange]:
     """The changes, and the stacks of which only files are deployed, which the emulator's templates lack."""
     deployed = {
         demo.names.stack("airflow" if one.name == "plugins.zip" else "dags")
@@ -154,10 +154,10 @@ def _with_stacks_of_files(changes: list[Change], demo: DemoEnvironment) -> list[
         if one.kind in {"pipeline", "DAG", "file"}
     }
     told = {one.name for one in changes if one.kind == "stack"}
-    return changes + [Change("stack", name, CHANGED, "its files") for name in sorted(deployed - told)]
+    return changes + [DeployedChange("stack", name, CHANGED, "its files") for name in sorted(deployed - told)]
 
 
-def _changed_files(changes: Collection[Change], demo: DemoEnvironment) -> set[str]:
+def _changed_files(changes: Collection[DeployedChange], demo: DemoEnvironment) -> set[str]:
     """Files of DAGs that Airflow has to read; the one of the pipelines' DAGs reads their manifests."""
     files = {one.name for one in changes if one.kind == "file" and one.how != REMOVED}
     files = {name for name in files if name.endswith(".py") and _may_hold_dags(demo.dags / name)}
@@ -172,7 +172,7 @@ def _may_hold_dags(file: Path) -> bool:
     return b"dag" in content and b"airflow" in content
 
 
-def _dags_of(changes: Collection[Change], demo: DemoEnvironment) -> set[str]:
+def _dags_of(changes: Collection[DeployedChange], demo: DemoEnvironment) -> set[str]:
     """DAGs of the estate that are added or changed."""
     estate = demo.estate
     changed = {one.name for one in changes if one.kind == "pipeline" and one.how != REMOVED}
@@ -181,6 +181,6 @@ def _dags_of(changes: Collection[Change], demo: DemoEnvironment) -> set[str]:
     return {f"{estate.environment.name}-{name}" for name in changed | entries}
 
 
-def _removed_dags(changes: Collection[Change], demo: DemoEnvironment) -> set[str]:
+def _removed_dags(changes: Collection[DeployedChange], demo: DemoEnvironment) -> set[str]:
     name = demo.estate.environment.name
     return {f"{name}-{one.name}" for one in changes if one.kind in {"pipeline", "DAG"} and one.how == REMOVED}

@@ -43,7 +43,7 @@ class Deployed:
 
 
 @dataclass(frozen=True)
-class Change:
+class DeployedChange:
     """One thing that differs.
 
     Attributes:
@@ -110,7 +110,7 @@ def read_deployed(
     return Deployed(stacks, files, pipelines, manifest.get("dags", {}))
 
 
-def differences(before: Deployed, after: Deployed) -> list[Change]:
+def differences(before: Deployed, after: Deployed) -> list[DeployedChange]:
     """What differs, pipelines first, then what they are made into."""
     return [
         *_compared("pipeline", before.pipelines, after.pipelines, _keys),
@@ -121,15 +121,17 @@ def differences(before: Deployed, after: Deployed) -> list[Change]:
     ]
 
 
-def _compared(kind: str, before: Mapping[str, Any], after: Mapping[str, Any], what: Any) -> list[Change]:
+def _compared(
+    kind: str, before: Mapping[str, Any], after: Mapping[str, Any], what: Any
+) -> list[DeployedChange]:
     found = []
     for name in sorted({*before, *after}):
         if name not in before:
-            found.append(Change(kind, name, ADDED))
+            found.append(DeployedChange(kind, name, ADDED))
         elif name not in after:
-            found.append(Change(kind, name, REMOVED))
+            found.append(DeployedChange(kind, name, REMOVED))
         elif before[name] != after[name] and (text := what(before[name], after[name])) is not None:
-            found.append(Change(kind, name, CHANGED, text))
+            found.append(DeployedChange(kind, name, CHANGED, text))
     return found
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from sandbox.endpoint.errors import ServiceError, validation
 from sandbox.endpoint.model import Json
 from sandbox.endpoint.paging import page
-from sandbox.endpoint.shapes import Activation, ActivationRecord, HostRecord, ManagedInstance, State
+from sandbox.endpoint.shapes import Activation, ActivationRecord, HostRecord, InstanceState, ManagedInstance
 from sandbox.endpoint.store import Store
 from sandbox.endpoint.upstream import Upstream
 
@@ -206,12 +206,12 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _node(state: State, instance_id: str, *, error: str = "InvalidInstanceId") -> HostRecord:
+def _node(state: InstanceState, instance_id: str, *, error: str = "InvalidInstanceId") -> HostRecord:
     host = state.hosts.get(instance_id)
     if host is None or host.node is None:
         raise ServiceError(error, f"Instance {instance_id} is not a managed node of this account.")
     return host
 
 
-def _tagged(state: State, resource_id: str) -> HostRecord:
+def _tagged(state: InstanceState, resource_id: str) -> HostRecord:
     return _node(state, resource_id, error="InvalidResourceId")

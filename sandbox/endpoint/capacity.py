@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sandbox.endpoint.model import Json
-from sandbox.endpoint.shapes import Instance, State, TaskRecord
+from sandbox.endpoint.shapes import Instance, InstanceState, TaskRecord
 from sandbox.endpoint.store import Store
 
 
@@ -48,13 +48,13 @@ class Capacity:
         }
 
 
-def live_tasks(state: State, instance: Instance) -> list[TaskRecord]:
+def live_tasks(state: InstanceState, instance: Instance) -> list[TaskRecord]:
     """Tasks that occupy an instance: placed there and not stopped."""
     arn = instance.container_instance_arn
     return [r for r in state.tasks.values() if r.task.container_instance_arn == arn and not r.task.stopped]
 
 
-def measure(store: Store, state: State, instance: Instance) -> Capacity:
+def measure(store: Store, state: InstanceState, instance: Instance) -> Capacity:
     """An instance now."""
     live = live_tasks(state, instance)
     running = sum(record.task.last_status == "RUNNING" for record in live)
@@ -69,12 +69,12 @@ def measure(store: Store, state: State, instance: Instance) -> Capacity:
     )
 
 
-def of_cluster(store: Store, state: State, cluster_arn: str) -> list[Capacity]:
+def of_cluster(store: Store, state: InstanceState, cluster_arn: str) -> list[Capacity]:
     """Every container instance of a cluster, by ARN."""
     return [measure(store, state, instance) for instance in members(state, cluster_arn)]
 
 
-def members(state: State, cluster_arn: str) -> list[Instance]:
+def members(state: InstanceState, cluster_arn: str) -> list[Instance]:
     """Container instances of a cluster, by ARN."""
     found = (i for i in state.instances.values() if i.cluster_arn == cluster_arn)
     return sorted(found, key=lambda instance: instance.container_instance_arn)

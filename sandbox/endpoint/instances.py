@@ -10,7 +10,7 @@ from sandbox.endpoint.errors import ServiceError, client_error, invalid_paramete
 from sandbox.endpoint.expressions import parse
 from sandbox.endpoint.model import Json
 from sandbox.endpoint.paging import page
-from sandbox.endpoint.shapes import Attribute, Instance, Resource, State, Tag, VersionInfo
+from sandbox.endpoint.shapes import Attribute, Instance, InstanceState, Resource, Tag, VersionInfo
 from sandbox.endpoint.store import Store
 from sandbox.endpoint.upstream import Upstream
 
@@ -200,13 +200,13 @@ def _arn(cluster_arn: str, kind: str, reference: str) -> str:
     return f"{cluster_arn.replace(':cluster/', f':{kind}/')}/{reference}"
 
 
-def _find(state: State, cluster_arn: str, reference: str) -> Instance | None:
+def _find(state: InstanceState, cluster_arn: str, reference: str) -> Instance | None:
     """A container instance of a cluster by ARN or id; instances are kept by ARN."""
     found = state.instances.get(_arn(cluster_arn, "container-instance", reference))
     return found if found and found.cluster_arn == cluster_arn else None
 
 
-def _target(state: State, cluster_arn: str, wanted: Json) -> Instance:
+def _target(state: InstanceState, cluster_arn: str, wanted: Json) -> Instance:
     if wanted.get("targetType", "container-instance") != "container-instance":
         raise invalid_parameter("The target type of an attribute is container-instance.")
     instance = _find(state, cluster_arn, wanted.get("targetId", ""))

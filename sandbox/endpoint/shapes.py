@@ -251,7 +251,7 @@ class HostRecord(BaseModel):
         return self.node is None
 
 
-class State(BaseModel):
+class InstanceState(BaseModel):
     """All that survives a restart of the endpoint."""
 
     activations: dict[str, ActivationRecord] = {}

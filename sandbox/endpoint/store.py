@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sandbox.endpoint.shapes import HostRecord, State
+from sandbox.endpoint.shapes import HostRecord, InstanceState
 
 #: How long a stopped task can be described.
 #: Source: Amazon ECS API Reference, DescribeTasks: stopped tasks appear for at least one hour.
@@ -41,13 +41,13 @@ class Store:
         self._state = self._load()
 
     @contextmanager
-    def read(self) -> Iterator[State]:
+    def read(self) -> Iterator[InstanceState]:
         """The state, not to be changed, while the lock is held."""
         with self._changed:
             yield self._state
 
     @contextmanager
-    def change(self) -> Iterator[State]:
+    def change(self) -> Iterator[InstanceState]:
         """The state, to be changed; saved, and waiting polls woken, when the block ends without error."""
         with self._changed:
             self._forget_old()
@@ -76,12 +76,12 @@ class Store:
         """Whether a host polls, and is not cut off."""
         return host is not None and not host.cut and time.time() - host.last_ping < self._silence
 
-    def _load(self) -> State:
+    def _load(self) -> InstanceState:
         if not self._path.exists():
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            return State()
+            return InstanceState()
         try:
-            return State.model_validate_json(self._path.read_bytes())
+            return InstanceState.model_validate_json(self._path.read_bytes())
         except ValidationError as error:
             raise StateFileError(
                 f"{self._path} is not a state file of this version: move it away to start afresh. {error}"

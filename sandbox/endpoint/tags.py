@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandbox.endpoint.errors import invalid_parameter
 from sandbox.endpoint.model import Json
-from sandbox.endpoint.shapes import Instance, State, Tag, Task
+from sandbox.endpoint.shapes import Instance, InstanceState, Tag, Task
 from sandbox.endpoint.store import Store
 
 #: Most tags of a resource. Source: Amazon ECS API Reference, TagResource.
@@ -44,7 +44,7 @@ class Tags:
             return {"tags": [tag.wire() for tag in _target(state, params["resourceArn"]).tags]}
 
 
-def _target(state: State, arn: str) -> Task | Instance:
+def _target(state: InstanceState, arn: str) -> Task | Instance:
     if arn in state.tasks:
         return state.tasks[arn].task
     if arn in state.instances:

@@ -13,7 +13,7 @@ from sandbox.endpoint.instances import missing
 from sandbox.endpoint.launch import Blueprint, blueprint
 from sandbox.endpoint.model import Json
 from sandbox.endpoint.paging import page
-from sandbox.endpoint.shapes import Attribute, Container, LaunchToken, State, Tag, Task, TaskRecord
+from sandbox.endpoint.shapes import Attribute, Container, InstanceState, LaunchToken, Tag, Task, TaskRecord
 from sandbox.endpoint.store import Store
 from sandbox.endpoint.upstream import Upstream
 from sandbox.wire import Report
@@ -143,7 +143,7 @@ class Tasks:
             _apply(record, report)
 
     def _start(
-        self, state: State, cluster_arn: str, plan: Blueprint, params: Json
+        self, state: InstanceState, cluster_arn: str, plan: Blueprint, params: Json
     ) -> tuple[list[TaskRecord], list[Json]]:
         started: list[TaskRecord] = []
         failures: list[Json] = []
@@ -161,7 +161,7 @@ class Tasks:
         return started, failures
 
     def _place(
-        self, state: State, cluster_arn: str, plan: Blueprint, params: Json, failures: list[Json]
+        self, state: InstanceState, cluster_arn: str, plan: Blueprint, params: Json, failures: list[Json]
     ) -> capacity.Capacity | None:
         candidates = [
             c for c in capacity.of_cluster(self._store, state, cluster_arn) if c.instance.status == "ACTIVE"
@@ -187,7 +187,7 @@ class Tasks:
             return None
         return placement.choose(fitting, _strategy(params))
 
-    def _fargate_host(self, state: State) -> str:
+    def _fargate_host(self, state: InstanceState) -> str:
         hosts = [h for h in state.hosts.values() if h.fargate and self._store.connected(h)]
         if not hosts:
             raise client_error(
@@ -223,7 +223,7 @@ def _launch_type(params: Json) -> str:
     return str(params.get("launchType", "EC2"))
 
 
-def _repeated(state: State, key: str, digest: str) -> Json | None:
+def _repeated(state: InstanceState, key: str, digest: str) -> Json | None:
     launch = state.launch_tokens.get(key)
     if launch is None:
         return None
@@ -339,7 +339,7 @@ def _finish(task: Task, report: Report) -> None:
         attachment["status"] = "DELETED"
 
 
-def _find(state: State, cluster_arn: str, reference: str) -> TaskRecord | None:
+def _find(state: InstanceState, cluster_arn: str, reference: str) -> TaskRecord | None:
     record = state.tasks.get(reference)
     if record is None and not reference.startswith("arn:"):
         record = state.tasks.get(f"{cluster_arn.replace(':cluster/', ':task/')}/{reference}")

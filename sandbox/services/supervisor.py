@@ -25,11 +25,11 @@ from workspace.files import private_directory, write_whole
 _LOG_TAIL = 15
 
 
-class ServiceError(Exception):
+class ServiceFailed(Exception):
     """A service did not come up; the message holds the end of its log."""
 
 
-class PortTaken(ServiceError):
+class PortTaken(ServiceFailed):
     """Somebody else listens where a service was to: what answers there is not ours."""
 
 
@@ -125,7 +125,7 @@ class Services:
         assert process is not None  # noqa: S101 - for the type checker
         try:
             self._wait(name, process, ready=ready, timeout=timeout, listens=listens)
-        except ServiceError:
+        except ServiceFailed:
             self.stop(name)
             raise
         return fresh
@@ -214,7 +214,7 @@ class Services:
             code = _exit_code(process)
             if code is not None or time.monotonic() > deadline:
                 what = f"ended with {code}" if code is not None else f"was not ready in {timeout:.0f} s"
-                raise ServiceError(f"{name} {what}; the end of {self.log(name)}:\n{self.tail(name)}")
+                raise ServiceFailed(f"{name} {what}; the end of {self.log(name)}:\n{self.tail(name)}")
             if not ours:
                 _refuse_others(name, process, listens)
             time.sleep(0.2)

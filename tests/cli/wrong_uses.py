@@ -102,7 +102,7 @@ USES: dict[str, list[Use]] = {
         Use("An empty file", "bin/hybrid validate empty.yaml"),
         Use("A tab", "bin/hybrid validate tab.yaml"),
         Use("A key is misspelled", "bin/hybrid validate misspelled.yaml"),
-        Use("A key stands there twice", "bin/hybrid validate twice.yaml"),
+        Use("A key that is given twice", "bin/hybrid validate twice.yaml"),
         Use("A Region in words", "bin/hybrid validate region.yaml"),
         Use("A Region that nobody knows", "bin/hybrid validate new-region.yaml"),
         Use("A site that is not there", "bin/hybrid validate site.yaml"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hybrid.estate.change import Change
+from hybrid.estate.change import Effect
 from hybrid.estate.model import Estate
 from hybrid.estate.reference import SECTIONS, Key, keys, page
 from hybrid.estate.rules import findings
@@ -37,7 +37,7 @@ def test_no_two_keys_have_the_same_heading() -> None:
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.heading)
 def test_a_key_has_a_description_in_words_and_a_cost(key: Key) -> None:
     assert len(key.schema.get("description", "").split()) >= 3
-    assert key.change in Change
+    assert key.change in Effect
     assert key.schema["examples"]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workspace.docs_site import DocsSite, SiteError, navigation, without_links_out
+from workspace.docs_site import DocsSite, DocsSiteError, navigation, without_links_out
 from workspace.paths import ROOT
 
 DOCS = ROOT / "docs"
@@ -98,7 +98,7 @@ def test_a_link_that_leads_nowhere_ends_the_build_with_page_and_line(tmp_path: P
     (source / "proof.md").write_text("# Proof\n")
 
     # When the site is built
-    with pytest.raises(SiteError) as raised:
+    with pytest.raises(DocsSiteError) as raised:
         DocsSite(source, tmp_path / "work").build()
 
     # Then the error says where it stands, without a traceback

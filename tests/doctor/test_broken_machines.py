@@ -20,7 +20,7 @@ import pytest
 from private_index import Authority, closed_port, inspecting_proxy, make_authority, running
 
 from hybrid.doctor import clone, machine, model
-from hybrid.doctor.model import Check, Finding, State
+from hybrid.doctor.model import Check, Finding, FindingState
 from workspace.installing.purposes import Purpose
 from workspace.paths import ROOT
 
@@ -116,7 +116,7 @@ def full() -> Iterator[Path]:
 def test_a_full_disk_is_missing_room(full: Path) -> None:
     found = machine.space(full)
 
-    assert found.state([Purpose.DEMO]) is State.MISSING
+    assert found.state([Purpose.DEMO]) is FindingState.MISSING
     assert "0.0 GiB free" in found.found
     assert "No space left on device" in found.cost
 
@@ -180,7 +180,7 @@ def test_a_broken_estate_is_a_line_and_no_end(tmp_path: Path, monkeypatch: pytes
     findings = model.run(clone.checks())
 
     [estate] = [finding for finding in findings if finding.name == "estate file"]
-    assert estate.state([Purpose.DEMO]) is State.MISSING
+    assert estate.state([Purpose.DEMO]) is FindingState.MISSING
     assert "bin/hybrid validate" in estate.remedy
     assert any(finding.name == "AWS credentials" for finding in findings)
 
@@ -191,7 +191,7 @@ def test_a_profile_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch)
 
     findings = {finding.name: finding for finding in model.run(clone.checks())}
 
-    assert findings["AWS credentials"].state([Purpose.DEPLOY]) is State.MISSING
+    assert findings["AWS credentials"].state([Purpose.DEPLOY]) is FindingState.MISSING
     assert "nope" in findings["AWS credentials"].found
 
 
@@ -214,7 +214,11 @@ def test_a_check_that_fails_or_does_not_end_is_unknown_and_not_ok() -> None:
     findings = model.run(checks, deadline=0.2)
 
     assert time.monotonic() - start < 5
-    assert [finding.state(list(Purpose)) for finding in findings] == [State.UNKNOWN, State.UNKNOWN, State.OK]
+    assert [finding.state(list(Purpose)) for finding in findings] == [
+        FindingState.UNKNOWN,
+        FindingState.UNKNOWN,
+        FindingState.OK,
+    ]
     assert "of no use" in findings[0].found
     assert "no answer within" in findings[1].found
 

@@ -55,7 +55,7 @@ def test_a_star_of_the_outermost_list_is_found_and_no_other(query: str, star: bo
 
 
 WRONG = [
-    ("    columns: [id, id]", 14, "id stands here twice"),
+    ("    columns: [id, id]", 14, "id is listed twice"),
     ("    columns: [id]", 13, "masks: names `email`, which `columns` does not list"),
     ("    on_drift: ignore", 14, "`ignore` is not one of"),
     ("    expect: {rows: {min: 3, max: 2}}", 14, "`min` 3 is more than `max` 2"),

@@ -77,7 +77,7 @@ WRONG = [
         "are nested",
     ),
     ("zone of another Region", "eu-west-1b", "eu-west-2b", 3, "write `eu-west-1b`"),
-    ("one zone twice", "eu-west-1b", "eu-west-1a", 3, "stands here twice; MWAA needs two different ones"),
+    ("one zone twice", "eu-west-1b", "eu-west-1a", 3, "is listed twice; MWAA needs two different ones"),
     ("one zone", ", eu-west-1b", "", 3, "has 1 entries; it takes at least 2"),
     ("expired Airflow", "sites:", "airflow: {version: 2.5.1}\nsites:", 4, "MWAA has ended support"),
     ("Airflow 2", "sites:", "airflow: {version: 2.11.2}\nsites:", 4, "Airflow 3 or later"),

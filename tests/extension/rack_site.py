@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from hybrid.estate.change import Change, cost
+from hybrid.estate.change import Effect, cost
 from hybrid.estate.site_kinds.kind import SiteKind
 from hybrid.estate.sources import Source
 
@@ -30,7 +30,7 @@ class Rack(SiteKind):
     kind: Literal["rack"] = Field(
         description="`rack`: EC2 instances of a rack.",
         examples=["rack"],
-        json_schema_extra=cost(Change.REPLACEMENT),
+        json_schema_extra=cost(Effect.REPLACEMENT),
     )
 
     def source_problems(self, source: Source) -> Iterator[tuple[str, str]]:

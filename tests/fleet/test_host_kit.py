@@ -13,7 +13,7 @@ from host_machine import ACTIVATION, CODE, ENVIRONMENT, HERE, IMAGE, build_image
 from typer.testing import CliRunner, Result
 
 from hybrid.cli import main
-from hybrid.fleet.host_kit.kit import Format, HostSettings, SettingRefused, files, script
+from hybrid.fleet.host_kit.kit import HostSettings, KitFormat, SettingRefused, files, script
 from workspace.environments import PythonEnvironment
 
 SETTINGS = HostSettings("eu-west-1", "hybrid-acme-depot", attributes={"name": 'it\'s "here"'})
@@ -109,17 +109,17 @@ def test_the_account_adds_its_registry_to_the_checks() -> None:
 
 
 def test_a_kit_with_a_proxy_is_for_its_owner_only(tmp_path: Path) -> None:
-    for form in Format:
+    for form in KitFormat:
         for file in files(HostSettings("eu-west-1", "c", proxy="http://me:secret@proxy.example:3128"), form):
             if "secret@" in file.text:
                 assert file.write(tmp_path / form).stat().st_mode & 0o077 == 0
 
 
 def test_cloud_init_puts_the_same_script_and_units_in_place_and_starts_them() -> None:
-    (file,) = files(SETTINGS, Format.CLOUD_INIT)
+    (file,) = files(SETTINGS, KitFormat.CLOUD_INIT)
     document = yaml.safe_load(file.text)
     written = {one["path"]: one["content"] for one in document["write_files"]}
-    units = {one.path.name: one.text for one in files(SETTINGS, Format.SYSTEMD)}
+    units = {one.path.name: one.text for one in files(SETTINGS, KitFormat.SYSTEMD)}
     assert written.pop("/usr/local/sbin/hybrid-host") == units.pop("hybrid-host.sh")
     assert written == {f"/etc/systemd/system/{name}": text for name, text in units.items()}
     started = {unit for line in document["runcmd"] if line[:2] == ["systemctl", "enable"] for unit in line}
@@ -139,7 +139,7 @@ def ansible() -> PythonEnvironment:
 
 @pytest.mark.slow
 def test_ansible_lint_finds_nothing_in_the_role(ansible: PythonEnvironment, tmp_path: Path) -> None:
-    for file in files(SETTINGS, Format.ANSIBLE):
+    for file in files(SETTINGS, KitFormat.ANSIBLE):
         file.write(tmp_path)
     tools = ansible.python.parent
     environment = {
@@ -184,7 +184,7 @@ def test_the_role_joins_a_machine_is_idempotent_and_never_shows_the_code(
     (shared / "valid-code").write_text(CODE)
     (tmp_path / "vars.yml").write_text(yaml.safe_dump({"hybrid_host_activation": yaml.safe_load(ACTIVATION)}))
     settings = HostSettings("eu-west-1", "hybrid-acme-depot", key_fingerprint=fingerprint)
-    for file in files(settings, Format.ANSIBLE):
+    for file in files(settings, KitFormat.ANSIBLE):
         file.write(tmp_path / "kit")
     lent = [
         f"-v{path}:{path}:ro"

@@ -23,7 +23,7 @@ from host_machine import (
 from typer.testing import CliRunner
 
 from hybrid.cli import main
-from hybrid.fleet.host_kit.kit import Format, HostSettings, files
+from hybrid.fleet.host_kit.kit import HostSettings, KitFormat, files
 
 pytestmark = pytest.mark.containers
 
@@ -414,7 +414,7 @@ def test_the_doctor_warns_of_an_activation_that_was_left(machine: Machine) -> No
 
 
 def test_cloud_init_takes_the_user_data(downloads: tuple[Path, str], tmp_path: Path) -> None:
-    (file,) = files(HostSettings("eu-west-1", "hybrid-acme-depot"), Format.CLOUD_INIT)
+    (file,) = files(HostSettings("eu-west-1", "hybrid-acme-depot"), KitFormat.CLOUD_INIT)
     file.write(tmp_path)
     checked = docker(
         "run", "--rm", "-v", f"{tmp_path}:/kit:ro", IMAGE,
@@ -425,7 +425,7 @@ def test_cloud_init_takes_the_user_data(downloads: tuple[Path, str], tmp_path: P
 
 
 def test_systemd_takes_the_units(downloads: tuple[Path, str], tmp_path: Path) -> None:
-    for file in files(HostSettings("eu-west-1", "hybrid-acme-depot"), Format.SYSTEMD):
+    for file in files(HostSettings("eu-west-1", "hybrid-acme-depot"), KitFormat.SYSTEMD):
         file.write(tmp_path)
     checked: subprocess.CompletedProcess[str] = docker(
         "run", "--rm", "-v", f"{tmp_path}:/kit:ro", IMAGE, "sh", "-c",

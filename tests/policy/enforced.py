@@ -18,7 +18,7 @@ from typing import Any, Self
 import boto3
 import urllib3
 
-from hybrid.artifacts.compile import Specification, specification
+from hybrid.artifacts.compile import CompiledSpecification, specification
 from hybrid.estate import load_estate
 from sandbox.demo.assembly import localize_assembly
 from sandbox.services.databases import Login
@@ -118,7 +118,7 @@ class EnforcedEstate:
             verify=str(self.emulator.certificate),
         )
 
-    def specification(self, pipeline: str) -> Specification:
+    def specification(self, pipeline: str) -> CompiledSpecification:
         """The specification of a pipeline."""
         return specification(self._estate, pipeline)
 

@@ -9,7 +9,7 @@ import itertools
 from pathlib import Path
 
 from bench.policy import count_actions
-from hybrid.review.permissions import Permission, permissions_of_role
+from hybrid.review.permissions import GrantedPermission, permissions_of_role
 from tests.policy.matrix import estate
 from tests.policy.unused import UNUSED
 from workspace.paths import ROOT
@@ -58,7 +58,7 @@ def _table(kind: str) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _cells(one: Permission) -> list[str]:
+def _cells(one: GrantedPermission) -> list[str]:
     actions = ("deny " if one.effect == "Deny" else "") + ", ".join(f"`{action}`" for action in one.actions)
     resources = ", ".join(f"`{_named(arn)}`" for arn in one.resources)
     conditions = "; ".join(

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from hybrid.cli.main import app
 from hybrid.review.comparison import compare
-from hybrid.review.permissions import Permission, permissions_from_json, permissions_of
+from hybrid.review.permissions import GrantedPermission, permissions_from_json, permissions_of
 from hybrid.review.reasons import known_reasons
 from tests.policy.matrix import estate
 from tests.policy.synthesis import assembly_of
@@ -170,7 +170,7 @@ def test_mistakes_are_one_line_and_exit_code_2(
     assert "Traceback" not in result.output
 
 
-def _one(**changes: Any) -> Permission:
+def _one(**changes: Any) -> GrantedPermission:
     given = {
         "who": "r",
         "effect": "Allow",
@@ -181,7 +181,7 @@ def _one(**changes: Any) -> Permission:
         "sid": "",
         "why": "",
     }
-    return Permission(**{**given, **changes})
+    return GrantedPermission(**{**given, **changes})
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def _one(**changes: Any) -> Permission:
     ],
 )
 def test_wider_is_added_narrower_is_taken_and_the_same_is_nothing(
-    change: Callable[[], Permission], kind: str | None
+    change: Callable[[], GrantedPermission], kind: str | None
 ) -> None:
     # A change in one direction is only that: what is still covered is not reported as well.
     changes = [one.kind for one in compare([_one()], [change()])]

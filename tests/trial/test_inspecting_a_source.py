@@ -16,7 +16,7 @@ import pytest
 from trial_servers import ESTATE, say, servers
 
 from hybrid.catalog.pipelines import pipeline_lines, pipeline_name
-from hybrid.catalog.tables import Column, Table
+from hybrid.catalog.tables import CatalogColumn, CatalogTable
 from hybrid.catalog.writing import CannotBeWritten, add_pipelines
 from hybrid.estate.loading import load_estate
 from workspace.paths import ROOT
@@ -145,15 +145,15 @@ def test_what_the_user_may_not_select_is_told_and_left_out(estate: Path, shop: A
     assert '"amount"' not in done.stdout
 
 
-def _table(*columns: tuple[str, str], name: str = "orders") -> Table:
-    return Table(
+def _table(*columns: tuple[str, str], name: str = "orders") -> CatalogTable:
+    return CatalogTable(
         schema="public",
         name=name,
         kind="table",
         rows=1,
         bytes=1,
         columns=tuple(
-            Column(
+            CatalogColumn(
                 name=column,
                 type=kind,
                 base_type=kind,

@@ -16,7 +16,7 @@ USER_MISTAKE = 2
 
 
 @dataclass(frozen=True)
-class Failure:
+class RunFailure:
     """Why a run failed.
 
     Attributes:
@@ -38,7 +38,7 @@ def failure(
     lines: Sequence[Line],
     because: str | None = None,
     receipt: str | None = None,
-) -> Failure:
+) -> RunFailure:
     """The failure of a task that did not succeed.
 
     Args:
@@ -59,7 +59,7 @@ def failure(
         c.exit_code == USER_MISTAKE for c in (task.containers if task else ())
     )
     facts = f" ({', '.join(_facts(task, host))})" if task else ""
-    return Failure(
+    return RunFailure(
         sentence=f"Pipeline '{pipeline}' did not land: {what.strip().rstrip('.')}{facts}.",
         final=final,
         lines=tuple(line.text for line in lines),

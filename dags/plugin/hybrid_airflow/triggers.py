@@ -239,7 +239,7 @@ class SiteTrigger(BaseTrigger):
             await asyncio.sleep(self.poll_seconds)
 
     def _look(self, looks: Poller) -> site.SiteState | None:
-        """The site, None when it cannot be looked at: then RunTask has the word."""
+        """The site, None when it cannot be looked at: then RunTask decides."""
         try:
             return site.look(self.name, cluster=self.cluster, ecs=looks.clients.ecs, ssm=looks.clients.ssm)
         except site.SiteUnknownError:

@@ -1,4 +1,4 @@
-"""From Arrow batches to the bytes of one file: one writer a format, all with the same face."""
+"""From Arrow batches to the bytes of one file: one writer a format, all with the same interface."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from hybrid.estate.change import Change, cost
+from hybrid.estate.change import Effect, cost
 from hybrid.estate.naming import Names
 from hybrid.estate.site_kinds.kind import OTHER_KIND, LimitedName, SiteKind
 
@@ -29,7 +29,7 @@ class AnywhereSite(SiteKind):
         description="`anywhere`: machines of your own, which join with ECS Anywhere.",
         examples=["anywhere"],
         json_schema_extra=cost(
-            Change.REPLACEMENT,
+            Effect.REPLACEMENT,
             "The task definitions are replaced. The hosts' role and the activation's secret go, so hosts "
             "that joined lose their connection; a secret that is kept refuses the way back, as long as it "
             f"has its name. {OTHER_KIND}",
@@ -40,7 +40,7 @@ class AnywhereSite(SiteKind):
         description="Network of the containers: `bridge` is Docker's own, behind the host's address; "
         "`host` is the host's itself, for a database that listens on the host's loopback address only.",
         examples=["host"],
-        json_schema_extra=cost(Change.TASK_DEFINITION, "That of every source at the site."),
+        json_schema_extra=cost(Effect.TASK_DEFINITION, "That of every source at the site."),
     )
 
     def limited_names(self, names: Names, site: str) -> Iterator[LimitedName]:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from hybrid.estate.change import Change, cost
+from hybrid.estate.change import Effect, cost
 from hybrid.estate.site_kinds.kind import OTHER_KIND, SiteKind
 from hybrid.estate.sources import Source
 from hybrid.estate.values import SecurityGroupId, SubnetId
@@ -37,7 +37,7 @@ class CloudSite(SiteKind):
         description="`cloud`: Fargate runs the containers, in the VPC.",
         examples=["cloud"],
         json_schema_extra=cost(
-            Change.TWO_STEPS,
+            Effect.TWO_STEPS,
             f"The task definitions are replaced, and the site's own security group goes. {OTHER_KIND}",
         ),
     )
@@ -45,7 +45,7 @@ class CloudSite(SiteKind):
         default_factory=list,
         description="Ids of the subnets that the tasks run in; empty: the private subnets of `network`.",
         examples=[["subnet-0123456789abcdef0"]],
-        json_schema_extra=cost(Change.NEXT_RUN),
+        json_schema_extra=cost(Effect.NEXT_RUN),
     )
     security_groups: list[SecurityGroupId] = Field(
         default_factory=list,
@@ -53,7 +53,7 @@ class CloudSite(SiteKind):
         "nothing in and everything out.",
         examples=[["sg-0123456789abcdef0"]],
         json_schema_extra=cost(
-            Change.TWO_STEPS,
+            Effect.TWO_STEPS,
             "That is so for the first ones, because the site's own group goes. From one list to another it "
             "costs the next run.",
         ),

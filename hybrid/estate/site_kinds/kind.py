@@ -7,7 +7,7 @@ from typing import ClassVar, get_args
 
 from pydantic import Field
 
-from hybrid.estate.change import Change, cost
+from hybrid.estate.change import Effect, cost
 from hybrid.estate.naming import Names
 from hybrid.estate.part import Part
 from hybrid.estate.sources import Source
@@ -43,13 +43,13 @@ class SiteKind(Part):
         default="",
         description="What people call it, in words; nothing depends on it.",
         examples=["The regional data centre"],
-        json_schema_extra=cost(Change.NOTHING),
+        json_schema_extra=cost(Effect.NOTHING),
     )
     log_retention_days: RetentionDays = Field(
         default=90,
         description="How long the logs of the site's containers are kept.",
         examples=[30],
-        json_schema_extra=cost(Change.DEPLOYMENT, SHORTER_RETENTION, unit="days"),
+        json_schema_extra=cost(Effect.DEPLOYMENT, SHORTER_RETENTION, unit="days"),
     )
     slots: int = Field(
         default=8,
@@ -58,7 +58,7 @@ class SiteKind(Part):
         "Airflow pool.",
         examples=[4],
         json_schema_extra=cost(
-            Change.NEXT_RUN, "The scheduler sets the pool when the next run begins.", unit="containers"
+            Effect.NEXT_RUN, "The scheduler sets the pool when the next run begins.", unit="containers"
         ),
     )
 

@@ -1,6 +1,6 @@
 """The host kit: one script with the site's settings in it, and what starts it in its owner's way.
 
-    for file in files(settings, Format.ANSIBLE):
+    for file in files(settings, KitFormat.ANSIBLE):
         file.write(Path("kit"))
 
 No file of a kit holds an activation code: a kit can be kept in version control.
@@ -40,7 +40,7 @@ class DockerSource(StrEnum):
     NONE = "none"
 
 
-class Format(StrEnum):
+class KitFormat(StrEnum):
     """Who runs the script on the host."""
 
     SCRIPT = "script"
@@ -131,12 +131,12 @@ def script(settings: HostSettings) -> str:
     return "\n".join(parts).replace("@SETTINGS@", settings.shell(), 1)
 
 
-def files(settings: HostSettings, form: Format) -> Iterator[KitFile]:
+def files(settings: HostSettings, form: KitFormat) -> Iterator[KitFile]:
     """The files of a kit."""
     text = script(settings)
-    if form is Format.CLOUD_INIT:
+    if form is KitFormat.CLOUD_INIT:
         yield KitFile(PurePosixPath("user-data.yaml"), _cloud_init(text), 0o600)
-    elif form is Format.ANSIBLE:
+    elif form is KitFormat.ANSIBLE:
         role = _HERE / "ansible"
         for source in sorted(role.rglob("*.yml")):
             path = source.relative_to(role)
@@ -145,7 +145,7 @@ def files(settings: HostSettings, form: Format) -> Iterator[KitFile]:
         yield KitFile(PurePosixPath("roles/hybrid_host/files/hybrid-host.sh"), text, _SCRIPT_MODE)
     else:
         yield KitFile(PurePosixPath("hybrid-host.sh"), text, _SCRIPT_MODE)
-        if form is Format.SYSTEMD:
+        if form is KitFormat.SYSTEMD:
             for name, unit in _units().items():
                 yield KitFile(PurePosixPath(name), unit)
 

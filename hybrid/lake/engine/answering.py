@@ -22,8 +22,8 @@ from hybrid.fleet.errors import FleetError
 from hybrid.lake.engine import answers
 from hybrid.lake.engine.asked import Asked, NotAsked, UnknownPipeline, asked
 from hybrid.lake.engine.files import Files, LocalFiles, S3Files
-from hybrid.lake.engine.tables import Table
-from hybrid.lake.places import READERS, Bucket, Directory, Place
+from hybrid.lake.engine.tables import LakeTable
+from hybrid.lake.places import READERS, Bucket, Directory, LakePlace
 from hybrid.lake.reading import Stored, UnreadableLake, visible
 
 _PORTION = 1024
@@ -105,7 +105,7 @@ class _Answer:
         connection.execute("set lock_configuration = true")
         return connection
 
-    def _place(self) -> tuple[Any, Place]:
+    def _place(self) -> tuple[Any, LakePlace]:
         if directory := self._where.get("directory"):
             return None, Directory(Path(directory))
         with translated("reach the lake"):
@@ -120,7 +120,7 @@ class _Answer:
             s3 = session.create_client("s3", region_name=self._where["region"], config=config)
         return s3, Bucket(s3, self._where["bucket"])
 
-    def _table(self, name: str, place: Place, s3: Any) -> Table:
+    def _table(self, name: str, place: LakePlace, s3: Any) -> LakeTable:
         def said(done: int, of: int) -> None:
             if done % 100 == 0:
                 self._say(progress=f"{name}: receipt {done:,} of {of:,}")
@@ -136,7 +136,7 @@ class _Answer:
         scratch.mkdir(parents=True)
         files = self._files_of(receipts, s3)
         self._files.append(files)
-        return Table(name=name, receipts=receipts, files=files, scratch=scratch)
+        return LakeTable(name=name, receipts=receipts, files=files, scratch=scratch)
 
     def _files_of(self, receipts: list[Stored], s3: Any) -> Files:
         sizes = {file["key"]: file["bytes"] for one in receipts for file in one.body["files"]}

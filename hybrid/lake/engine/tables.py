@@ -42,7 +42,7 @@ class _Group:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class LakeTable:
     """A pipeline's table, to be made in a connection.
 
     Attributes:

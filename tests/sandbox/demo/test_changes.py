@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.demo.changes import Change, Deployed, differences
+from sandbox.demo.changes import Deployed, DeployedChange, differences
 
 
 def resource(path: str, **properties: Any) -> dict[str, Any]:
@@ -43,7 +43,9 @@ def test_a_changed_pipeline_is_told_with_its_key_and_not_with_what_follows_from_
 ) -> None:
     after = {"a": {**deployed().pipelines["a"], key: value, "specification": "2"}}
 
-    assert differences(deployed(), deployed(pipelines=after)) == [Change("pipeline", "a", "changed", key)]
+    assert differences(deployed(), deployed(pipelines=after)) == [
+        DeployedChange("pipeline", "a", "changed", key)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -60,8 +62,8 @@ def test_what_comes_is_added_and_what_goes_is_removed(
 ) -> None:
     grown = deployed(**{attribute: {**getattr(deployed(), attribute), **more}})
 
-    assert differences(deployed(), grown) == [Change(kind, name, "added")]
-    assert differences(grown, deployed()) == [Change(kind, name, "removed")]
+    assert differences(deployed(), grown) == [DeployedChange(kind, name, "added")]
+    assert differences(grown, deployed()) == [DeployedChange(kind, name, "removed")]
 
 
 def test_a_source_is_told_by_its_resources_and_so_is_its_stack() -> None:
@@ -75,9 +77,9 @@ def test_a_source_is_told_by_its_resources_and_so_is_its_stack() -> None:
 
     # Then sources and stack are told, and what is the demo's own is not
     assert differences(deployed(), deployed(stacks={"acme-site": {"Resources": resources}})) == [
-        Change("source", "one", "changed", "~Source-one/TaskDefinition"),
-        Change("source", "two", "added"),
-        Change("stack", "acme-site", "changed", "~Source-one/TaskDefinition, +Source-two/Secret"),
+        DeployedChange("source", "one", "changed", "~Source-one/TaskDefinition"),
+        DeployedChange("source", "two", "added"),
+        DeployedChange("stack", "acme-site", "changed", "~Source-one/TaskDefinition, +Source-two/Secret"),
     ]
 
 
@@ -85,6 +87,6 @@ def test_a_changed_file_and_other_plugins_are_told() -> None:
     after = deployed(files={"own.py": "2", "plugins.zip": "2"})
 
     assert differences(deployed(), after) == [
-        Change("file", "own.py", "changed"),
-        Change("file", "plugins.zip", "changed"),
+        DeployedChange("file", "own.py", "changed"),
+        DeployedChange("file", "plugins.zip", "changed"),
     ]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import boto3
 
 from sandbox.agent.control import ControlPlane, Refused, Unreachable
-from sandbox.agent.host import Machine, identify, join_cluster
+from sandbox.agent.host import AgentMachine, identify, join_cluster
 from sandbox.site import Activation
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class QuietHost:
 
     def __post_init__(self) -> None:
         control = ControlPlane(self.url)
-        machine = Machine("quiet", self.cpu, self.memory, self.attributes)
+        machine = AgentMachine("quiet", self.cpu, self.memory, self.attributes)
         keys = {"activation_id": self.activation.id, "activation_code": self.activation.code}
         keep = self.directory / f"{uuid.uuid4().hex}.json"
         identity, _ = identify(control, activation=keys, region=REGION, machine=machine, keep=keep)

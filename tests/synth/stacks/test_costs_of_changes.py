@@ -13,7 +13,7 @@ import pytest
 
 from hybrid.artifacts.compile import pipeline_manifest, specification
 from hybrid.estate import Estate
-from hybrid.estate.change import Change
+from hybrid.estate.change import Effect
 from hybrid.estate.reference import Key, keys
 from tests.estate_keys import BASE, EXISTING, before, merged, with_example
 from workspace.node import cdk
@@ -153,19 +153,19 @@ class Differences:
         every = {**self.resources(self.after), **self.resources(self.before)}
         return {every[place]["Type"] for place in places}
 
-    def cost(self) -> Change:
+    def cost(self) -> Effect:
         changed, replaced = self.kinds(self.changed), self.kinds(self.replaced)
         return next(
             cost
             for holds, cost in (
-                (not self.changed, Change.NOTHING),
-                ({stack for stack, _ in self.changed} == {DAGS}, Change.NEXT_RUN),
-                (self.is_refused(), Change.REFUSED),
-                (bool(self.stacks_that_use_what_goes()), Change.TWO_STEPS),
-                (replaced == {"AWS::ECS::TaskDefinition"}, Change.TASK_DEFINITION),
-                (bool(replaced), Change.REPLACEMENT),
-                (changed == {"AWS::MWAA::Environment"}, Change.ENVIRONMENT),
-                (True, Change.DEPLOYMENT),
+                (not self.changed, Effect.NOTHING),
+                ({stack for stack, _ in self.changed} == {DAGS}, Effect.NEXT_RUN),
+                (self.is_refused(), Effect.REFUSED),
+                (bool(self.stacks_that_use_what_goes()), Effect.TWO_STEPS),
+                (replaced == {"AWS::ECS::TaskDefinition"}, Effect.TASK_DEFINITION),
+                (bool(replaced), Effect.REPLACEMENT),
+                (changed == {"AWS::MWAA::Environment"}, Effect.ENVIRONMENT),
+                (True, Effect.DEPLOYMENT),
             )
             if holds
         )
@@ -234,15 +234,15 @@ def test_a_change_costs_what_the_model_says(key: Key, templates_of: Any) -> None
     differences = Differences(templates_of(old), templates_of(new))
 
     # Then they differ as the model says
-    if key.change is not Change.FULL_REFRESH:
+    if key.change is not Effect.FULL_REFRESH:
         assert differences.cost() == key.change
-        if key.change is Change.TWO_STEPS:
+        if key.change is Effect.TWO_STEPS:
             assert differences.stacks_that_use_what_goes() == {DAGS}
             assert not any(name in json.dumps(differences.after[DAGS]) for name in differences.gone)
         return
 
     # And where it says that what landed is not like what will, the container is told something else
-    assert differences.cost() in (Change.NEXT_RUN, Change.DEPLOYMENT)
+    assert differences.cost() in (Effect.NEXT_RUN, Effect.DEPLOYMENT)
     assert _specification(old) != _specification(new)
 
 
@@ -264,21 +264,21 @@ def test_a_key_of_a_pipeline_reaches_nothing_but_the_stack_of_the_dags(key: Key)
     assert specifications[0] != specifications[1] or pipeline_manifest(old, "orders") != pipeline_manifest(
         new, "orders"
     )
-    assert key.change in (Change.NEXT_RUN, Change.FULL_REFRESH)
-    if key.change is Change.FULL_REFRESH:
+    assert key.change in (Effect.NEXT_RUN, Effect.FULL_REFRESH)
+    if key.change is Effect.FULL_REFRESH:
         assert specifications[0] != specifications[1]
 
 
 ZONES = ["eu-west-1a", "eu-west-1b", "eu-west-1c", "eu-west-1d"]
 #: (what, before, the change, its cost)
 NOTES = [
-    ("a third zone", {}, {"network": {"availability_zones": ZONES[:3]}}, Change.DEPLOYMENT),
-    ("a fourth zone", {}, {"network": {"availability_zones": ZONES}}, Change.REFUSED),
+    ("a third zone", {}, {"network": {"availability_zones": ZONES[:3]}}, Effect.DEPLOYMENT),
+    ("a fourth zone", {}, {"network": {"availability_zones": ZONES}}, Effect.REFUSED),
     (
         "the third zone goes",
         {"network": {"availability_zones": ZONES[:3]}},
         {"network": {"availability_zones": ZONES[:2]}},
-        Change.TWO_STEPS,
+        Effect.TWO_STEPS,
     ),
     (
         "a third subnet of a VPC that is there already",
@@ -292,40 +292,40 @@ NOTES = [
                 },
             }
         },
-        Change.NEXT_RUN,
+        Effect.NEXT_RUN,
     ),
-    ("anywhere to cloud", {}, {"sites": {"on-premises": {"kind": "cloud"}}}, Change.REPLACEMENT),
-    ("cloud to anywhere", {}, {"sites": {"headquarters": {"kind": "anywhere"}}}, Change.TWO_STEPS),
-    ("a site more", {}, {"sites": {"third": {"kind": "anywhere"}}}, Change.DEPLOYMENT),
+    ("anywhere to cloud", {}, {"sites": {"on-premises": {"kind": "cloud"}}}, Effect.REPLACEMENT),
+    ("cloud to anywhere", {}, {"sites": {"headquarters": {"kind": "anywhere"}}}, Effect.TWO_STEPS),
+    ("a site more", {}, {"sites": {"third": {"kind": "anywhere"}}}, Effect.DEPLOYMENT),
     (
         "a source more",
         {},
         {"sources": {"third": {"site": "on-premises", "engine": "mysql"}}},
-        Change.DEPLOYMENT,
+        Effect.DEPLOYMENT,
     ),
     (
         "a pipeline more",
         {},
         {"pipelines": {"third": {"source": "erp", "query": "select 1 as one"}}},
-        Change.DEPLOYMENT,
+        Effect.DEPLOYMENT,
     ),
     (
         "the range of endpoints in a VPC that is there already",
         {"network": {"existing": EXISTING, "egress": "endpoints"}},
         {"network": {"cidr": "10.30.0.0/16"}},
-        Change.DEPLOYMENT,
+        Effect.DEPLOYMENT,
     ),
     (
         "the way out of a VPC that is there already",
         {"network": {"existing": EXISTING}},
         {"network": {"egress": "endpoints"}},
-        Change.DEPLOYMENT,
+        Effect.DEPLOYMENT,
     ),
     (
         "from one list of security groups to another",
         {"sites": {"headquarters": {"security_groups": ["sg-00000000000000001"]}}},
         {"sites": {"headquarters": {"security_groups": ["sg-00000000000000002"]}}},
-        Change.NEXT_RUN,
+        Effect.NEXT_RUN,
     ),
 ]
 
@@ -334,7 +334,7 @@ NOTES = [
     ("earlier", "change", "cost"), [row[1:] for row in NOTES], ids=[row[0] for row in NOTES]
 )
 def test_what_a_note_says_holds(
-    earlier: dict[str, Any], change: dict[str, Any], cost: Change, templates_of: Any
+    earlier: dict[str, Any], change: dict[str, Any], cost: Effect, templates_of: Any
 ) -> None:
     old = merged(BASE, earlier)
 

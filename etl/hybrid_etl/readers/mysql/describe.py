@@ -9,13 +9,13 @@ from pymysql.connections import Connection  # type: ignore[import-untyped]
 
 from hybrid_etl.errors import Failure
 from hybrid_etl.query import Value
-from hybrid_etl.readers.mysql.protocol import Field, Statement, execute, prepare, row_packets
+from hybrid_etl.readers.mysql.protocol import Field, PreparedStatement, execute, prepare, row_packets
 
 _SYNTAX = 1064
 
 
 def typed_fields(
-    connection: Connection, text: str, prepared: Statement, values: Sequence[Value]
+    connection: Connection, text: str, prepared: PreparedStatement, values: Sequence[Value]
 ) -> list[Field]:
     """The fields of a query, whose types the server knows only once it has its parameters' `values`.
 

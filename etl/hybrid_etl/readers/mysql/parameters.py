@@ -6,10 +6,10 @@ from decimal import Decimal, InvalidOperation
 
 from hybrid_etl.errors import UserError
 from hybrid_etl.query import BoundQuery
-from hybrid_etl.readers.mysql.protocol import NUMBERS, Statement
+from hybrid_etl.readers.mysql.protocol import NUMBERS, PreparedStatement
 
 
-def refuse_texts_as_numbers(statement: Statement, bound: BoundQuery) -> None:
+def refuse_texts_as_numbers(statement: PreparedStatement, bound: BoundQuery) -> None:
     """Refuse a text where the server has typed its parameter as a number, unless it is the text of one.
 
     MySQL (since 8.0.22, not MariaDB) types a parameter by what stands around it: `coalesce(number, :text)` is

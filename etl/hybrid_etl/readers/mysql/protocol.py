@@ -45,7 +45,7 @@ class Field:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Statement:
+class PreparedStatement:
     """A prepared statement of this session."""
 
     number: int
@@ -53,17 +53,17 @@ class Statement:
     fields: list[Field]
 
 
-def prepare(connection: Connection, text: str) -> Statement:
+def prepare(connection: Connection, text: str) -> PreparedStatement:
     """Let the server parse and describe a statement; raises pymysql.MySQLError when it refuses."""
     connection._execute_command(_PREPARE, text)
     packet = connection._read_packet()
     _, number, columns, parameters = struct.unpack_from("<BIHH", packet.get_all_data())
-    return Statement(
+    return PreparedStatement(
         number=number, parameters=_fields(connection, parameters), fields=_fields(connection, columns)
     )
 
 
-def execute(connection: Connection, statement: Statement, values: list[Value]) -> list[Field]:
+def execute(connection: Connection, statement: PreparedStatement, values: list[Value]) -> list[Field]:
     """Run a statement with bound values and describe what comes; its rows follow on the connection."""
     connection._execute_command(_EXECUTE, _execute_payload(statement.number, values))
     packet = connection._read_packet()
@@ -72,7 +72,7 @@ def execute(connection: Connection, statement: Statement, values: list[Value]) -
     return _fields(connection, packet.read_length_encoded_integer())
 
 
-def close_statement(connection: Connection, statement: Statement) -> None:
+def close_statement(connection: Connection, statement: PreparedStatement) -> None:
     """Let the server forget a statement, which it does not answer."""
     connection._execute_command(_CLOSE, struct.pack("<I", statement.number))
 

@@ -33,7 +33,7 @@ from hybrid_etl.readers.mysql.codes import CUT_SHORT
 from hybrid_etl.readers.mysql.describe import typed_fields
 from hybrid_etl.readers.mysql.errors import explain
 from hybrid_etl.readers.mysql.parameters import refuse_texts_as_numbers
-from hybrid_etl.readers.mysql.protocol import Field, Statement, execute, prepare
+from hybrid_etl.readers.mysql.protocol import Field, PreparedStatement, execute, prepare
 from hybrid_etl.readers.mysql.settling import MysqlWatch
 from hybrid_etl.readers.mysql.types import BIT, column_of, computed_bit
 from hybrid_etl.readers.retry import TRY_SECONDS, connect_with_retry
@@ -254,7 +254,7 @@ class MysqlReader:
     def _values(self) -> list[Value]:
         return [self._bound.values[use] for use in self._bound.uses]
 
-    def _describe(self, specification: Specification) -> tuple[Statement, list[Column]]:
+    def _describe(self, specification: Specification) -> tuple[PreparedStatement, list[Column]]:
         """The statement to run, and the columns that it is expected to give."""
         text = self._bound.render(lambda _: "?")
         statement = prepare(self._connection, text)
@@ -280,7 +280,7 @@ class MysqlReader:
             return all(all(name) and cursor.execute(_STORED_BIT, name) for name in named)
 
     def _execute(
-        self, statement: Statement, specification: Specification
+        self, statement: PreparedStatement, specification: Specification
     ) -> tuple[list[Field], list[Column]]:
         """Start the statement and take the columns as the server announces them for the rows that follow.
 
