@@ -26,10 +26,13 @@ from hybrid_etl.native.build import compile_library  # noqa: E402
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that asks for a server is marked as such."""
+    """A test that asks for a server is marked as such, by a fixture or by its name as a parameter."""
     fixtures = {"postgresql", "mariadb", "mysql", "s3", "any_database", "each_database"}
     for item in items:
-        if fixtures & set(getattr(item, "fixturenames", ())):
+        names = set(getattr(item, "fixturenames", ()))
+        callspec = getattr(item, "callspec", None)
+        asked = {value for value in (callspec.params if callspec else {}).values() if isinstance(value, str)}
+        if fixtures & names or ("request" in names and fixtures & asked):
             item.add_marker(pytest.mark.servers)
 
 

@@ -105,6 +105,7 @@ def _sizes() -> Iterator[list[int]]:
             yield [boundary + 14 + off, boundary + 17 + off, 40]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", ["native", "python"])
 def test_rows_that_end_at_a_boundary_arrive_whole(decoder: str, native_decoder: None) -> None:
     # Given batches that are full after one row, after a window of rows, and never
@@ -183,6 +184,7 @@ def test_a_lost_doubled_or_mutilated_packet_ends_the_run(decoder: str, native_de
             landed(b"".join(packets([payload, EOF])), decoder=decoder, most=lambda: 1 << 20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", ["native", "python"])
 def test_a_line_that_is_cut_anywhere_ends_the_run(decoder: str, native_decoder: None) -> None:
     data = b"".join(packets([row(0, b"a" * 255), row(1, b""), EOF]))

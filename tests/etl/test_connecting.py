@@ -254,6 +254,7 @@ _STALLS: dict[str, Callable[[socket.socket], None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stall", _STALLS)
 def test_a_mysql_that_stalls_is_given_up(stall: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mysql_reader, "TRY_SECONDS", 1.0)

@@ -14,6 +14,9 @@ import pytest
 from lake_questions import ask
 from landing import land
 
+from hybrid_etl.writers.csv import CsvWriter
+from hybrid_etl.writers.text import as_text
+
 _DIGITS = "9" * 38
 _WIDE = Decimal("9" * 70 + ".123456")
 
@@ -213,7 +216,15 @@ def test_dates_beyond_what_arrow_writes_and_reads(tmp_path: Path) -> None:
         ]
 
 
-def test_a_null_that_is_the_only_column_of_its_row(tmp_path: Path) -> None:
+def test_a_file_of_one_column(tmp_path: Path) -> None:
+    batch = _batch({"only": (pa.string(), ["", "x", "", "a\nb"])})
+    land(tmp_path, batch, file_format={"type": "csv"})
+    assert ask(tmp_path, "select * from orders").rows == [[""], ["x"], [""], ["a\nb"]]
+
+
+def test_a_null_that_is_the_only_column_of_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As containers before this release landed it: an empty line."""
+    monkeypatch.setattr(CsvWriter, "write", lambda writer, batch: writer._writer.write_batch(as_text(batch)))
     batch = _batch({"only": (pa.string(), [None, "x", "", None])})
     land(tmp_path, batch, file_format={"type": "csv"})
     assert ask(tmp_path, "select * from orders").rows == [[None], ["x"], [""], [None]]

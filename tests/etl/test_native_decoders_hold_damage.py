@@ -30,6 +30,7 @@ def fuzz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return program
 
 
+@pytest.mark.slow
 def test_damaged_rows_come_to_rows_or_to_a_fault(fuzz: Path) -> None:
     # Given a seed, which is printed so that a failure can be had again
     seed = os.environ.get("HYBRID_TEST_FUZZ_SEED") or str(random.randrange(2**32))

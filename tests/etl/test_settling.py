@@ -222,6 +222,7 @@ def test_a_prepared_xa_transaction_is_waited_for(
     assert (outcome.code, outcome.manifest["rows"]) == (0, 1)
 
 
+@pytest.mark.servers
 def test_a_prepared_transaction_and_a_standby_are_waited_for(tmp_path: Path, etl: Etl) -> None:
     if not servers.program("initdb"):
         pytest.skip("PostgreSQL's server programs are not installed (Debian: postgresql)")
