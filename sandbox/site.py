@@ -14,15 +14,13 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -30,6 +28,7 @@ from typing import Any
 import urllib3
 
 import hybrid
+from sandbox.launching import Runner, agent_command, endpoint_command
 from sandbox.wire import Fault
 
 _START_SECONDS = 60.0
@@ -39,24 +38,6 @@ _LOG_TAIL_LINES = 15
 
 class SiteError(Exception):
     """The endpoint or a host could not be started; the message holds its last log lines."""
-
-
-@dataclass(frozen=True)
-class DockerContainers:
-    """Hosts run containers with Docker."""
-
-
-@dataclass(frozen=True)
-class Processes:
-    """Hosts run processes instead of containers.
-
-    Args:
-        entry: what stands for the image's entry point, such as `(PYTHON, "-m", "hybrid_etl")`.
-        environment: variables for every task, such as PYTHONPATH.
-    """
-
-    entry: Sequence[str]
-    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, repr=False)
@@ -102,7 +83,7 @@ class LocalSite:
         directory: Path,
         *,
         emulator_url: str,
-        runner: DockerContainers | Processes,
+        runner: Runner,
         port: int = 0,
         region: str = "eu-west-1",
         silence: float = 10.0,
@@ -134,10 +115,13 @@ class LocalSite:
             SiteError: it did not come up.
         """
         self._directory.mkdir(parents=True, exist_ok=True)
-        command = [
-            "sandbox.endpoint", "--port", str(self._port), "--state", str(self._directory / "site.json"),
-            "--emulator", self._emulator_url, "--region", self._region, "--silence", str(self._silence),
-        ]  # fmt: skip
+        command = endpoint_command(
+            port=self._port,
+            state=self._directory / "site.json",
+            emulator_url=self._emulator_url,
+            region=self._region,
+            silence=self._silence,
+        )
         self._launch("endpoint", command, log=self._directory / "endpoint.log")
         self._wait("endpoint", lambda: bool(self._call("GET", "health")))
 
@@ -230,18 +214,15 @@ class LocalSite:
         self.stop()
 
     def _agent(self, name: str) -> list[str]:
-        command = [
-            "sandbox.agent", "--endpoint", self.url, "--emulator", self._emulator_url, "--name", name,
-            "--region", self._region, "--state", str(self._host_directory(name)),
-        ]  # fmt: skip
-        if self._logs_as_root:
-            command.append("--logs-as-root")
-        if isinstance(self._runner, DockerContainers):
-            return [*command, "--mode", "docker"]
-        command += ["--mode", "process", "--entry", shlex.join(self._runner.entry)]
-        for key, value in self._runner.environment.items():
-            command += ["--env", f"{key}={value}"]
-        return command
+        command = agent_command(
+            name=name,
+            endpoint_url=self.url,
+            emulator_url=self._emulator_url,
+            region=self._region,
+            state=self._host_directory(name),
+            runner=self._runner,
+        )
+        return [*command, "--logs-as-root"] if self._logs_as_root else command
 
     def _host_directory(self, name: str) -> Path:
         return self._directory / "hosts" / name
@@ -295,7 +276,7 @@ class _Child:
         self._log_start = log.stat().st_size if log.exists() else 0
         with log.open("ab") as sink:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", *command, "--with-parent"],
+                [*command, "--with-parent"],
                 env=inherited | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.PIPE,
                 stdout=sink,

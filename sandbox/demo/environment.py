@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from sandbox.demo.directory import write_modes
 from sandbox.demo.ports import ports
 from sandbox.demo.task_mode import Mode, host_address
 from sandbox.demo.user_databases import is_made_up, kept_secrets
+from sandbox.launching import DockerContainers, Processes, agent_command, endpoint_command
 from sandbox.services.airflow import AirflowServer
 from sandbox.services.dag_folder import is_equal
 from sandbox.services.databases import SERVERS, DatabaseServer, remove_postgres, stand_in
@@ -43,6 +43,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _AIRFLOW_DATABASE = "airflow"
+#: The container's code as a process.
+_PROCESSES = Processes(
+    (str(ETL_PROCESS.python), "-m", "hybrid_etl"),
+    {"PYTHONPATH": str(ETL), "PATH": os.environ.get("PATH", "")},
+)
 _EMULATOR, _SITE, _DAG_FOLDER = "emulator", "site", "dag-folder"
 
 
@@ -241,11 +246,12 @@ class DemoEnvironment:
         url = f"{self.site_url}/_site/hosts"
         self.services.start(
             _SITE,
-            [
-                *(sys.executable, "-m", "sandbox.endpoint", "--port", str(self.ports["site"])),
-                *("--state", str(self.directory / "site.json"), "--emulator", emulator.endpoint_url),
-                *("--region", self.region),
-            ],
+            endpoint_command(
+                port=self.ports[_SITE],
+                state=self.directory / "site.json",
+                emulator_url=emulator.endpoint_url,
+                region=self.region,
+            ),
             environment={**os.environ, **emulator.client_environment()},
             ready=lambda: _answers(url),
             timeout=60,
@@ -380,22 +386,17 @@ class DemoEnvironment:
 
     def _start_agent(self, name: str, *arguments: str, state: Path) -> None:
         hosts = f"{self.site_url}/_site/hosts"
-        way_to_aws = self.way_to_aws or self.emulator.endpoint_url
-        process = (
-            # The agent splits it as a shell would.
-            *("--entry", shlex.join([str(ETL_PROCESS.python), "-m", "hybrid_etl"])),
-            *("--env", f"PYTHONPATH={ETL}"),
-            *("--env", f"PATH={os.environ.get('PATH', '')}"),
+        command = agent_command(
+            name=name,
+            endpoint_url=self.site_url,
+            emulator_url=self.way_to_aws or self.emulator.endpoint_url,
+            region=self.region,
+            state=state,
+            runner=DockerContainers() if self.mode is Mode.CONTAINER else _PROCESSES,
         )
         self.services.start(
             name,
-            [
-                *(sys.executable, "-m", "sandbox.agent", "--endpoint", self.site_url),
-                *("--emulator", way_to_aws, "--state", str(state), "--name", name),
-                *("--region", self.region, "--mode", "docker" if self.mode is Mode.CONTAINER else "process"),
-                *(process if self.mode is Mode.PROCESS else ()),
-                *arguments,
-            ],
+            [*command, *arguments],
             environment={**os.environ, **self.emulator.client_environment()},
             ready=lambda: _is_connected(hosts, name),
             timeout=60,

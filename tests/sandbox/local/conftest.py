@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox.endpoint import Endpoint
+from sandbox.launching import Processes
 from sandbox.services.emulator import Emulator
-from sandbox.site import LocalSite, Processes
+from sandbox.site import LocalSite
 from tests.sandbox.local.local_aws import (
     LOG_GROUP,
     PYTHON,

@@ -15,8 +15,9 @@ import psutil
 import pytest
 
 from sandbox.endpoint import Endpoint
+from sandbox.launching import Processes
 from sandbox.services.emulator import Emulator, EmulatorError
-from sandbox.site import LocalSite, Processes, SiteError
+from sandbox.site import LocalSite, SiteError
 from tests.sandbox.local.local_aws import (
     LOG_GROUP,
     PYTHON,
@@ -184,7 +185,8 @@ def test_nothing_is_left_when_a_site_stops_or_its_parent_is_killed(
     # Given a site, started by another process, with a running task
     port = free_port()
     program = (
-        "import sys, time; from pathlib import Path; from sandbox.site import *\n"
+        "import sys, time; from pathlib import Path\n"
+        "from sandbox.launching import *; from sandbox.site import *\n"
         f"site = LocalSite(Path({str(tmp_path)!r}), emulator_url={emulator.endpoint_url!r}, port={port},\n"
         f"    runner=Processes({PYTHON!r}))\n"
         "site.start(); print('up', flush=True); code = sys.stdin.readline().split()\n"

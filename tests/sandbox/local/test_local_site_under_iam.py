@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.launching import Processes
 from sandbox.services.emulator import Emulator
-from sandbox.site import LocalSite, Processes
+from sandbox.site import LocalSite
 from tests.sandbox.local.local_aws import LOG_GROUP, PYTHON, REGION, Aws, client, free_port, make_roles
 
 pytestmark = pytest.mark.slow

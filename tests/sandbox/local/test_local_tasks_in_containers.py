@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sandbox.launching import DockerContainers
 from sandbox.services.emulator import Emulator
-from sandbox.site import DockerContainers, LocalSite, docker_available
+from sandbox.site import LocalSite, docker_available
 from tests.sandbox.local.local_aws import LOG_GROUP, REGION, Aws, Define, Roles, client, eventually
 
 if TYPE_CHECKING:
