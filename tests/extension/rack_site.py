@@ -53,7 +53,7 @@ def _construct() -> type[Site]:
     from aws_cdk import aws_ecs as ecs
     from constructs import Construct
 
-    from hybrid_constructs.site import Place, Site, SiteServices, TaskProps
+    from hybrid_constructs.site import SitePlace, Site, SiteServices, TaskProps
 
     class RackSite(Site):
         @classmethod
@@ -65,7 +65,7 @@ def _construct() -> type[Site]:
             name: str,
             declared: Rack,
             services: SiteServices,
-            place: Place,
+            place: SitePlace,
         ) -> RackSite:
             days = declared.log_retention_days
             return cls(scope, construct_id, name=name, services=services, log_retention_days=days)
