@@ -53,7 +53,7 @@ def _construct() -> type[Site]:
     from aws_cdk import aws_ecs as ecs
     from constructs import Construct
 
-    from hybrid_constructs.site import SitePlace, Site, SiteServices, TaskProps
+    from hybrid_constructs.site import Site, SitePlace, SiteServices, TaskProps
 
     class RackSite(Site):
         @classmethod
