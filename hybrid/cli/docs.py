@@ -127,12 +127,14 @@ def generate() -> None:
 
 def generated() -> dict[str, str]:
     """File of the clone → its text, for all that are made from the code."""
+    from hybrid.cli import api_reference
     from hybrid.cli import reference as commands
     from hybrid.estate import reference as estate
     from hybrid.estate.schema import schema_text
 
     return {
         "contracts/engines.json": _engines(),
+        "docs/reference/api.md": api_reference.page(),
         "docs/reference/command-line.md": commands.page(),
         "docs/reference/estate.md": estate.page(),
         "docs/reference/hybrid.schema.json": schema_text(),
