@@ -1,4 +1,4 @@
-"""docs/reference/api.md: what may be imported, by its signatures and docstrings, which are read from the code."""
+"""docs/reference/api.md: what may be imported, by its signatures and docstrings, as the code has them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from workspace.paths import ROOT
 _HEAD = """\
 # What may be imported
 
-Made by `bin/hybrid docs generate` from signatures and docstrings. What is not here is not meant for others, and may
-change with any release. The *Args* of a construct are its props.
+Made by `bin/hybrid docs generate` from signatures and docstrings. What is not here is not meant for others and
+may change with any release. The *Args* of a construct are its props.
 """
 
 
