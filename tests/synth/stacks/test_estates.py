@@ -239,3 +239,32 @@ def test_an_estate_with_one_site_and_one_source_has_exactly_four_roles(synthesiz
         "hybrid-acme-on-premises-anywhere",
         "hybrid-acme-on-premises-execution",
     }
+
+
+def test_the_secrets_backend_comes_with_the_right_to_read_those_secrets_and_no_others(
+    synthesize: Any, estate_assembly: Any
+) -> None:
+    # Given an estate whose Airflow reads its connections from secrets
+    assembly = synthesize({"airflow": {"secrets_backend": True}})
+
+    # Then MWAA is told where, and its role may read there
+    (environment,) = assembly.resources("AWS::MWAA::Environment")
+    options = environment["Properties"]["AirflowConfigurationOptions"]
+    assert options["secrets.backend"].endswith(".SecretsManagerBackend")
+    assert (
+        json.loads(options["secrets.backend_kwargs"])["connections_prefix"]
+        == "hybrid/acme/airflow/connections"
+    )
+    assert "secret:hybrid/acme/airflow/*" in json.dumps(_airflow_role(assembly))
+
+    # And without it neither
+    assert "secretsmanager" not in json.dumps(_airflow_role(estate_assembly))
+
+
+def _airflow_role(assembly: Any) -> Any:
+    (role,) = [
+        role
+        for role in assembly.resources("AWS::IAM::Role")
+        if role["Properties"].get("RoleName") == "hybrid-acme-airflow"
+    ]
+    return role
