@@ -58,7 +58,8 @@ _LEVELS = {
 
 #: Words of an option's name that say that its value is secret, …
 _SECRET_WORDS = frozenset(
-    "password passwd passphrase pwd secret secrets token tokens credential credentials dsn key keys".split()
+    ("password", "passwd", "passphrase", "pwd", "secret", "secrets", "token", "tokens", "credential")
+    + ("credentials", "dsn", "key", "keys")
 )
 #: … or a connection string, as the last word of the name.
 _CONNECTIONS = frozenset(("conn", "connection", "connections", "url", "uri"))
@@ -120,6 +121,10 @@ def _problem(name: str, value: str) -> str | None:
         return (
             "is no option of Airflow; write section and option with a point between, as core.default_timezone"
         )
+    return _of_mwaa(name, value) or _secret(name, value)
+
+
+def _of_mwaa(name: str, value: str) -> str | None:
     if name in _LEVELS:
         return f"is not given here: {_LEVELS[name]}"
     reasons = [_OF_MWAA.get(name)] + [
@@ -129,6 +134,10 @@ def _problem(name: str, value: str) -> str | None:
         return f"MWAA sets this option itself: {reason}; take it out"
     if name == "secrets.backend" and value == _SECRETS_MANAGER:
         return "set `airflow.secrets_backend: true` instead, which also gives the role the right to read"
+    return None
+
+
+def _secret(name: str, value: str) -> str | None:
     if _names_a_secret(name):
         return f"its value is a secret by its name, and {_INSTEAD}"
     if _SECRET_VALUE.search(value):
