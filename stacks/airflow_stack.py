@@ -90,6 +90,7 @@ class AirflowStack(EstateStack):
             ),
             access=declared.access,
             configuration=declared.configuration,
+            secrets_backend=declared.secrets_backend,
             weekly_maintenance=declared.weekly_maintenance,
         )
         self.output("WebServerUrl", self.airflow.web_server_url, "The Airflow web server")

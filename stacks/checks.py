@@ -8,6 +8,8 @@ from pathlib import Path
 from aws_cdk import App, CloudFormationValidatePlugin, ValidationRuleSource, Validations
 from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
 
+from stacks.final_templates import FinalTemplates
+
 RULES = Path(__file__).resolve().parent.parent / "rules"
 
 
@@ -27,4 +29,6 @@ def cloudformation_rules() -> CloudFormationValidatePlugin:
 
 def add_checks(app: App) -> None:
     """Have every synth of the app checked; a violation fails it."""
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app), NIST80053R5Checks(app), cloudformation_rules())
+    Validations.of(app).add_plugins(
+        AwsSolutionsChecks(app), NIST80053R5Checks(app), cloudformation_rules(), FinalTemplates()
+    )

@@ -7,6 +7,7 @@ from constructs import Construct
 
 from hybrid.estate.model import Estate, Removal
 from hybrid.estate.naming import Names
+from hybrid_constructs.acknowledgement import acknowledge
 from hybrid_constructs.site import ESTATE_TAG
 
 #: Context key of the second switch that lets `cdk destroy` delete data.
@@ -43,10 +44,28 @@ class EstateStack(cdk.Stack):
             permissions_boundary=cdk.PermissionsBoundary.from_arn(boundary) if boundary else None,
             tags=tags,
         )
+        self._read_other_stacks_without_holding_them()
         # On each resource too, for policies that ask for the tag: a stack's own tags reach fewer types.
         for key, value in tags.items():
             cdk.Tags.of(self).add(key, value)
         self.stateful_removal = _removal(self, environment.removal)
+
+    def _read_other_stacks_without_holding_them(self) -> None:
+        """What another stack has is read when this one is deployed (Fn::GetStackOutput), never imported.
+
+        An import would forbid the other stack to drop what it exports, for as long as this stack is not
+        deployed; and that one is deployed first. The exports themselves stay for estates whose deployed
+        stacks still import them (docs/decisions/cross-stack.md).
+        """
+        cdk.CrossStackReferences.of(self).consume(cdk.ReferenceStrength.BOTH)
+        acknowledge(
+            self,
+            {
+                "Annotation::@aws-cdk/core:crossStackReferencesBothTransitional": (
+                    "Estates that were deployed with imports are updated in one deployment."
+                )
+            },
+        )
 
     @property
     def availability_zones(self) -> list[str]:

@@ -14,6 +14,7 @@ from aws_cdk import aws_mwaa as mwaa
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from hybrid.estate import airflow_options
 from hybrid.estate.naming import AIRFLOW_LOG_COMPONENTS, Names
 from hybrid_constructs.airflow_bundle import AirflowBundle
 from hybrid_constructs.airflow_role import AirflowRole
@@ -81,6 +82,7 @@ class AirflowEnvironment(Construct):
         logging: levels and retention.
         access: where the web server can be reached from.
         configuration: Airflow options, as `core.default_timezone`.
+        secrets_backend: whether Airflow reads connections and variables from the estate's secrets.
         weekly_maintenance: `SUN:03:30`, UTC.
         removal_policy: what `cdk destroy` does with the log groups.
 
@@ -112,6 +114,7 @@ class AirflowEnvironment(Construct):
         logging: Logging | None = None,
         access: Literal["PRIVATE_ONLY", "PUBLIC_ONLY"] = "PRIVATE_ONLY",
         configuration: Mapping[str, str] | None = None,
+        secrets_backend: bool = False,
         weekly_maintenance: str = "SUN:03:30",
     ) -> None:
         super().__init__(scope, construct_id)
@@ -127,6 +130,10 @@ class AirflowEnvironment(Construct):
             lake_bucket=lake_bucket,
             targets=targets,
         )
+        options = dict(configuration or {})
+        if secrets_backend:
+            self.role.allow_secrets(names, key)
+            options |= airflow_options.secrets_backend(names.airflow_secrets)
         self.security_group = self._security_group(vpc)
         groups = self._log_groups(names, key, logging, removal_policy)
         self.environment = mwaa.CfnEnvironment(
@@ -148,7 +155,7 @@ class AirflowEnvironment(Construct):
             dag_s3_path=DAG_PREFIX,
             plugins_s3_path=bundle.plugins_path,
             requirements_s3_path=bundle.requirements_path,
-            airflow_configuration_options=dict(configuration or {}) or None,
+            airflow_configuration_options=options or None,
             weekly_maintenance_window_start=weekly_maintenance,
             # Tasks that run get up to twelve hours before their worker is replaced by an update.
             worker_replacement_strategy="GRACEFUL",

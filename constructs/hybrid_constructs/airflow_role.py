@@ -71,6 +71,31 @@ class AirflowRole(ScopedRole):
         )
         self.allow_each(allow_runs_of(stack, names, targets))
 
+    def allow_secrets(self, names: Names, key: kms.IKey) -> None:
+        """Allow to read what Airflow keeps in Secrets Manager: its own secrets, and no source's."""
+        stack = Stack.of(self)
+        secrets = stack.format_arn(
+            service="secretsmanager",
+            resource="secret",
+            resource_name=f"{names.airflow_secrets}/*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        self.allow(
+            "ReadAirflowSecrets",
+            actions=["secretsmanager:GetSecretValue"],
+            resources=[secrets],
+            wildcard="Connections and variables are named by those who write DAGs.",
+        )
+        self.allow(
+            "DecryptAirflowSecrets",
+            actions=["kms:Decrypt"],
+            resources=[key.key_arn],
+            conditions={
+                "StringEquals": {"kms:ViaService": arns.service_endpoint(stack, "secretsmanager")},
+                "StringLike": {"kms:EncryptionContext:SecretARN": secrets},
+            },
+        )
+
     def _allow_environment(self, environment: str, names: Names) -> None:
         stack = Stack.of(self)
         self.allow("PublishMetrics", actions=["airflow:PublishMetrics"], resources=[environment])

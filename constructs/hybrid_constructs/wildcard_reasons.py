@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -49,7 +50,7 @@ def flattened(value: Any) -> str:
     """A resolved CloudFormation value in the spelling that cdk-nag uses in the ids of its findings.
 
     `Fn::Join` is joined, a reference becomes `<LogicalId>`, an attribute `<LogicalId.Arn>`, an import its
-    export's name (cdk-nag, src/utils/flatten-cfn-reference.ts).
+    export's name, an output of another stack its JSON (cdk-nag, src/utils/flatten-cfn-reference.ts).
 
     Raises:
         ValueError: another intrinsic function.
@@ -63,6 +64,8 @@ def flattened(value: Any) -> str:
             return f"<{flattened(resource)}.{flattened(attribute)}>"
         case {"Fn::ImportValue": name}:
             return flattened(name)
+        case {"Fn::GetStackOutput": _}:
+            return json.dumps(value, separators=(",", ":"))
         case {"Ref": name}:
             return f"<{name}>"
     raise ValueError(f"no spelling is known for {value!r} in the id of a finding")

@@ -13,8 +13,8 @@ from workspace.paths import ROOT
 _HEAD = """\
 # What may be imported
 
-Made by `bin/hybrid docs generate` from signatures and docstrings. What is not here is not meant for others and
-may change with any release. The *Args* of a construct are its props.
+Made by `bin/hybrid docs generate` from signatures and docstrings. What is not here may change with any
+release. The *Args* of a construct are its props.
 """
 
 

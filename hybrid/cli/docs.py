@@ -131,12 +131,14 @@ def generated() -> dict[str, str]:
     from hybrid.cli import reference as commands
     from hybrid.estate import reference as estate
     from hybrid.estate.schema import schema_text
+    from hybrid.review.flaws import page as flaws
 
     return {
         "contracts/engines.json": _engines(),
         "docs/reference/api.md": api_reference.page(),
         "docs/reference/command-line.md": commands.page(),
         "docs/reference/estate.md": estate.page(),
+        "docs/reference/flaws.md": flaws.page(),
         "docs/reference/hybrid.schema.json": schema_text(),
     }
 

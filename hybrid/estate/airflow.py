@@ -137,9 +137,19 @@ class Airflow(Part):
     configuration: dict[str, str] = Field(
         default_factory=dict,
         description="Airflow options, as section and name with a point between, each with a text as its "
-        "value.",
+        "value. They stand in clear text in the template: what is secret is refused, and what MWAA sets.",
         examples=[{"core.default_timezone": "utc"}],
         json_schema_extra=cost(Effect.ENVIRONMENT),
+    )
+    secrets_backend: bool = Field(
+        default=False,
+        description="Whether Airflow reads connections, variables and options from secrets named "
+        "`hybrid/ESTATE/airflow/connections/NAME`, `…/variables/NAME` and `…/config/NAME`, encrypted with "
+        "the estate's key. The execution role gets the right to read those secrets and no others.",
+        examples=[True],
+        json_schema_extra=cost(
+            Effect.DEPLOYMENT, "That is an update of MWAA, with which its role changes too."
+        ),
     )
     weekly_maintenance: str = Field(
         default="SUN:03:30",

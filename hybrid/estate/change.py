@@ -20,7 +20,6 @@ class Effect(StrEnum):
     TASK_DEFINITION = "a new task definition"
     ENVIRONMENT = "an update of MWAA"
     REPLACEMENT = "replaces a resource"
-    TWO_STEPS = "a deployment in two steps"
     REFUSED = "refused: delete and create"
 
 
@@ -41,9 +40,6 @@ MEANING: dict[Effect, str] = {
     "which takes some tens of minutes; a worker ends its tasks before it is replaced, for up to 12 hours.",
     Effect.REPLACEMENT: "Deploy all stacks. CloudFormation creates another resource, and then deletes the "
     "old one.",
-    Effect.TWO_STEPS: "In one step CloudFormation refuses it, because the stack of the DAGs still uses what "
-    "goes. Deploy that first, then the rest: `bin/hybrid cdk deploy --exclusively hybrid-ESTATE-dags`, then "
-    "`bin/hybrid cdk deploy --all`.",
     Effect.REFUSED: "CloudFormation or the service refuses to do it to what is deployed, or makes a second "
     "one beside it. Create the new one under another name, move, and delete the old one.",
 }

@@ -142,7 +142,7 @@ class Network(Part):
         json_schema_extra=cost(
             Effect.REFUSED,
             f"{_FIXED_NETWORK} A third zone behind the first two is added in place, by a deployment, and "
-            "goes by one in two steps. A fourth changes the ranges of all subnets, and is refused.",
+            "goes by one. A fourth changes the ranges of all subnets, and is refused.",
         ),
     )
     cidr: str = Field(

@@ -93,6 +93,11 @@ class Names:
         """Name of the log group that MWAA writes a component's log to."""
         return f"airflow-{self.airflow_environment}-{component}"
 
+    @property
+    def airflow_secrets(self) -> str:
+        """What the names of the secrets begin with that Airflow reads, without a slash at the end."""
+        return f"hybrid/{self.estate}/airflow"
+
     def pool(self, site: str) -> str:
         """Name of the Airflow pool of a site."""
         return f"site-{site}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from hybrid.estate import incremental
+from hybrid.estate.airflow_options import option_problems
 from hybrid.estate.airflow_versions import refusal
 from hybrid.estate.column_rules import column_findings
 from hybrid.estate.contract_rules import contract_findings
@@ -36,9 +37,22 @@ def findings(estate: Estate) -> Iterator[Finding]:
     yield from _sizes(estate)
     yield from schedule_findings(estate)
     yield from _deadlines(estate)
+    yield from _airflow_options(estate)
     version = estate.airflow.version
     if reason := refusal(version, allow_unlisted=estate.airflow.allow_unlisted_version):
         yield ("airflow", "version"), reason
+
+
+def _airflow_options(estate: Estate) -> Iterator[Finding]:
+    options = estate.airflow.configuration
+    for name, sentence in option_problems(options):
+        yield ("airflow", "configuration", name), sentence
+    if estate.airflow.secrets_backend:
+        for name in sorted({"secrets.backend", "secrets.backend_kwargs"} & options.keys()):
+            yield (
+                ("airflow", "configuration", name),
+                "`airflow.secrets_backend` sets it; take out one of them",
+            )
 
 
 def _references(estate: Estate) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ from typing import Any
 OPEN_ACCOUNT, OPEN_REGION = "111122223333", "us-east-1"
 
 _CHINA, _GOVERNMENT = "cn-", "us-gov-"
+
+#: Type of an artifact of a cloud assembly that is a stack (aws-cdk, cloud-assembly-schema).
+_STACK = "aws:cloudformation:stack"
 
 
 class AssemblyError(Exception):
@@ -28,12 +31,14 @@ class Stack:
         account: twelve digits.
         region: as in eu-west-1.
         template: the template.
+        after: names of the stacks that are deployed before this one.
     """
 
     name: str
     account: str
     region: str
     template: Mapping[str, Any] = field(repr=False)
+    after: tuple[str, ...] = ()
 
     @property
     def partition(self) -> str:
@@ -70,7 +75,7 @@ def read_assembly(directory: Path, *, account: str = OPEN_ACCOUNT, region: str =
         artifacts = json.loads(manifest.read_text())["artifacts"]
         stacks = []
         for artifact_id, artifact in artifacts.items():
-            if artifact["type"] != "aws:cloudformation:stack":
+            if artifact["type"] != _STACK:
                 continue
             _, _, place = artifact["environment"].partition("aws://")
             stack_account, _, stack_region = place.partition("/")
@@ -81,6 +86,13 @@ def read_assembly(directory: Path, *, account: str = OPEN_ACCOUNT, region: str =
                     account=account if stack_account.startswith("unknown") else stack_account,
                     region=region if stack_region.startswith("unknown") else stack_region,
                     template=json.loads((directory / properties["templateFile"]).read_text()),
+                    after=tuple(
+                        sorted(
+                            artifacts[other]["properties"].get("stackName", other)
+                            for other in artifact.get("dependencies", [])
+                            if artifacts[other]["type"] == _STACK
+                        )
+                    ),
                 )
             )
     except (OSError, ValueError, KeyError) as error:
@@ -89,3 +101,21 @@ def read_assembly(directory: Path, *, account: str = OPEN_ACCOUNT, region: str =
             "make one with `bin/hybrid cdk synth --output DIRECTORY`"
         ) from error
     return sorted(stacks, key=lambda stack: stack.name)
+
+
+def deployment_order(stacks: Sequence[Stack]) -> list[Stack]:
+    """Stacks in the order of `cdk deploy --all`: each after all that it depends on, then by name.
+
+    Raises:
+        AssemblyError: stacks that wait for each other.
+    """
+    waiting = {stack.name: stack for stack in sorted(stacks, key=lambda stack: stack.name)}
+    ordered: list[Stack] = []
+    while waiting:
+        ready = [stack for stack in waiting.values() if not set(stack.after) & waiting.keys()]
+        if not ready:
+            raise AssemblyError(f"these stacks wait for each other: {', '.join(waiting)}")
+        ordered += ready
+        for stack in ready:
+            del waiting[stack.name]
+    return ordered

@@ -37,7 +37,7 @@ class CloudSite(SiteKind):
         description="`cloud`: Fargate runs the containers, in the VPC.",
         examples=["cloud"],
         json_schema_extra=cost(
-            Effect.TWO_STEPS,
+            Effect.REPLACEMENT,
             f"The task definitions are replaced, and the site's own security group goes. {OTHER_KIND}",
         ),
     )
@@ -53,7 +53,7 @@ class CloudSite(SiteKind):
         "nothing in and everything out.",
         examples=[["sg-0123456789abcdef0"]],
         json_schema_extra=cost(
-            Effect.TWO_STEPS,
+            Effect.REPLACEMENT,
             "That is so for the first ones, because the site's own group goes. From one list to another it "
             "costs the next run.",
         ),

@@ -95,7 +95,7 @@ def test_the_estates_manifest_learns_bucket_subnets_and_security_groups_when_it_
     (markers,) = marks
     for mark, value in markers.items():
         (reference,) = [part for part in value["Fn::Join"][1] if isinstance(part, dict)]
-        manifest = manifest.replace(mark, f'"{reference["Fn::ImportValue"]}"')
+        manifest = manifest.replace(mark, f'"{reference["Fn::GetStackOutput"]["OutputName"]}"')
     read = json.loads(manifest)
 
     # Then it is what the DAGs read

@@ -200,7 +200,7 @@ def test_no_output_is_a_secret_and_people_find_what_they_need(estate_assembly: A
         name: output
         for template in estate_assembly.templates().values()
         for name, output in template.get("Outputs", {}).items()
-        if "Export" not in output
+        if "Export" not in output and not name.startswith("PublishOutput")
     }
 
     assert set(outputs) == {
@@ -265,3 +265,32 @@ def test_the_templates_have_the_names_of_the_contract(estate_assembly: Any) -> N
     assert names["environment"] in physical("AWS::MWAA::Environment", "Name")
     roles = {name for kind, name in names.items() if kind.endswith(" role")}
     assert roles <= physical("AWS::IAM::Role", "Path", "RoleName")
+
+
+def test_the_secrets_backend_comes_with_the_right_to_read_those_secrets_and_no_others(
+    synthesize: Any, estate_assembly: Any
+) -> None:
+    # Given an estate whose Airflow reads its connections from secrets
+    assembly = synthesize({"airflow": {"secrets_backend": True}})
+
+    # Then MWAA is told where, and its role may read there
+    (environment,) = assembly.resources("AWS::MWAA::Environment")
+    options = environment["Properties"]["AirflowConfigurationOptions"]
+    assert options["secrets.backend"].endswith(".SecretsManagerBackend")
+    assert (
+        json.loads(options["secrets.backend_kwargs"])["connections_prefix"]
+        == "hybrid/acme/airflow/connections"
+    )
+    assert "secret:hybrid/acme/airflow/*" in json.dumps(_airflow_role(assembly))
+
+    # And without it neither
+    assert "secretsmanager" not in json.dumps(_airflow_role(estate_assembly))
+
+
+def _airflow_role(assembly: Any) -> Any:
+    (role,) = [
+        role
+        for role in assembly.resources("AWS::IAM::Role")
+        if role["Properties"].get("RoleName") == "hybrid-acme-airflow"
+    ]
+    return role
