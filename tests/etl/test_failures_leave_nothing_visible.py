@@ -14,6 +14,10 @@ from credentials_endpoint import credentials_endpoint
 from etl_process import Database, Etl, Outcome, client
 from faulty_line import Fault, faulty_line
 
+from hybrid_etl import aws
+from hybrid_etl.errors import Terminated
+from hybrid_etl.sinks.s3 import open_sink
+
 _SLOW = {
     "postgresql": "select n, repeat(md5(n::text), 20) as filler from generate_series(1, 3000000) n",
     "mariadb": "select seq, repeat(md5(seq), 20) as filler from seq_1_to_3000000",
@@ -239,3 +243,41 @@ def _until(condition: Any, *, seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not come about"
         time.sleep(0.05)
+
+
+def test_an_upload_that_begins_while_the_run_is_stopped_is_taken_back(
+    s3: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an S3 that has begun an upload, and whose answer is still on its way
+    store = client("s3", s3)
+    store.create_bucket(Bucket="begun", CreateBucketConfiguration={"LocationConstraint": s3["AWS_REGION"]})
+    for name, value in s3.items():
+        monkeypatch.setenv(name, value)
+    aws._session.cache_clear()
+    sink = open_sink("s3://begun", bytes_per_second=None, target_file_bytes=1)
+    create = sink._client.create_multipart_upload
+
+    def slowly(**arguments: Any) -> Any:
+        answer = create(**arguments)
+        time.sleep(1)
+        return answer
+
+    monkeypatch.setattr(sink._client, "create_multipart_upload", slowly)
+    file = sink.open("p/part.parquet")
+
+    # When the run is stopped then
+    def stop(*_: object) -> None:
+        raise Terminated("stopped")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        with pytest.raises(Terminated):
+            file.write(bytes(6 * 1024 * 1024))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert store.list_multipart_uploads(Bucket="begun").get("Uploads", []) != []
+    file.abort()
+
+    # Then nothing of it stays
+    assert store.list_multipart_uploads(Bucket="begun").get("Uploads", []) == []

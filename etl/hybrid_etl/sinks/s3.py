@@ -159,6 +159,33 @@ class S3Object(io.RawIOBase):
             raise aws.explain(error, doing=f"Reading s3://{'/'.join(self._address.values())}") from error
 
 
+class _Request:
+    """A request in a thread of its own.
+
+    Not `Thread.join`: up to Python 3.12 a thread whose join a signal interrupts counts as ended (bpo-45274).
+    """
+
+    def __init__(self, call: Callable[..., None], *arguments: object) -> None:
+        self._ended = threading.Event()
+        self._call, self._arguments = call, arguments
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._call(*self._arguments)
+        finally:
+            self._ended.set()
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended yet."""
+        return not self._ended.is_set()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until it has ended, or for so many seconds."""
+        self._ended.wait(timeout)
+
+
 class S3File:
     """An object being uploaded: one part fills while at most one other is on the line.
 
@@ -176,7 +203,7 @@ class S3File:
         self._digest = hashlib.sha256()
         self._upload: str | None = None
         self._parts: list[dict[str, Any]] = []
-        self._sender: threading.Thread | None = None
+        self._sender: _Request | None = None
         self._fault: Exception | None = None
         self._over = False
         self._sent = 0
@@ -211,13 +238,16 @@ class S3File:
 
     def abort(self) -> None:
         """Take the upload back, twice where a part on the line may land after the first try."""
-        if self._upload is None or self._over:
-            self._over = True
+        if self._over:
             return
         self._over = True
+        if self._upload is None and self._sender:
+            self._sender.wait(3)
+        if self._upload is None:
+            return
         self._abort_once()
-        if self._sender and self._sender.is_alive():
-            self._sender.join(timeout=3)
+        if self._sender and self._sender.runs:
+            self._sender.wait(3)
             self._abort_once()
         self._buffer = io.BytesIO()
 
@@ -228,21 +258,26 @@ class S3File:
     def _send(self) -> None:
         self._join()
         if self._upload is None:
-            try:
-                answer = self._client.create_multipart_upload(
-                    **self._address, ContentType=self._content_type(), ChecksumAlgorithm="CRC32"
-                )
-            except (BotoCoreError, ClientError) as error:
-                raise self._explained(error) from error
-            self._upload = answer["UploadId"]
+            # In a thread: a run that is stopped meanwhile still learns the upload's id, and takes it back.
+            self._sender = _Request(self._begin)
+            self._join()
         body, self._buffer = self._buffer, io.BytesIO()
         size = body.tell()
         body.seek(0)
         part: dict[str, Any] = {"PartNumber": len(self._parts) + 1}
         self._parts.append(part)
         self._throttle.take(size)
-        self._sender = threading.Thread(target=self._send_part, args=(part, body, size), daemon=True)
-        self._sender.start()
+        self._sender = _Request(self._send_part, part, body, size)
+
+    def _begin(self) -> None:
+        try:
+            answer = self._client.create_multipart_upload(
+                **self._address, ContentType=self._content_type(), ChecksumAlgorithm="CRC32"
+            )
+        except Exception as error:  # noqa: BLE001 - it is raised by `_join`
+            self._fault = error
+            return
+        self._upload = answer["UploadId"]
 
     def _send_part(self, part: dict[str, Any], body: io.BytesIO, size: int) -> None:
         try:
@@ -263,7 +298,7 @@ class S3File:
 
     def _join(self) -> None:
         if self._sender:
-            self._sender.join()
+            self._sender.wait()
             self._sender = None
         if self._fault:
             fault, self._fault = self._fault, None
