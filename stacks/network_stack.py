@@ -58,6 +58,7 @@ class NetworkStack(EstateStack):
             egress=EndpointEgress() if declared.egress == "endpoints" else NatEgress(gateways),
             key=key,
             flow_log_retention_days=declared.flow_log_retention_days,
+            reserved=declared.addresses == "reserved",
         )
 
 

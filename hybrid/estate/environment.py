@@ -142,7 +142,7 @@ class Network(Part):
         json_schema_extra=cost(
             Effect.REFUSED,
             f"{_FIXED_NETWORK} A third zone behind the first two is added in place, by a deployment, and "
-            "goes by one. A fourth changes the ranges of all subnets, and is refused.",
+            "goes by one; so are a fourth to a sixth, with `addresses: reserved`.",
         ),
     )
     cidr: str = Field(
@@ -161,9 +161,23 @@ class Network(Part):
         "`endpoints`: through interface endpoints of AWS services, with no way to the internet at all.",
         examples=["endpoints"],
         json_schema_extra=cost(
-            Effect.REFUSED,
-            f"The subnets would get other ranges, and be replaced. {_FIXED_NETWORK} With `existing`: a "
-            "deployment.",
+            Effect.REPLACEMENT,
+            "The subnets stay; NAT gateways and their addresses come or go, and connections through them are "
+            "cut, so let running tasks end first. With `addresses: packed` the subnets would be replaced, "
+            "which is refused. With `existing`: a deployment.",
+        ),
+    )
+    addresses: Literal["reserved", "packed"] = Field(
+        default="reserved",
+        description="How the range is divided. `reserved`: each zone has its part for good, so zones can be "
+        "added and `egress` can be changed later. `packed`: all of it among the zones that there are, as "
+        "releases up to 0.1 did; only for an estate that was deployed so, with `egress: endpoints` or with "
+        "four zones or more.",
+        examples=["packed"],
+        json_schema_extra=cost(
+            Effect.NOTHING,
+            "With `egress: nat` and two or three zones both are the same. Otherwise the subnets would be "
+            f"replaced. {_FIXED_NETWORK}",
         ),
     )
     nat_gateways: Literal["one", "per-az"] = Field(

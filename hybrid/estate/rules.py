@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from hybrid.estate import incremental
+from hybrid.estate.addresses import LONGEST_FOR_SIX
 from hybrid.estate.airflow_options import option_problems
 from hybrid.estate.airflow_versions import refusal
 from hybrid.estate.column_rules import column_findings
@@ -200,6 +201,18 @@ def _places(estate: Estate) -> Iterator[Finding]:
         if zone in zones[:index]:
             yield path, f"`{zone}` is listed twice; MWAA needs two different ones"
     existing = estate.network.existing
+    prefix = int(estate.network.cidr.partition("/")[2])
+    if (
+        not existing
+        and estate.network.addresses == "reserved"
+        and len(zones) > 3
+        and prefix > LONGEST_FOR_SIX
+    ):
+        yield (
+            ("network", "availability_zones"),
+            f"{estate.network.cidr} has room for three zones, not {len(zones)}; "
+            f"write a cidr of /{LONGEST_FOR_SIX} or larger",
+        )
     if existing and len(existing.private_subnets) != len(zones):
         yield (
             ("network", "existing", "private_subnets"),
