@@ -144,8 +144,8 @@ def _names(differences: Differences) -> Iterator[str]:
             if name is None or not (holder or renamed):
                 continue
             yield (
-                f"{_named(place)} is to be `{name[1]}`, a name that {holder or stack.name} still has. Take it "
-                f"away there and deploy, then add it here: bin/hybrid cdk deploy --all, twice. A secret or "
+                f"{_named(place)} is to be `{name[1]}`, a name that {holder or stack.name} still has. Take "
+                "it away there and deploy, then add it here and deploy again. A secret or "
                 "log group that was kept has to be deleted, or imported, in between"
             )
         # What it keeps when it lets go of it keeps its name.
