@@ -48,6 +48,14 @@ def _airflow_options(estate: Estate) -> Iterator[Finding]:
     options = estate.airflow.configuration
     for name, sentence in option_problems(options):
         yield ("airflow", "configuration", name), sentence
+    # MWAA API Reference, CreateEnvironment, WebserverAccessMode.
+    major, minor, *_ = (int(part) for part in estate.airflow.version.split("."))
+    if estate.airflow.access == "PUBLIC_AND_PRIVATE" and (major, minor) < (3, 2):
+        yield (
+            ("airflow", "access"),
+            f"Airflow {estate.airflow.version} has no PUBLIC_AND_PRIVATE; write PUBLIC_ONLY, or choose "
+            "airflow.version 3.2.1 or later",
+        )
     if estate.airflow.secrets_backend:
         for name in sorted({"secrets.backend", "secrets.backend_kwargs"} & options.keys()):
             yield (
