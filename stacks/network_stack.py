@@ -86,5 +86,7 @@ def _existing(scope: Construct, estate: Estate, existing: ExistingVpc) -> Existi
         availability_zones=estate.network.availability_zones,
         private_subnet_ids=existing.private_subnets,
         route_table_ids=existing.route_tables,
+        further_cidrs=existing.further_cidrs,
+        there=existing.endpoints,
         endpoints="all" if estate.network.egress == "endpoints" else "none",
     )

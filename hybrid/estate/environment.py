@@ -26,6 +26,12 @@ _FIXED_NETWORK = (
 )
 
 
+EndpointService = Literal[
+    "airflow.api", "airflow.env", "airflow.ops", "ecr.api", "ecr.dkr", "ecs", "kms", "logs", "monitoring",
+    "s3", "secretsmanager", "sqs", "ssm", "sts",
+]  # fmt: skip
+
+
 class Removal(StrEnum):
     """What `cdk destroy` does with stateful resources (key, buckets, registry, secrets, logs)."""
 
@@ -128,6 +134,34 @@ class ExistingVpc(Part):
         examples=[["rtb-0123456789abcdef0", "rtb-0123456789abcdef1"]],
         json_schema_extra=cost(Effect.DEPLOYMENT),
     )
+    further_cidrs: list[str] = Field(
+        default_factory=list,
+        description="Further ranges of the VPC, beside `network.cidr`, that the endpoints of `egress: "
+        "endpoints` admit.",
+        examples=[["100.64.0.0/16"]],
+        json_schema_extra=cost(Effect.DEPLOYMENT),
+    )
+    endpoints: list[EndpointService] = Field(
+        default_factory=list,
+        description="Services that have an endpoint in the VPC already, with private DNS, `s3` with a "
+        "gateway: these are not made again, which AWS refuses. They have to admit HTTPS from the private "
+        "subnets. Of two estates in one VPC, the second names all.",
+        examples=[["ecr.api", "ecr.dkr", "s3"]],
+        json_schema_extra=cost(
+            Effect.REPLACEMENT,
+            "The estate's own endpoint of a service that is named goes; one that is named no more is made.",
+        ),
+    )
+
+    @field_validator("further_cidrs")
+    @classmethod
+    def _are_ranges(cls, value: list[str]) -> list[str]:
+        for cidr in value:
+            try:
+                ipaddress.IPv4Network(cidr)
+            except ValueError as error:
+                raise ValueError(f"{error}; write a range such as 100.64.0.0/16") from error
+        return value
 
 
 class Network(Part):

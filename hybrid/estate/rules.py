@@ -221,12 +221,19 @@ def _places(estate: Estate) -> Iterator[Finding]:
             f"{estate.network.cidr} has room for three zones, not {len(zones)}; "
             f"write a cidr of /{LONGEST_FOR_SIX} or larger",
         )
+    if existing and estate.network.egress == "endpoints" and "cidr" not in estate.network.model_fields_set:
+        yield (
+            ("network", "existing"),
+            "`egress: endpoints` needs `network.cidr`, the range of this VPC: its endpoints admit that range "
+            "only, and Airflow fails after half an hour where it is another one",
+        )
     if existing and len(existing.private_subnets) != len(zones):
         yield (
             ("network", "existing", "private_subnets"),
             f"{len(existing.private_subnets)} subnets for {len(zones)} availability zones; name one for each",
         )
-    if existing and estate.network.egress == "endpoints" and len(existing.route_tables) != len(zones):
+    makes_s3 = existing and estate.network.egress == "endpoints" and "s3" not in existing.endpoints
+    if existing and makes_s3 and len(existing.route_tables) != len(zones):
         yield (
             ("network", "existing", "route_tables"),
             "`egress: endpoints` needs the route table of each private subnet, for the S3 gateway endpoint",
