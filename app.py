@@ -21,7 +21,7 @@ if (ROOT / "constructs" / "__init__.py").exists():
 
 from hybrid.artifacts.image import image_tag  # noqa: E402
 from hybrid.artifacts.plugin import build_plugins_zip  # noqa: E402
-from hybrid.estate import EstateError, load_estate  # noqa: E402
+from hybrid.estate import Estate, EstateError, load_estate  # noqa: E402
 from workspace.node import use_project_node  # noqa: E402
 from workspace.paths import DAGS, ESTATE  # noqa: E402
 
@@ -33,6 +33,7 @@ if "CDK_DEBUG" not in os.environ:
 
 from aws_cdk import App  # noqa: E402
 
+from stacks import guard  # noqa: E402
 from stacks.airflow_stack import AirflowFiles  # noqa: E402
 from stacks.checks import add_checks  # noqa: E402
 from stacks.estate_app import Artifacts, EstateStacks  # noqa: E402
@@ -54,8 +55,28 @@ def main() -> int:
         )
         EstateStacks(app, estate=estate, artifacts=Artifacts(files, DAGS, image_tag()))
     add_checks(app)
-    app.synth()
+    assembly = app.synth()
+    unchecked = str(app.node.try_get_context(guard.UNCHECKED)).lower() == "true"
+    if os.environ.get(guard.ASKED) and not unchecked:
+        return _look_before_deploying(Path(assembly.directory), estate)
     return 0
+
+
+def _look_before_deploying(directory: Path, estate: Estate) -> int:
+    try:
+        reasons = guard.objections(directory, estate)
+    except guard.NobodyLookedError as error:
+        print(f"WARNING: {error}", file=sys.stderr)
+        return 0
+    for reason in reasons:
+        print(f"refused: {reason}.", file=sys.stderr)
+    if reasons:
+        print(
+            "Nothing was touched. docs/how-to/change-an-estate.md has the ways round; "
+            f"`-c {guard.UNCHECKED}=true` deploys all the same.",
+            file=sys.stderr,
+        )
+    return 2 if reasons else 0
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from hybrid.estate.model import Estate
 from hybrid_constructs import AirflowBundle, AirflowEnvironment, Buckets, Logging, RunTarget, Scale
+from hybrid_constructs.airflow_people import AirflowPeople
 from stacks.estate_stack import EstateStack
 from stacks.network_stack import VpcPlace
 
@@ -93,5 +95,19 @@ class AirflowStack(EstateStack):
             secrets_backend=declared.secrets_backend,
             weekly_maintenance=declared.weekly_maintenance,
         )
+        for cidr in declared.reachable_from.cidrs:
+            self.airflow.admit(ec2.Peer.ipv4(cidr), "Browsers")
+        for group in declared.reachable_from.security_groups:
+            self.airflow.admit(ec2.Peer.security_group_id(group), "Browsers")
+        for prefixes in declared.reachable_from.prefix_lists:
+            self.airflow.admit(ec2.Peer.prefix_list(prefixes), "Browsers")
+        for role, holders in sorted(declared.people.items()):
+            AirflowPeople(
+                self,
+                f"SignInAs{role}",
+                environment=self.names.airflow_environment,
+                airflow_role=role,
+                roles=holders,
+            )
         self.output("WebServerUrl", self.airflow.web_server_url, "The Airflow web server")
         self.output("EnvironmentName", self.names.airflow_environment, "The MWAA environment")

@@ -58,6 +58,7 @@ class NetworkStack(EstateStack):
             egress=EndpointEgress() if declared.egress == "endpoints" else NatEgress(gateways),
             key=key,
             flow_log_retention_days=declared.flow_log_retention_days,
+            reserved=declared.addresses == "reserved",
         )
 
 
@@ -85,5 +86,7 @@ def _existing(scope: Construct, estate: Estate, existing: ExistingVpc) -> Existi
         availability_zones=estate.network.availability_zones,
         private_subnet_ids=existing.private_subnets,
         route_table_ids=existing.route_tables,
+        further_cidrs=existing.further_cidrs,
+        there=existing.endpoints,
         endpoints="all" if estate.network.egress == "endpoints" else "none",
     )

@@ -34,7 +34,7 @@ _ENTRIES = {"SOURCE": "erp", "PIPELINE": "orders", "COLUMN": "email", "DAG": "pa
 
 #: What must be there before a key of a part makes sense, by the beginning of the key's path.
 _BEFORE: dict[str, dict[str, Any]] = {
-    "network.existing.": {"network": {"existing": EXISTING, "egress": "endpoints"}},
+    "network.existing.": {"network": {"existing": EXISTING, "egress": "endpoints", "cidr": "10.20.0.0/16"}},
     "pipelines.PIPELINE.masks.": {"pipelines": {"orders": {"masks": {"email": {"kind": "drop"}}}}},
     "pipelines.PIPELINE.partitions.": {
         "pipelines": {"orders": {"partitions": {"column": "id", "lower": 0, "upper": 900, "count": 2}}}

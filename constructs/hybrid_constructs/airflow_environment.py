@@ -112,7 +112,7 @@ class AirflowEnvironment(Construct):
         removal_policy: RemovalPolicy,
         scale: Scale | None = None,
         logging: Logging | None = None,
-        access: Literal["PRIVATE_ONLY", "PUBLIC_ONLY"] = "PRIVATE_ONLY",
+        access: Literal["PRIVATE_ONLY", "PUBLIC_ONLY", "PUBLIC_AND_PRIVATE"] = "PRIVATE_ONLY",
         configuration: Mapping[str, str] | None = None,
         secrets_backend: bool = False,
         weekly_maintenance: str = "SUN:03:30",
@@ -188,6 +188,10 @@ class AirflowEnvironment(Construct):
         group.add_ingress_rule(group, ec2.Port.tcp(5432), "Metadata database")
         group.add_ingress_rule(group, ec2.Port.tcp(443), "HTTPS")
         return group
+
+    def admit(self, peer: ec2.IPeer, description: str) -> None:
+        """Let a peer open the web server."""
+        self.security_group.add_ingress_rule(peer, ec2.Port.tcp(443), description)
 
     def _log_groups(
         self, names: Names, key: kms.IKey, logging: Logging, removal_policy: RemovalPolicy

@@ -23,6 +23,8 @@ class ExistingNetwork(Construct):
         availability_zones: of the private subnets, in their order.
         private_subnet_ids: at least two, one in each zone.
         route_table_ids: of the private subnets; needed for the S3 endpoint of `endpoints="all"`.
+        further_cidrs: its other ranges, which the endpoints admit too.
+        there: services that have an endpoint already.
         endpoints: `all` adds the endpoints that a VPC without a way to the internet needs.
 
     Attributes:
@@ -44,11 +46,13 @@ class ExistingNetwork(Construct):
         private_subnet_ids: Sequence[str],
         route_table_ids: Sequence[str] = (),
         endpoints: Literal["all", "none"] = "none",
+        further_cidrs: Sequence[str] = (),
+        there: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, construct_id)
         if len(private_subnet_ids) != len(availability_zones) or len(private_subnet_ids) < 2:
             raise ValueError("name at least two private subnets, and the availability zone of each")
-        if endpoints == "all" and len(route_table_ids) != len(private_subnet_ids):
+        if endpoints == "all" and "s3" not in there and len(route_table_ids) != len(private_subnet_ids):
             raise ValueError("the S3 gateway endpoint needs the route table of each private subnet")
         self.vpc: ec2.IVpc = ec2.Vpc.from_vpc_attributes(
             self,
@@ -66,5 +70,12 @@ class ExistingNetwork(Construct):
         self.private_subnets: list[ec2.ISubnet] = self.vpc.private_subnets
         if endpoints == "all":
             PrivateEndpoints(
-                self, "Endpoints", vpc=self.vpc, cidr=cidr, subnets=self.private_subnets, services="all"
+                self,
+                "Endpoints",
+                vpc=self.vpc,
+                cidr=cidr,
+                subnets=self.private_subnets,
+                services="all",
+                further_cidrs=further_cidrs,
+                there=there,
             )

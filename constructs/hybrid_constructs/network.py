@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from hybrid.estate import addresses
 from hybrid_constructs.acknowledgement import acknowledge, nist
 from hybrid_constructs.flow_log import FlowLog
 from hybrid_constructs.private_endpoints import PrivateEndpoints
@@ -46,6 +48,7 @@ class Network(Construct):
         egress: how the private subnets reach AWS.
         key: encrypts the flow logs.
         flow_log_retention_days: how long they are kept.
+        reserved: whether each zone has its part of the range for good (hybrid/estate/addresses.py).
 
     Attributes:
         vpc: the VPC.
@@ -66,6 +69,7 @@ class Network(Construct):
         egress: NatEgress | EndpointEgress,
         key: kms.IKey,
         flow_log_retention_days: int,
+        reserved: bool = True,
     ) -> None:
         super().__init__(scope, construct_id)
         if len(availability_zones) < 2:
@@ -84,6 +88,11 @@ class Network(Construct):
         self.private_subnets: list[ec2.ISubnet] = (
             self.vpc.private_subnets if with_nat else self.vpc.isolated_subnets
         )
+        if reserved:
+            for zone, subnet in enumerate(self.private_subnets):
+                _cfn(subnet).cidr_block = addresses.private_range(cidr, zone)
+            for zone, subnet in enumerate(self.vpc.public_subnets):
+                _cfn(subnet).cidr_block = addresses.public_range(cidr, zone)
         FlowLog(self, "FlowLog", vpc=self.vpc, key=key, retention_days=flow_log_retention_days)
         PrivateEndpoints(
             self,
@@ -115,6 +124,10 @@ class Network(Construct):
                     )
                 },
             )
+
+
+def _cfn(subnet: ec2.ISubnet) -> ec2.CfnSubnet:
+    return cast("ec2.CfnSubnet", subnet.node.default_child)
 
 
 def _subnets(*, with_nat: bool) -> list[ec2.SubnetConfiguration]:

@@ -37,6 +37,8 @@ class PrivateEndpoints(Construct):
         vpc: where they are.
         cidr: range of the VPC; only it may reach the interface endpoints.
         subnets: where the interface endpoints have their addresses, and whose routes lead to S3.
+        further_cidrs: other ranges of the VPC that may reach them.
+        there: services that have an endpoint already, `s3` among them: none is made.
         services: `gateway` is S3 alone, which costs nothing; `all` adds the interface endpoints.
 
     Attributes:
@@ -52,12 +54,15 @@ class PrivateEndpoints(Construct):
         cidr: str,
         subnets: Sequence[ec2.ISubnet],
         services: Literal["gateway", "all"],
+        further_cidrs: Sequence[str] = (),
+        there: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, construct_id)
         selection = ec2.SubnetSelection(subnets=list(subnets))
-        ec2.GatewayVpcEndpoint(
-            self, "S3", vpc=vpc, service=ec2.GatewayVpcEndpointAwsService.S3, subnets=[selection]
-        )
+        if "s3" not in there:
+            ec2.GatewayVpcEndpoint(
+                self, "S3", vpc=vpc, service=ec2.GatewayVpcEndpointAwsService.S3, subnets=[selection]
+            )
         self.security_group: ec2.SecurityGroup | None = None
         if services == "gateway":
             return
@@ -68,8 +73,13 @@ class PrivateEndpoints(Construct):
             description="AWS services inside the VPC: HTTPS from the VPC only",
             allow_all_outbound=False,
         )
-        self.security_group.add_ingress_rule(ec2.Peer.ipv4(cidr), ec2.Port.tcp(443), "HTTPS from the VPC")
+        for admitted in (cidr, *further_cidrs):
+            self.security_group.add_ingress_rule(
+                ec2.Peer.ipv4(admitted), ec2.Port.tcp(443), "HTTPS from the VPC"
+            )
         for endpoint_id, service in INTERFACE_SERVICES.items():
+            if service in there:
+                continue
             ec2.InterfaceVpcEndpoint(
                 self,
                 endpoint_id,

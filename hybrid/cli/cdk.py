@@ -47,7 +47,19 @@ def cdk(context: typer.Context) -> None:
     path = os.pathsep.join([str(ROOT / ".venv" / "bin"), str(node().parent), os.environ.get("PATH", "")])
     os.chdir(ROOT)
     # The CDK command line takes the place of this process, so that it has its terminal and its signals.
-    os.execve(command[0], [*command, *context.args], {**os.environ, "PATH": path})  # noqa: S606
+    environment = {**os.environ, "PATH": path, **_look_before(context.args)}
+    os.execve(command[0], [*command, *context.args], environment)  # noqa: S606
+
+
+def _look_before(arguments: Sequence[str]) -> dict[str, str]:
+    """Variables that have app.py look at what is deployed, before the CDK deploys (stacks/guard.py)."""
+    if arguments[:1] != ["deploy"]:
+        return {}
+    profile = _profile(arguments)
+    return {
+        "HYBRID_BEFORE_DEPLOYMENT": "1",
+        **({"HYBRID_BEFORE_DEPLOYMENT_PROFILE": profile} if profile else {}),
+    }
 
 
 def _refuse_a_misspelled_command(arguments: Sequence[str]) -> None:

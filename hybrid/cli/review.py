@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from hybrid.review.comparison import PermissionChange, compare
 from hybrid.review.intrinsics import UnresolvedError
 from hybrid.review.permissions import EXCEPT, GrantedPermission, permissions_of
 from hybrid.review.policies import EstatePolicies, read_policies
+from hybrid.review.verdict import Outcome, Verdict, judge
 from workspace.environments import EnvironmentFailure
 from workspace.node import cdk as cdk_command
 from workspace.node import node
@@ -73,6 +76,41 @@ def roles(
     _show_changes(changes, stacks[0], json_output=json_output)
     if fail and any(change.widens for change in changes):
         raise typer.Exit(1)
+
+
+@app.command()
+def changes(
+    before: Annotated[Path, typer.Argument(help="The cdk.out directory of what is deployed.")],
+    after: Annotated[
+        Path | None, typer.Argument(help="That of the edit; left out, the estate is synthesized.")
+    ] = None,
+    estate: EstateFile = ESTATE,
+    json_output: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Print what an edit does to what is deployed; exit with 2 where CloudFormation cannot do it.
+
+    Example: bin/hybrid review changes cdk.out.before cdk.out
+    """
+    with terminal.exit_codes(), _plain_errors():
+        verdict = judge(read_assembly(before), read_assembly(after) if after else _synthesized(estate))
+    if json_output:
+        print(json.dumps(dataclasses.asdict(verdict), indent=2))
+    else:
+        _tell(verdict)
+    if verdict.outcome is Outcome.REFUSED:
+        raise typer.Exit(2)
+
+
+def _tell(verdict: Verdict) -> None:
+    terminal.result(f"The edit: {verdict.outcome}")
+    for reason in verdict.reasons:
+        terminal.result(f"refused: {reason}.")
+    if verdict.order:
+        terminal.result(f"Stacks that change, in this order: {', '.join(verdict.order)}")
+    for stack, name, kind in verdict.replaced:
+        terminal.result(f"{stack}: {name} is replaced or goes ({kind})")
+    for stack in verdict.left:
+        terminal.result(f"{stack} is in the estate no more and stays as it is, until you delete it")
 
 
 @contextmanager

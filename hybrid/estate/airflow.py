@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import ipaddress
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from hybrid.estate.change import Effect, cost
 from hybrid.estate.part import Part
-from hybrid.estate.values import SHORTER_RETENTION, LogLevel, RetentionDays
+from hybrid.estate.values import SHORTER_RETENTION, LogLevel, RetentionDays, SecurityGroupId
+
+#: Roles of Airflow that MWAA signs people in with (MWAA User Guide, "Accessing an Amazon MWAA environment").
+AirflowRoleName = Literal["Admin", "Op", "User", "Viewer", "Public"]
+
+#: Name of an IAM role (IAM API Reference, RoleName).
+RoleName = Annotated[str, StringConstraints(pattern=r"^[\w+=,.@-]{1,64}$")]
+
+PrefixListId = Annotated[str, StringConstraints(pattern=r"^pl-[0-9a-f]{8,17}$")]
+
+#: Prefix length of the widest public range that may open the web server.
+WIDEST_PUBLIC = 16
+
 
 _WHAT_IS_LEFT = "`null` switches this log off."
 
@@ -46,6 +59,44 @@ class AirflowLogging(Part):
         examples=["INFO"],
         json_schema_extra=cost(Effect.ENVIRONMENT),
     )
+
+
+class ReachableFrom(Part):
+    """Who may open the web server: HTTPS from these, and from nowhere else."""
+
+    cidrs: list[str] = Field(
+        default_factory=list,
+        description="IPv4 ranges, as of a VPN or of a joined network; a public one is a /16 or smaller.",
+        examples=[["10.8.0.0/16"]],
+        json_schema_extra=cost(Effect.DEPLOYMENT),
+    )
+    security_groups: list[SecurityGroupId] = Field(
+        default_factory=list,
+        description="Security groups, as of a bastion or of a client VPN's endpoint.",
+        examples=[["sg-0123456789abcdef0"]],
+        json_schema_extra=cost(Effect.DEPLOYMENT),
+    )
+    prefix_lists: list[PrefixListId] = Field(
+        default_factory=list,
+        description="Prefix lists of one's own.",
+        examples=[["pl-0123456789abcdef0"]],
+        json_schema_extra=cost(Effect.DEPLOYMENT),
+    )
+
+    @field_validator("cidrs")
+    @classmethod
+    def _are_ranges_of_ones_own(cls, value: list[str]) -> list[str]:
+        for cidr in value:
+            try:
+                network = ipaddress.IPv4Network(cidr)
+            except ValueError as error:
+                raise ValueError(f"{error}; write a range such as 10.8.0.0/16") from error
+            if not network.is_private and network.prefixlen < WIDEST_PUBLIC:
+                raise ValueError(
+                    f"{cidr} is a good part of the internet: name a range of your own, /{WIDEST_PUBLIC} "
+                    "or smaller"
+                )
+        return value
 
 
 class Airflow(Part):
@@ -115,12 +166,28 @@ class Airflow(Part):
         examples=[4],
         json_schema_extra=cost(Effect.ENVIRONMENT),
     )
-    access: Literal["PRIVATE_ONLY", "PUBLIC_ONLY"] = Field(
+    access: Literal["PRIVATE_ONLY", "PUBLIC_ONLY", "PUBLIC_AND_PRIVATE"] = Field(
         default="PRIVATE_ONLY",
-        description="Where the web server can be reached from: the VPC only, or the internet. In both "
-        "cases it asks for a sign-in by IAM.",
+        description="Where the web server can be reached from: the VPC only, the internet, or the "
+        "internet for browsers and the VPC for workers (Airflow 3.2 or later). It always asks for a sign-in "
+        "by IAM.",
         examples=["PUBLIC_ONLY"],
         json_schema_extra=cost(Effect.ENVIRONMENT),
+    )
+    reachable_from: ReachableFrom = Field(
+        default=ReachableFrom(),
+        description="Who in the VPC, or in a network that is joined to it, may open the web server. With "
+        "nobody here and `access: PRIVATE_ONLY`, no browser reaches it.",
+        examples=[{"cidrs": ["10.8.0.0/16"]}],
+        json_schema_extra=cost(Effect.DEPLOYMENT),
+    )
+    people: dict[AirflowRoleName, list[RoleName]] = Field(
+        default_factory=dict,
+        description="Role in Airflow → names of IAM roles of this account whose holders sign in with it "
+        "(`airflow:CreateWebLoginToken`). Roles of IAM Identity Center take policies from its permission "
+        "sets only: give those the policy of docs/deploy.",
+        examples=[{"Viewer": ["analysts"]}],
+        json_schema_extra=cost(Effect.DEPLOYMENT),
     )
     logging: AirflowLogging = Field(
         default=AirflowLogging(),

@@ -26,6 +26,12 @@ _FIXED_NETWORK = (
 )
 
 
+EndpointService = Literal[
+    "airflow.api", "airflow.env", "airflow.ops", "ecr.api", "ecr.dkr", "ecs", "kms", "logs", "monitoring",
+    "s3", "secretsmanager", "sqs", "ssm", "sts",
+]  # fmt: skip
+
+
 class Removal(StrEnum):
     """What `cdk destroy` does with stateful resources (key, buckets, registry, secrets, logs)."""
 
@@ -128,6 +134,34 @@ class ExistingVpc(Part):
         examples=[["rtb-0123456789abcdef0", "rtb-0123456789abcdef1"]],
         json_schema_extra=cost(Effect.DEPLOYMENT),
     )
+    further_cidrs: list[str] = Field(
+        default_factory=list,
+        description="Further ranges of the VPC, beside `network.cidr`, that the endpoints of `egress: "
+        "endpoints` admit.",
+        examples=[["100.64.0.0/16"]],
+        json_schema_extra=cost(Effect.DEPLOYMENT),
+    )
+    endpoints: list[EndpointService] = Field(
+        default_factory=list,
+        description="Services that have an endpoint in the VPC already, with private DNS, `s3` with a "
+        "gateway: these are not made again, which AWS refuses. They have to admit HTTPS from the private "
+        "subnets. Of two estates in one VPC, the second names all.",
+        examples=[["ecr.api", "ecr.dkr", "s3"]],
+        json_schema_extra=cost(
+            Effect.REPLACEMENT,
+            "The estate's own endpoint of a service that is named goes; one that is named no more is made.",
+        ),
+    )
+
+    @field_validator("further_cidrs")
+    @classmethod
+    def _are_ranges(cls, value: list[str]) -> list[str]:
+        for cidr in value:
+            try:
+                ipaddress.IPv4Network(cidr)
+            except ValueError as error:
+                raise ValueError(f"{error}; write a range such as 100.64.0.0/16") from error
+        return value
 
 
 class Network(Part):
@@ -142,7 +176,7 @@ class Network(Part):
         json_schema_extra=cost(
             Effect.REFUSED,
             f"{_FIXED_NETWORK} A third zone behind the first two is added in place, by a deployment, and "
-            "goes by one. A fourth changes the ranges of all subnets, and is refused.",
+            "goes by one; so are a fourth to a sixth, with `addresses: reserved`.",
         ),
     )
     cidr: str = Field(
@@ -161,9 +195,23 @@ class Network(Part):
         "`endpoints`: through interface endpoints of AWS services, with no way to the internet at all.",
         examples=["endpoints"],
         json_schema_extra=cost(
-            Effect.REFUSED,
-            f"The subnets would get other ranges, and be replaced. {_FIXED_NETWORK} With `existing`: a "
-            "deployment.",
+            Effect.REPLACEMENT,
+            "The subnets stay; NAT gateways and their addresses come or go, and connections through them are "
+            "cut, so let running tasks end first. With `addresses: packed` the subnets would be replaced, "
+            "which is refused. With `existing`: a deployment.",
+        ),
+    )
+    addresses: Literal["reserved", "packed"] = Field(
+        default="reserved",
+        description="How the range is divided. `reserved`: each zone has its part for good, so zones can be "
+        "added and `egress` can be changed later. `packed`: all of it among the zones that there are, as "
+        "releases up to 0.1 did; only for an estate that was deployed so, with `egress: endpoints` or with "
+        "four zones or more.",
+        examples=["packed"],
+        json_schema_extra=cost(
+            Effect.NOTHING,
+            "With `egress: nat` and two or three zones both are the same. Otherwise the subnets would be "
+            f"replaced. {_FIXED_NETWORK}",
         ),
     )
     nat_gateways: Literal["one", "per-az"] = Field(

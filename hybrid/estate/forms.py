@@ -11,6 +11,8 @@ _FORMS = {
     r"^subnet-[0-9a-f]{8,17}$": "the id of a subnet: subnet-0123456789abcdef0",
     r"^rtb-[0-9a-f]{8,17}$": "the id of a route table: rtb-0123456789abcdef0",
     r"^sg-[0-9a-f]{8,17}$": "the id of a security group: sg-0123456789abcdef0",
+    r"^pl-[0-9a-f]{8,17}$": "the id of a prefix list: pl-0123456789abcdef0",
+    r"^[\w+=,.@-]{1,64}$": "the name of an IAM role, without its path: analysts",
     r"^\d{12}$": "the twelve digits of an AWS account, in quotes: '123456789012'",
     r"^arn:[^:]+:iam::\d{12}:policy/.+$": "the ARN of a policy: arn:aws:iam::123456789012:policy/boundary",
     r"^[^@\s]+@[^@\s]+\.[^@\s]+$": "an e-mail address: data@acme.example",

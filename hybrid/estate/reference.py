@@ -51,6 +51,7 @@ SECTIONS = (
     Section("network", "Network", "Keys of network"),
     Section("network.existing", "ExistingVpc", "Keys of network.existing"),
     Section("airflow", "Airflow", "Keys of airflow"),
+    Section("airflow.reachable_from", "ReachableFrom", "Keys of airflow.reachable_from"),
     Section("airflow.logging", "AirflowLogging", "Keys of airflow.logging"),
     *(
         Section("sites.SITE", kind.__name__, f"Keys of a site of kind {name}", f" ({name})")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from hybrid.estate import incremental
+from hybrid.estate.addresses import LONGEST_FOR_SIX
 from hybrid.estate.airflow_options import option_problems
 from hybrid.estate.airflow_versions import refusal
 from hybrid.estate.column_rules import column_findings
@@ -47,6 +48,14 @@ def _airflow_options(estate: Estate) -> Iterator[Finding]:
     options = estate.airflow.configuration
     for name, sentence in option_problems(options):
         yield ("airflow", "configuration", name), sentence
+    # MWAA API Reference, CreateEnvironment, WebserverAccessMode.
+    major, minor, *_ = (int(part) for part in estate.airflow.version.split("."))
+    if estate.airflow.access == "PUBLIC_AND_PRIVATE" and (major, minor) < (3, 2):
+        yield (
+            ("airflow", "access"),
+            f"Airflow {estate.airflow.version} has no PUBLIC_AND_PRIVATE; write PUBLIC_ONLY, or choose "
+            "airflow.version 3.2.1 or later",
+        )
     if estate.airflow.secrets_backend:
         for name in sorted({"secrets.backend", "secrets.backend_kwargs"} & options.keys()):
             yield (
@@ -200,12 +209,31 @@ def _places(estate: Estate) -> Iterator[Finding]:
         if zone in zones[:index]:
             yield path, f"`{zone}` is listed twice; MWAA needs two different ones"
     existing = estate.network.existing
+    prefix = int(estate.network.cidr.partition("/")[2])
+    if (
+        not existing
+        and estate.network.addresses == "reserved"
+        and len(zones) > 3
+        and prefix > LONGEST_FOR_SIX
+    ):
+        yield (
+            ("network", "availability_zones"),
+            f"{estate.network.cidr} has room for three zones, not {len(zones)}; "
+            f"write a cidr of /{LONGEST_FOR_SIX} or larger",
+        )
+    if existing and estate.network.egress == "endpoints" and "cidr" not in estate.network.model_fields_set:
+        yield (
+            ("network", "existing"),
+            "`egress: endpoints` needs `network.cidr`, the range of this VPC: its endpoints admit that range "
+            "only, and Airflow fails after half an hour where it is another one",
+        )
     if existing and len(existing.private_subnets) != len(zones):
         yield (
             ("network", "existing", "private_subnets"),
             f"{len(existing.private_subnets)} subnets for {len(zones)} availability zones; name one for each",
         )
-    if existing and estate.network.egress == "endpoints" and len(existing.route_tables) != len(zones):
+    makes_s3 = existing and estate.network.egress == "endpoints" and "s3" not in existing.endpoints
+    if existing and makes_s3 and len(existing.route_tables) != len(zones):
         yield (
             ("network", "existing", "route_tables"),
             "`egress: endpoints` needs the route table of each private subnet, for the S3 gateway endpoint",

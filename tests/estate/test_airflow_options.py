@@ -113,3 +113,16 @@ def test_the_message_names_file_line_and_option() -> None:
     (problem,) = refused.value.problems
     assert (problem.line, problem.key) == (7, "airflow.configuration.smtp.smtp_password")
     assert "hunter2" not in str(problem)
+
+
+def test_access_by_both_ways_is_told_which_version_has_it() -> None:
+    text = (
+        "environment: {name: acme, region: eu-west-1}\n"
+        "network: {availability_zones: [eu-west-1a, eu-west-1b]}\n"
+        "sites: {cellar: {kind: anywhere}}\n"
+        "airflow: {version: 3.0.6, access: PUBLIC_AND_PRIVATE}\n"
+    )
+
+    with pytest.raises(EstateError, match=r"3\.0\.6 has no PUBLIC_AND_PRIVATE; write PUBLIC_ONLY"):
+        check(text, file="hybrid.yaml")
+    check(text.replace("3.0.6", "3.3.1"), file="hybrid.yaml")

@@ -150,7 +150,13 @@ ZONES = ["eu-west-1a", "eu-west-1b", "eu-west-1c", "eu-west-1d"]
 #: (what, before, the change, its cost)
 NOTES = [
     ("a third zone", {}, {"network": {"availability_zones": ZONES[:3]}}, Effect.DEPLOYMENT),
-    ("a fourth zone", {}, {"network": {"availability_zones": ZONES}}, Effect.REFUSED),
+    ("a fourth zone", {}, {"network": {"availability_zones": ZONES}}, Effect.DEPLOYMENT),
+    (
+        "a fourth zone of a packed range",
+        {"network": {"addresses": "packed"}},
+        {"network": {"availability_zones": ZONES}},
+        Effect.REFUSED,
+    ),
     (
         "the third zone goes",
         {"network": {"availability_zones": ZONES[:3]}},

@@ -1,0 +1,100 @@
+"""`bin/hybrid cdk deploy` looks at what is deployed before anything is touched."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from typer.testing import CliRunner
+
+from hybrid.cli.cdk import _look_before
+from hybrid.cli.review import app as review
+from hybrid.estate import Estate
+from hybrid.review.assembly import read_assembly
+from stacks import guard
+from tests.synth.conftest import ESTATE, merged
+
+OTHER_RANGE: dict[str, Any] = {"network": {"cidr": "10.30.0.0/16"}}
+
+
+def deployed(stubber: Stubber, directory: Path, *, left: str | None = None) -> None:
+    """Have CloudFormation answer with the stacks of an assembly, and of another estate."""
+    stacks = read_assembly(directory, region="eu-west-1")
+    names = [stack.name for stack in stacks] + ([left] if left else [])
+    described = [
+        {
+            "StackName": name,
+            "StackId": f"arn:aws:cloudformation:eu-west-1:111122223333:stack/{name}/1",
+            "CreationTime": "2026-01-01T00:00:00Z",
+            "StackStatus": "UPDATE_COMPLETE",
+            "Tags": [{"Key": "hybrid:estate", "Value": "acme"}],
+        }
+        for name in names
+    ]
+    strange = {
+        **described[0],
+        "StackName": "hybrid-acme-test-storage",
+        "Tags": [{"Key": "hybrid:estate", "Value": "acme-test"}],
+    }
+    stubber.add_response("describe_stacks", {"Stacks": [*described, strange]}, {})
+    templates = {stack.name: stack.template for stack in stacks}
+    for name in names:
+        body = templates.get(name, {"Resources": {}})
+        stubber.add_response(
+            "get_template",
+            {"TemplateBody": json.dumps(body)},
+            {"StackName": name, "TemplateStage": "Original"},
+        )
+
+
+@pytest.fixture
+def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    client = boto3.client("cloudformation", region_name="eu-west-1")
+    stubber = Stubber(client)
+    monkeypatch.setattr(boto3.Session, "client", lambda *_, **__: client)
+    with stubber:
+        yield stubber
+
+
+def test_an_edit_that_cloudformation_can_do_has_no_objection(
+    cloudformation: Stubber, synthesize: Any, estate_assembly: Any
+) -> None:
+    deployed(cloudformation, estate_assembly.directory, left="hybrid-acme-site-gone")
+    edited = synthesize({"airflow": {"max_workers": 9}})
+
+    assert guard.objections(edited.directory, Estate.model_validate(ESTATE)) == []
+    cloudformation.assert_no_pending_responses()
+
+
+def test_another_range_is_refused_with_the_reason(
+    cloudformation: Stubber, synthesize: Any, estate_assembly: Any
+) -> None:
+    deployed(cloudformation, estate_assembly.directory)
+    estate = Estate.model_validate(merged(ESTATE, OTHER_RANGE))
+
+    reasons = guard.objections(synthesize(OTHER_RANGE).directory, estate)
+
+    assert any("would be replaced because of CidrBlock" in reason for reason in reasons)
+    assert any("AWS::MWAA::Environment" in reason for reason in reasons)
+
+
+def test_only_a_deployment_asks() -> None:
+    assert _look_before(["synth"]) == {}
+    assert _look_before(["deploy", "--profile", "p"]) == {guard.ASKED: "1", guard.PROFILE: "p"}
+
+
+def test_the_command_compares_two_assemblies(synthesize: Any, estate_assembly: Any) -> None:
+    other = synthesize(OTHER_RANGE)
+
+    told = CliRunner().invoke(review, ["changes", str(estate_assembly.directory), str(other.directory)])
+    same = CliRunner().invoke(review, ["changes", str(other.directory), str(other.directory), "--json"])
+
+    assert told.exit_code == 2
+    assert "The edit: refused" in told.output
+    assert (same.exit_code, json.loads(same.output)["outcome"]) == (0, "nothing")
