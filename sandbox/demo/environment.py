@@ -43,11 +43,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _AIRFLOW_DATABASE = "airflow"
-#: The container's code as a process.
-_PROCESSES = Processes(
-    (str(ETL_PROCESS.python), "-m", "hybrid_etl"),
-    {"PYTHONPATH": str(ETL), "PATH": os.environ.get("PATH", "")},
-)
 _EMULATOR, _SITE, _DAG_FOLDER = "emulator", "site", "dag-folder"
 
 
@@ -392,7 +387,7 @@ class DemoEnvironment:
             emulator_url=self.way_to_aws or self.emulator.endpoint_url,
             region=self.region,
             state=state,
-            runner=DockerContainers() if self.mode is Mode.CONTAINER else _PROCESSES,
+            runner=DockerContainers() if self.mode is Mode.CONTAINER else _processes(),
         )
         self.services.start(
             name,
@@ -419,6 +414,12 @@ def purge(directory: Path) -> None:
     remove_postgres(directory / "postgresql")
     if directory.exists():
         shutil.rmtree(directory)
+
+
+def _processes() -> Processes:
+    """The container's code as a process."""
+    variables = {"PYTHONPATH": str(ETL), "PATH": os.environ.get("PATH", "")}
+    return Processes((str(ETL_PROCESS.python), "-m", "hybrid_etl"), variables)
 
 
 def _local_code() -> str:
