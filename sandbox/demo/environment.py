@@ -424,9 +424,7 @@ def _processes() -> Processes:
 
 def _local_code() -> str:
     """Digest of the code of endpoint, agent and DAG folder: a running one does not change with it."""
-    return digest.of_values(
-        *(digest.of_tree(ROOT / "sandbox" / part, "*.py") for part in ("endpoint", "agent", "services"))
-    )
+    return digest.of_tree(ROOT / "sandbox", "*.py")
 
 
 def _lock(environment: PythonEnvironment) -> str:
