@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
+from typing import Any
 
 #: SPDX identifiers that are taken.
 ALLOWED = frozenset(
@@ -45,7 +46,7 @@ def refused(site_packages: Path) -> Iterator[tuple[str, str]]:
 
 def licence(distribution: Distribution) -> str:
     """What a package says of its licence, as an SPDX expression where that can be made, else empty."""
-    metadata = distribution.metadata
+    metadata: Any = distribution.metadata
     if expression := metadata.get("License-Expression"):
         return str(expression)
     classifiers = [one for one in metadata.get_all("Classifier") or [] if one.startswith("License")]
