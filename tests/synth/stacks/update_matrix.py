@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from typing import Any
+
+from workspace.paths import ROOT
+
+PAGE = ROOT / "docs" / "reference" / "update-matrix.md"
 
 A, B, C, D = (f"eu-west-1{zone}" for zone in "abcd")
 VPC = {
@@ -100,3 +106,43 @@ MATRIX: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ),
     ("another name of the estate", {}, {"environment": {"name": "acme-two"}}, IN_PLACE),
 ]
+
+
+_HEAD = """\
+# Edits of a deployed estate, and what each comes to
+
+{pairs} pairs of estates, judged over their two assemblies as `bin/hybrid review changes` does, and as
+`bin/hybrid cdk deploy` does before it touches anything; no pair deadlocks. The tests judge a part of them
+each time, and all with `HYBRID_TEST_CASES=50 .venv/bin/python -m pytest tests/synth/stacks`. This page is made
+by `.venv/bin/python -m tests.synth.stacks.update_matrix`. For what is refused there is a way round:
+[change an estate](../how-to/change-an-estate.md).
+
+{counted}
+
+Before and after are changes of one estate with a cloud site `headquarters` (source `crm`) and a site
+`on-premises` with machines of its own (source `erp`); `null` takes a key away. A stack that is in the
+estate no more, as after another name, stays deployed until somebody deletes it.
+
+| edit | before | after | what it comes to |
+|---|---|---|---|
+{rows}
+"""
+
+
+def page() -> str:
+    """docs/reference/update-matrix.md: the matrix as a table."""
+    counted = Counter(outcome for *_, outcome in MATRIX)
+    rows = [f"| {what} | {_keys(old)} | {_keys(new)} | {outcome} |" for what, old, new, outcome in MATRIX]
+    return _HEAD.format(
+        pairs=len(MATRIX),
+        counted="\n".join(f"- {outcome}: {count}" for outcome, count in counted.most_common()),
+        rows="\n".join(rows),
+    )
+
+
+def _keys(changes: dict[str, Any]) -> str:
+    return f"`{json.dumps(changes)}`" if changes else ""
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
