@@ -2,6 +2,15 @@
 
 A message says what was wrong, where, and what to do next. None holds an activation code or a secret: what
 AWS answered is quoted by its error code and message, never by the request that it answered.
+
+    FleetError                  exit code 1
+    ├── Mistake                 exit code 2: only the user can put it right
+    │   ├── UnknownSite, UnknownHost, UnknownSource, UnknownActivation
+    │   ├── CloudSiteHasNoHosts, SiteNotDeployed, HostBusy, ActivationExists
+    │   ├── OptionsRefused, DestinationRefused, SecretRefused, SecretMissing
+    │   └── CredentialsMissing, CredentialsExpired, ConfigurationRefused, ClockSkewed
+    ├── AccessDenied, Throttled, Unreachable, NotFound, Refused    what AWS said, or did not say
+    └── DrainTimeout, PartlyDone                                   what was begun and is not done
 """
 
 from __future__ import annotations
