@@ -1,10 +1,10 @@
 """What can go wrong, as one plain sentence and an exit code.
 
-    EtlError
-    ├── UserError      exit code 2: refused again until somebody changes something
-    └── Failure        exit code 1: another try may do
-        └── Fault      exit code 1: no other try at once
-    Terminated         exit code 1: SIGTERM or SIGINT
+EtlError
+├── UserError      exit code 2: refused again until somebody changes something
+└── Failure        exit code 1: another try may do
+    └── Fault      exit code 1: no other try at once
+Terminated         exit code 1: SIGTERM or SIGINT
 """
 
 from __future__ import annotations
