@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hybrid.estate.document import Finding
 from hybrid.estate.model import Estate
+from hybrid.estate.mwaa_regions import without_mwaa
 
 
 def region_warnings(estate: Estate) -> Iterator[Finding]:
@@ -23,6 +24,12 @@ def region_warnings(estate: Estate) -> Iterator[Finding]:
             ("environment", "region"),
             f"`{region}` is no AWS Region that the AWS SDK here knows; did you mean `{near}`?",
         )
+
+
+def region_findings(estate: Estate) -> Iterator[Finding]:
+    """A Region without Amazon MWAA: the synthesis fails there, or the deployment after half an hour."""
+    if told := without_mwaa(estate.environment.region, known=_known()):
+        yield ("environment", "region"), told
 
 
 @cache

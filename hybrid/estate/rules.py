@@ -16,6 +16,7 @@ from hybrid.estate.engines import ENGINES, listed
 from hybrid.estate.model import Estate
 from hybrid.estate.naming import AIRFLOW_LOG_COMPONENTS, Names
 from hybrid.estate.query_rules import parameters_named, query_findings
+from hybrid.estate.regions import region_findings
 from hybrid.estate.schedules import schedule_findings
 from hybrid.estate.suggestion import suggestion
 
@@ -34,6 +35,7 @@ def findings(estate: Estate) -> Iterator[Finding]:
     yield from contract_findings(estate)
     yield from column_findings(estate)
     yield from _lengths(estate)
+    yield from region_findings(estate)
     yield from _places(estate)
     yield from _sizes(estate)
     yield from schedule_findings(estate)
