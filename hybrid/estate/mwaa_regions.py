@@ -1,7 +1,7 @@
 """Where Amazon MWAA is: without it, an estate cannot be deployed.
 
-Read on the date below from botocore 1.44.5 (`endpoints.json`, service `airflow`); a test compares the table with
-the SDK that is locked, so that an upgrade brings it up to date.
+Read on the date below from botocore 1.44.5 (`endpoints.json`, service `airflow`). A test compares the
+table with the SDK that is locked, so that an upgrade brings it up to date.
 """
 
 from __future__ import annotations
