@@ -59,7 +59,9 @@ def init(
     """
     with terminal.exit_codes():
         if file.exists():
-            raise terminal.UserError(f"{terminal.path(file)} is there already, and stays as it is: name another file")
+            raise terminal.UserError(
+                f"{terminal.path(file)} is there already, and stays as it is: name another file"
+            )
         ask = _Questions(silent=yes or not sys.stdin.isatty(), defaults=yes)
         first = FirstEstate(
             name=ask("--name", "name of the estate", name, None, _environment("name")),

@@ -159,7 +159,11 @@ def _show(receipt: dict[str, Any], trial: Trial, *, seconds: float) -> None:
         f"{receipt['rows']:,} rows, {receipt['bytes']:,} bytes in {files} file{'' if files == 1 else 's'}, "
         f"{seconds:.1f} s"
     )
-    terminal.say(f"   in {terminal.path(trial.lake / receipt['files'][0]['key'])}" if receipt["files"] else "   no file")
+    terminal.say(
+        f"   in {terminal.path(trial.lake / receipt['files'][0]['key'])}"
+        if receipt["files"]
+        else "   no file"
+    )
     if not receipt["rows"] and trial.interval is not None and not trial.full:
         start, end = (moment.isoformat().replace("+00:00", "Z") for moment in trial.interval)
         terminal.say(

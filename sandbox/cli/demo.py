@@ -288,7 +288,8 @@ def down(
                 purge(place)
             except OSError as error:
                 raise terminal.Failure(
-                    f"{terminal.path(place)} could not be deleted whole: {error}; put that right and run this again"
+                    f"{terminal.path(place)} could not be deleted whole: {error}; put that right and run "
+                    "this again"
                 ) from error
             terminal.result(f"deleted {terminal.path(place)}")
 

@@ -68,7 +68,8 @@ def working_on(directory: Path) -> Iterator[None]:
     try:
         if not is_a_demos(directory):
             raise terminal.UserError(
-                f"{terminal.path(directory)} has files that are no demo's: name a --directory that is empty or new"
+                f"{terminal.path(directory)} has files that are no demo's: name a --directory that is empty "
+                "or new"
             )
         held = lock.held(directory)
         held.__enter__()
@@ -76,8 +77,8 @@ def working_on(directory: Path) -> Iterator[None]:
         raise terminal.UserError(str(error)) from error
     except OSError as error:
         raise terminal.UserError(
-            f"the demo's directory {terminal.path(directory)} cannot be written ({error.strerror or error}): name another "
-            "--directory"
+            f"the demo's directory {terminal.path(directory)} cannot be written "
+            f"({error.strerror or error}): name another --directory"
         ) from error
     try:
         yield
@@ -97,9 +98,9 @@ def take(directory: Path, estate: Estate, *, file: Path) -> None:
     if other not in {"", name}:
         elsewhere = directory.with_name(f"{directory.name}-{name}")
         raise terminal.UserError(
-            f"{terminal.path(directory)} holds the demo of estate `{other}`, not of `{name}`. Each has a directory of its "
-            f"own: `{command('', elsewhere)} --estate {shlex.quote(str(file))}`; or end and delete the "
-            f"other one with `{command('down --purge', directory)}`"
+            f"{terminal.path(directory)} holds the demo of estate `{other}`, not of `{name}`. Each has a "
+            f"directory of its own: `{command('', elsewhere)} --estate {shlex.quote(str(file))}`; or end "
+            f"and delete the other one with `{command('down --purge', directory)}`"
         )
     write_facts(directory, Facts(name, str(file.resolve()), estate.environment.region))
 
