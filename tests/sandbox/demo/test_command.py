@@ -264,7 +264,7 @@ def test_logs_of_a_demo_that_was_never_started_say_so(tmp_path: Path) -> None:
 
 
 def test_help_and_documents_name_the_directory_that_a_demo_has() -> None:
-    assert "default: .hybrid/demo" in hybrid("demo", "--help").stdout
+    assert "default: (.hybrid/demo)" in hybrid("demo", "--help").stdout
     documents = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
     named = {name for file in documents for name in re.findall(r"[\w.-]+/demo/airflow", file.read_text())}
     assert named == {".hybrid/demo/airflow"}
