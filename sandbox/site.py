@@ -25,8 +25,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import urllib3
-
 import hybrid
 from sandbox.launching import Runner, agent_command, endpoint_command
 from sandbox.wire import Fault
@@ -244,13 +242,15 @@ class LocalSite:
         self._processes[name] = _Child(command, log=log)
 
     def _wait(self, name: str, ready: Callable[[], bool]) -> None:
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - help does not wait for it
+
         child = self._processes[name]
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             if child.ended:
                 del self._processes[name]
                 raise SiteError(f"{name} did not start:\n{child.tail()}")
-            with suppress(urllib3.exceptions.HTTPError):
+            with suppress(HTTPError):
                 if ready():
                     return
             time.sleep(0.05)
@@ -258,6 +258,8 @@ class LocalSite:
         raise SiteError(f"{name} did not start in {_START_SECONDS:g} s:\n{child.tail()}")
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        import urllib3  # noqa: PLC0415 - help does not wait for it
+
         answer = urllib3.request(method, f"{self.url}/_site/{path}", json=body, timeout=10, retries=False)
         content = answer.json()
         if answer.status != 200:

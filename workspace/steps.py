@@ -9,12 +9,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.markup import escape
+if TYPE_CHECKING:
+    from rich.console import Console
+
 
 #: Seconds between two lines of progress where no terminal shows a spinner.
 _QUIET_SECONDS = 20
+
+
+def _console() -> Console:
+    from rich.console import Console  # noqa: PLC0415 - help does not wait for it
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @dataclass
@@ -26,7 +34,7 @@ class Steps:
         durations: name of each finished step → seconds.
     """
 
-    console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False, soft_wrap=True))
+    console: Console = field(default_factory=_console)
     durations: dict[str, float] = field(default_factory=dict)
 
     def say(self, message: str) -> None:
@@ -62,6 +70,8 @@ class Steps:
                     f"  … {name}, {time.monotonic() - start:.0f} s {_last_line(log)}".rstrip(), markup=False
                 )
             return
+        from rich.markup import escape  # noqa: PLC0415 - help does not wait for it
+
         with self.console.status(escape(name)) as status:
             while not done.wait(0.25):
                 seconds = f"{time.monotonic() - start:.0f} s"

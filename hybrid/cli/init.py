@@ -59,7 +59,9 @@ def init(
     """
     with terminal.exit_codes():
         if file.exists():
-            raise terminal.UserError(f"{file} is there already, and stays as it is: name another file")
+            raise terminal.UserError(
+                f"{terminal.path(file)} is there already, and stays as it is: name another file"
+            )
         ask = _Questions(silent=yes or not sys.stdin.isatty(), defaults=yes)
         first = FirstEstate(
             name=ask("--name", "name of the estate", name, None, _environment("name")),
@@ -202,8 +204,8 @@ def _check_and_write(file: Path, first: FirstEstate) -> None:
     try:
         write_whole(file, first.text(), mode=0o644)
     except OSError as error:
-        raise terminal.UserError(f"{file} cannot be written: {error.strerror}") from error
-    terminal.result(f"made {file}")
+        raise terminal.UserError(f"{terminal.path(file)} cannot be written: {error.strerror}") from error
+    terminal.result(f"made {terminal.path(file)}")
 
 
 def _load(trial: Path) -> Estate:

@@ -164,11 +164,11 @@ def _write(file: Path, pipelines: list[list[str]]) -> None:
     except CannotBeWritten as error:
         raise terminal.UserError(str(error)) from error
     except OSError as error:
-        raise terminal.UserError(f"{file} cannot be written: {error.strerror}") from error
+        raise terminal.UserError(f"{terminal.path(file)} cannot be written: {error.strerror}") from error
     for lines in pipelines:
         name = lines[0].strip().removesuffix(":")
         full = " --full" if any("incremental_column" in line for line in lines) else ""
-        terminal.result(f"added pipeline {name} to {file}")
+        terminal.result(f"added pipeline {name} to {terminal.path(file)}")
         terminal.result(f"try it: bin/hybrid run {name} --estate {shlex.quote(str(file))}{full} --limit 1000")
 
 

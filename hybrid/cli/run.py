@@ -159,7 +159,11 @@ def _show(receipt: dict[str, Any], trial: Trial, *, seconds: float) -> None:
         f"{receipt['rows']:,} rows, {receipt['bytes']:,} bytes in {files} file{'' if files == 1 else 's'}, "
         f"{seconds:.1f} s"
     )
-    terminal.say(f"   in {trial.lake / receipt['files'][0]['key']}" if receipt["files"] else "   no file")
+    terminal.say(
+        f"   in {terminal.path(trial.lake / receipt['files'][0]['key'])}"
+        if receipt["files"]
+        else "   no file"
+    )
     if not receipt["rows"] and trial.interval is not None and not trial.full:
         start, end = (moment.isoformat().replace("+00:00", "Z") for moment in trial.interval)
         terminal.say(
@@ -171,7 +175,7 @@ def _show(receipt: dict[str, Any], trial: Trial, *, seconds: float) -> None:
 def _watch(file: Path, once: Any) -> None:
     """Run at each save of the file, until Ctrl-C; what goes wrong is told, and the next save tries again."""
     seen: int | None = None
-    terminal.say(f"   watching {file}; Ctrl-C ends it")
+    terminal.say(f"   watching {terminal.path(file)}; Ctrl-C ends it")
     try:
         while True:
             saved = _saved_at(file)

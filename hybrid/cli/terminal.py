@@ -7,11 +7,13 @@ the result alone. Exit codes: 0 success, 1 a failure, 2 the user's mistake.
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -48,6 +50,11 @@ def result(message: str, *, flush: bool = False) -> None:
     wraps = sys.stdout.isatty() and "\n" not in message.strip("\n")
     text = wrapped(message, width=_width()) if wraps else message
     print(_shown(text, sys.stdout), flush=flush)
+
+
+def path(place: Path | str) -> str:
+    """A path as it can be pasted into a shell: in quotes where it has blanks, and then never wrapped."""
+    return shlex.quote(str(place))
 
 
 def result_json(data: Any) -> None:

@@ -23,6 +23,10 @@ def run_tests(
     Example: bin/hybrid test --fast
     """
     with terminal.exit_codes():
+        wanted = [check for check in checks.checks(fast=fast) if only is None or only in check.name]
+        if not wanted:
+            known = ", ".join(check.name for check in checks.checks(fast=fast))
+            raise terminal.UserError(f"no check is called `{only}`; there are: {known}")
         try:
             with terminal.working("preparing the environments of the parts"):
                 environments.ensure_development()
@@ -32,14 +36,11 @@ def run_tests(
                     environment.ensure()
                 if not fast:
                     environments.DOCS.ensure()
-                wanted = [check for check in checks.checks(fast=fast) if only is None or only in check.name]
                 for check in wanted:
                     if check.python is not None:
                         check.python.ensure()
         except environments.EnvironmentFailure as error:
             raise terminal.Failure(str(error)) from error
-        if not wanted:
-            raise terminal.UserError(f"no check is called `{only}`")
         if failed := checks.run(wanted, say=terminal.say, show=terminal.result):
             raise terminal.Failure(f"failed: {', '.join(failed)}")
     terminal.result(f"all {len(wanted)} checks passed")

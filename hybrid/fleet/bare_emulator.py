@@ -8,8 +8,6 @@ from __future__ import annotations
 import socket
 import urllib.parse
 
-import urllib3
-
 _HEALTH = "/_ministack/health"
 _SITE_HEALTH = "/_site/health"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -26,6 +24,8 @@ def is_bare_emulator(url: str) -> bool:
 
 
 def _answers(url: str, path: str) -> bool:
+    import urllib3  # noqa: PLC0415 - help does not wait for it
+
     try:
         answer = urllib3.request("GET", f"{url.rstrip('/')}{path}", timeout=2, retries=False)
         return answer.status == 200 and isinstance(answer.json(), dict)

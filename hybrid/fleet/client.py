@@ -17,9 +17,6 @@ from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
-import boto3
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 from pydantic import SecretStr
 
@@ -38,6 +35,7 @@ from hybrid.fleet.records import (
 )
 
 if TYPE_CHECKING:
+    import boto3
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ecs import ECSClient
     from mypy_boto3_s3 import S3Client
@@ -71,6 +69,9 @@ def require_credentials(*, profile: str | None, region: str) -> None:
 
 
 def _session(profile: str | None, region: str) -> boto3.Session:
+    import boto3  # noqa: PLC0415 - help does not wait for it
+    import botocore.session  # noqa: PLC0415 - help does not wait for it
+
     try:
         return boto3.Session(profile_name=profile, region_name=region)
     except ProfileNotFound as error:
@@ -140,6 +141,8 @@ class AwsClient:
         return self._client("s3")  # type: ignore[no-any-return]
 
     def _client(self, service: str, *, attempts: int | None = None) -> Any:
+        from botocore.config import Config  # noqa: PLC0415 - help does not wait for it
+
         settings = Config(
             retries={"mode": "adaptive", "total_max_attempts": attempts or self._attempts},
             max_pool_connections=self.workers,

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from hybrid.estate.engines import ENGINES
 
 _EXAMPLE = "write it as postgresql://USER@HOST:PORT/DATABASE"
+#: RFC 3986, section 2.2: what separates the parts of an address is written as its code within one.
+_CODES = (
+    "write / ? # [ ] @ of a user, a password or a database as %2F %3F %23 %5B %5D %40, or leave the password "
+    "out and put it into HYBRID_DATABASE_PASSWORD as it is"
+)
 
 
 class DatabaseUrlError(ValueError):
@@ -25,16 +30,7 @@ def secret_of(url: str, *, engine: str, password: str | None) -> dict[str, str |
     Raises:
         DatabaseUrlError: The address cannot be read, or is of another engine.
     """
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise DatabaseUrlError(f"the database's address cannot be read; {_EXAMPLE}") from None
-    try:
-        port = parts.port
-    except ValueError:
-        raise DatabaseUrlError("the port of the database's address is no number from 0 to 65535") from None
-    if "://" not in url:
-        raise DatabaseUrlError(f"the database's address has no scheme such as postgresql://; {_EXAMPLE}")
+    parts, port = _parts(url.strip())
     named = next((name for name, one in ENGINES.items() if parts.scheme in one.schemes), None)
     if named is None:
         raise DatabaseUrlError(f"the database's address begins with `{parts.scheme}:`; {_EXAMPLE}")
@@ -55,7 +51,7 @@ def secret_of(url: str, *, engine: str, password: str | None) -> dict[str, str |
         )
     return {
         "host": str(parts.hostname),
-        "port": port or ENGINES[engine].port,
+        "port": ENGINES[engine].port if port is None else port,
         "username": unquote(str(parts.username)),
         "password": given,
         "dbname": database,
@@ -63,8 +59,32 @@ def secret_of(url: str, *, engine: str, password: str | None) -> dict[str, str |
     }
 
 
+def _parts(url: str) -> tuple[SplitResult, int | None]:
+    """The parts of an address, none of them cut where a character within one separates parts."""
+    if "://" not in url:
+        raise DatabaseUrlError(f"the database's address has no scheme such as postgresql://; {_EXAMPLE}")
+    if "#" in url:
+        raise DatabaseUrlError(f"the database's address has a `#`, which would end it: {_CODES}")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise DatabaseUrlError(f"the database's address cannot be read: {_EXAMPLE}, and {_CODES}") from None
+    if parts.username is None and "@" in parts.path + parts.query:
+        raise DatabaseUrlError(f"the database's address has a `/` or a `?` before its `@`: {_CODES}")
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise DatabaseUrlError("the port of the database's address is no number from 1 to 65535")
+    return parts, port
+
+
 def _options(query: str) -> dict[str, str]:
-    options = dict(parse_qsl(query))
+    given = parse_qsl(query, keep_blank_values=True)
+    options = dict(given)
+    if len(options) < len(given) or "" in options.values():
+        raise DatabaseUrlError("each option after the `?` of the database's address needs one value, once")
     unknown = sorted(set(options) - {"sslmode", "sslrootcert"})
     if unknown:
         raise DatabaseUrlError(

@@ -187,7 +187,8 @@ def _say_what_is_there(directory: Path) -> None:
     for entry in described(directory):
         if entry["service"] == "airflow":
             terminal.result(
-                f"Airflow: {entry['address']}, user {entry['user']}, password in {entry['password_file']}"
+                f"Airflow: {entry['address']}, user {entry['user']}, password in "
+                f"{terminal.path(entry['password_file'])}"
             )
     words = ("apply", "status", "logs", "env", "down")
     commands = ", ".join(f"`{command(word, directory)}`" for word in words)
@@ -287,9 +288,10 @@ def down(
                 purge(place)
             except OSError as error:
                 raise terminal.Failure(
-                    f"{place} could not be deleted whole: {error}; put that right and run this again"
+                    f"{terminal.path(place)} could not be deleted whole: {error}; put that right and run "
+                    "this again"
                 ) from error
-            terminal.result(f"deleted {place}")
+            terminal.result(f"deleted {terminal.path(place)}")
 
 
 @app.command()

@@ -23,11 +23,12 @@ from sandbox.services.airflow_api import AirflowError
 from sandbox.services.databases import DatabaseError
 from sandbox.services.supervisor import ServiceFailed, Services
 from workspace.environments import EnvironmentFailure
-from workspace.paths import DEMO
+from workspace.paths import DEMO, ROOT
 
+_DEFAULT = str(DEMO.relative_to(ROOT))
 OwnDirectory = Annotated[
     Path | None,
-    typer.Option("--directory", help="Where the demo keeps everything.", show_default=".sandbox/demo"),
+    typer.Option("--directory", help="Where the demo keeps everything.", show_default=_DEFAULT),
 ]
 Directory = Annotated[
     Path,
@@ -35,7 +36,7 @@ Directory = Annotated[
         "--directory",
         envvar="HYBRID_DEMO_DIRECTORY",
         help="Where the demo keeps everything.",
-        show_default=".sandbox/demo",
+        show_default=_DEFAULT,
     ),
 ]
 FAILURES = (
@@ -67,7 +68,8 @@ def working_on(directory: Path) -> Iterator[None]:
     try:
         if not is_a_demos(directory):
             raise terminal.UserError(
-                f"{directory} has files that are no demo's: name a --directory that is empty or new"
+                f"{terminal.path(directory)} has files that are no demo's: name a --directory that is empty "
+                "or new"
             )
         held = lock.held(directory)
         held.__enter__()
@@ -75,8 +77,8 @@ def working_on(directory: Path) -> Iterator[None]:
         raise terminal.UserError(str(error)) from error
     except OSError as error:
         raise terminal.UserError(
-            f"the demo's directory {directory} cannot be written ({error.strerror or error}): name another "
-            "--directory"
+            f"the demo's directory {terminal.path(directory)} cannot be written "
+            f"({error.strerror or error}): name another --directory"
         ) from error
     try:
         yield
@@ -96,9 +98,9 @@ def take(directory: Path, estate: Estate, *, file: Path) -> None:
     if other not in {"", name}:
         elsewhere = directory.with_name(f"{directory.name}-{name}")
         raise terminal.UserError(
-            f"{directory} holds the demo of estate `{other}`, not of `{name}`. Each has a directory of its "
-            f"own: `{command('', elsewhere)} --estate {shlex.quote(str(file))}`; or end and delete the "
-            f"other one with `{command('down --purge', directory)}`"
+            f"{terminal.path(directory)} holds the demo of estate `{other}`, not of `{name}`. Each has a "
+            f"directory of its own: `{command('', elsewhere)} --estate {shlex.quote(str(file))}`; or end "
+            f"and delete the other one with `{command('down --purge', directory)}`"
         )
     write_facts(directory, Facts(name, str(file.resolve()), estate.environment.region))
 

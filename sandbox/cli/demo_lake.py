@@ -29,7 +29,7 @@ def of_the_demo(fleet: Fleet) -> Fleet:
     if facts.estate != fleet.estate.environment.name:
         raise terminal.UserError(
             f"the demo is of estate `{facts.estate}`, not of `{fleet.estate.environment.name}`: name its "
-            f"file with --estate {facts.estate_file}"
+            f"file with --estate {terminal.path(facts.estate_file)}"
         )
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"):
         os.environ.pop(name, None)

@@ -63,10 +63,12 @@ def _show_services(place: Path, service: str | None, lines: int, *, follow: bool
             f"no service `{service}`; known: {', '.join(known) or 'none yet'}. The log of a pipeline: "
             f"`{command('logs --task PIPELINE', place)}`"
         )
+    if not known:
+        raise terminal.Failure(f"there are no logs yet; `{command('', place)}` starts the demo")
     wanted = [service] if service else known
     begun = {name: services.log(name).stat().st_size for name in wanted}
     for name in wanted:
-        terminal.result(f"── {services.log(name)}", flush=follow)
+        terminal.result(f"── {terminal.path(services.log(name))}", flush=follow)
         if tail := services.tail(name, lines=lines):
             terminal.result(tail, flush=follow)
     if follow:

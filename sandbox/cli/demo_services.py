@@ -65,7 +65,7 @@ def open_airflow(context: typer.Context, directory: OwnDirectory = None) -> None
             raise terminal.Failure(f"the demo's Airflow does not run; `{command('', place)}` starts it")
         [airflow] = found
         terminal.result(airflow["address"])
-        terminal.say(f"user {airflow['user']}, password in {airflow['password_file']}")
+        terminal.say(f"user {airflow['user']}, password in {terminal.path(airflow['password_file'])}")
         if _is_desktop() and not webbrowser.open(airflow["address"]):
             terminal.say("no browser could be started: open the address yourself")
 

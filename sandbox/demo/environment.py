@@ -17,8 +17,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import urllib3
-
 from hybrid.artifacts.image import image_tag
 from hybrid.estate import load_estate
 from hybrid.estate.naming import Names
@@ -432,6 +430,8 @@ def _lock(environment: PythonEnvironment) -> str:
 
 
 def _answers(url: str) -> bool:
+    import urllib3  # noqa: PLC0415 - help does not wait for it
+
     try:
         return urllib3.request("GET", url, timeout=2, retries=False).status == 200
     except urllib3.exceptions.HTTPError:
@@ -439,6 +439,8 @@ def _answers(url: str) -> bool:
 
 
 def _is_connected(url: str, name: str) -> bool:
+    import urllib3  # noqa: PLC0415 - help does not wait for it
+
     try:
         hosts = urllib3.request("GET", url, timeout=2, retries=False).json()
     except urllib3.exceptions.HTTPError:

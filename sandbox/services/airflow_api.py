@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-import urllib3
-
 #: Seconds between two requests to read a DAG's file anew.
 _PARSE_SECONDS = 10
 _ANSWER_SECONDS = 60
@@ -322,6 +320,8 @@ def request(
     Raises:
         AirflowError: no answer, or one that is no JSON or an error.
     """
+    import urllib3  # noqa: PLC0415 - help does not wait for it
+
     try:
         response = urllib3.request(
             method,

@@ -19,8 +19,6 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-import urllib3
-
 from workspace.files import private_directory
 
 #: The account that MiniStack answers for when the access key is not twelve digits.
@@ -127,6 +125,8 @@ class Emulator:
 
     def healthy(self) -> bool:
         """Whether the server answers its health check."""
+        import urllib3  # noqa: PLC0415 - help does not wait for it
+
         try:
             answer = urllib3.request(
                 "GET", f"{self._loopback_url}/_ministack/health", timeout=2, retries=False
@@ -141,6 +141,8 @@ class Emulator:
         Raises:
             EmulatorError: the server did not answer.
         """
+        import urllib3  # noqa: PLC0415 - help does not wait for it
+
         try:
             urllib3.request("POST", f"{self._loopback_url}/_ministack/reset", timeout=30, retries=False)
         except urllib3.exceptions.HTTPError as error:

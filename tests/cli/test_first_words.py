@@ -61,6 +61,8 @@ SLOW = {"boto3", "botocore", "rich", "aws_cdk", "jsii", "urllib3", "psutil", "as
         (["--version"], {*SLOW, "pydantic", "yaml", "hybrid.estate", "sandbox.demo"}),
         (["validate"], {*SLOW, "sandbox.demo", "hybrid.fleet"}),
         (["schema"], {*SLOW, "sandbox.demo", "hybrid.fleet"}),
+        (["demo", "--help"], {"boto3", "rich", "urllib3"}),
+        (["sites", "--help"], {"boto3", "rich", "urllib3"}),
         (["nosuch"], {*SLOW, "yaml", "hybrid.estate", "sandbox.demo"}),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -46,7 +47,8 @@ def test_status_shows_where_things_are_and_commands_that_can_be_typed(up: Path) 
     done = hybrid("demo", "status", "--directory", str(up))
 
     password = up / "airflow" / "simple_auth_manager_passwords.json"
-    assert f"Airflow: http://localhost:21003, user admin, password in {password}" in done.stdout
+    shown = f"Airflow: http://localhost:21003, user admin, password in {shlex.quote(str(password))}"
+    assert shown in done.stdout
     assert "21001" in done.stdout
     assert f"`bin/hybrid demo down --directory {shlex.quote(str(up))}`" in done.stdout
 
@@ -145,7 +147,7 @@ def test_purge_needs_no_estate(up: Path, monkeypatch: pytest.MonkeyPatch, tmp_pa
 
     # Then it is, with all that ran
     assert done.exit_code == 0, done.output
-    assert f"deleted {up}" in done.output
+    assert f"deleted {shlex.quote(str(up))}" in done.output
     assert not up.exists()
     assert not any(process.is_running() for process in processes if process is not None)
 
@@ -252,6 +254,20 @@ def test_logs_show_as_many_lines_as_asked_for_and_go_on_until_ctrl_c(up: Path) -
     following.send_signal(signal.SIGINT)
     assert following.communicate(timeout=20)[0] == ""
     assert following.returncode == 0
+
+
+def test_logs_of_a_demo_that_was_never_started_say_so(tmp_path: Path) -> None:
+    done = hybrid("demo", "logs", "--directory", str(tmp_path))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "there are no logs yet; `bin/hybrid demo --directory" in done.stderr
+
+
+def test_help_and_documents_name_the_directory_that_a_demo_has() -> None:
+    assert "default: (.hybrid/demo)" in hybrid("demo", "--help").stdout
+    documents = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    named = {name for file in documents for name in re.findall(r"[\w.-]+/demo/airflow", file.read_text())}
+    assert named == {".hybrid/demo/airflow"}
 
 
 def test_open_prints_the_address_alone_where_no_window_can_be_opened(up: Path) -> None:
