@@ -73,17 +73,21 @@ def _certificates() -> Iterator[Finding]:
 
 def _proxy() -> Iterator[Finding]:
     proxies = {name: url for name, url in urllib.request.getproxies().items() if name != "no"}
-    shown = [f"{name}: {words.without_credentials(url)}" for name, url in sorted(proxies.items())]
+    shown = [f"{name}: {words.address_without_credentials(url)}" for name, url in sorted(proxies.items())]
     yield Finding("proxy", ", ".join(shown) or "none is set", concerns=ALL)
     for url in sorted(set(proxies.values())):
-        split = urlsplit(url if "://" in url else f"http://{url}")
-        address = (split.hostname or "", split.port or (443 if split.scheme == "https" else 80))
+        try:
+            split = urlsplit(url if "://" in url else f"http://{url}")
+            address = (split.hostname or "", split.port or (443 if split.scheme == "https" else 80))
+        except ValueError:
+            yield _no_address("proxy", url)
+            continue
         try:
             socket.create_connection(address, timeout=_SECONDS).close()
         except OSError as error:
             yield Finding(
                 "proxy",
-                f"{words.without_credentials(url)} does not answer: {error.strerror or error}",
+                f"{words.address_without_credentials(url)} does not answer: {error.strerror or error}",
                 False,
                 needed_for=tuple(ALL),
                 cost=_COST,
@@ -112,17 +116,22 @@ def _npm(url: str) -> Iterator[Finding]:
 
 
 def _served(name: str, url: str, *, path_of: str) -> Iterator[Finding]:
-    split = urlsplit(url)
+    shown = words.address_without_credentials(url)
+    try:
+        split = urlsplit(url)
+        _ = split.port
+    except ValueError:
+        yield _no_address(name, url)
+        return
     if split.scheme == "file":
         there = Path(unquote(split.path)).is_dir()
         yield Finding(
-            name, url, there, needed_for=tuple(ALL), cost=_COST, remedy="name a directory that is there"
+            name, shown, there, needed_for=tuple(ALL), cost=_COST, remedy="name a directory that is there"
         )
         return
     page = f"{url.rstrip('/')}/{path_of}{'/' if 'index' in name else ''}"
     answer = fetch(page, supply=_supply())
     good = answer.status is not None and answer.status < 400
-    shown = words.without_credentials(url)
     said = answer.error or f"answers {answer.status}"
     yield Finding(
         name,
@@ -148,6 +157,18 @@ def _clock(answer: Answer) -> Finding:
         needed_for=tuple(ALL),
         cost=f"beyond {_SKEW} s AWS refuses every signature, and certificates count as expired",
         remedy="let the machine keep time: `timedatectl set-ntp true`, or in a virtual machine its host's",
+    )
+
+
+def _no_address(name: str, url: str) -> Finding:
+    return Finding(
+        name,
+        f"{words.address_without_credentials(url)} is no address",
+        False,
+        needed_for=tuple(ALL),
+        cost=_COST,
+        remedy="write it as https://USER:PASSWORD@HOST:PORT/, with / ? # [ ] @ of a password as %2F %3F %23 "
+        "%5B %5D %40",
     )
 
 
@@ -228,6 +249,9 @@ def fetch(url: str, *, supply: Supply | None) -> Answer:
         return Answer(error=f"is not trusted: {error.verify_message}", signed_by=_issuer(split, public=False))
     except (OSError, http.client.HTTPException) as error:
         return Answer(error=f"cannot be reached: {error or type(error).__name__}")
+    except ValueError:
+        # Its words have a part of the password; the proxy's own line says what is wrong.
+        return Answer(error="cannot be reached: the proxy's address is none")
 
 
 def _connection(split: SplitResult, context: ssl.SSLContext) -> http.client.HTTPConnection:

@@ -24,6 +24,9 @@ from workspace.files import private_directory, write_whole
 
 _LOG_TAIL = 15
 
+#: Seconds between two looks at what is to end.
+_LOOK_SECONDS = 0.05
+
 
 class ServiceFailed(Exception):
     """A service did not come up; the message holds the end of its log."""
@@ -142,9 +145,13 @@ class Services:
                 os.killpg(process.pid, sent)
         else:
             _each(family, lambda member: member.send_signal(sent))
-        _, alive = psutil.wait_procs(family, timeout=timeout)
+        alive = _left(family, timeout=timeout)
         _each(alive, lambda member: member.kill())
-        _, alive = psutil.wait_procs(alive, timeout=5)
+        alive = _left(alive, timeout=5)
+        # Children of this very process leave the system's table once they are asked.
+        for member in family:
+            with suppress(psutil.TimeoutExpired):
+                member.wait(0)
         if not alive:
             (self.directory / f"{name}.json").unlink(missing_ok=True)
         return not alive
@@ -234,7 +241,7 @@ def _family(process: psutil.Process) -> list[psutil.Process]:
         with suppress(ProcessLookupError, PermissionError, psutil.Error):
             if os.getsid(other.pid) == process.pid:
                 family.add(other)
-    return list(family)
+    return [member for member in family if _runs(member)]
 
 
 def _orphans(record: Record) -> list[psutil.Process]:
@@ -249,7 +256,23 @@ def _orphans(record: Record) -> list[psutil.Process]:
             of_session = other.pid != record.pid and os.getsid(other.pid) == record.pid
             if of_session and other.create_time() >= record.created - 1:
                 found.append(other)
-    return found
+    return [member for member in found if _runs(member)]
+
+
+def _left(processes: Sequence[psutil.Process], *, timeout: float) -> list[psutil.Process]:
+    """Those that run still after `timeout` seconds; sooner where none does."""
+    deadline = time.monotonic() + timeout
+    while (alive := [one for one in processes if _runs(one)]) and time.monotonic() < deadline:
+        time.sleep(_LOOK_SECONDS)
+    return alive
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Whether a process is more than an entry of the system's table: one that has ended stays there until its
+    parent asks for its exit code, which the first process of a container does late, or never."""
+    with suppress(psutil.NoSuchProcess):
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def _each(processes: Sequence[psutil.Process], do: Callable[[psutil.Process], None]) -> None:

@@ -126,7 +126,7 @@ USES: dict[str, list[Use]] = {
         Use("A port that is none", f"{_RUN} customers --database postgresql://me:secret@localhost:99999/shop"),
         Use("A password with a `#` in it", f"{_RUN} customers --database postgresql://me:sec#ret@localhost/shop"),
         Use("A password with a `/` in it", f"{_RUN} customers --database postgresql://me:sec/ret@localhost/shop"),
-        Use("An option that has no value", f"{_RUN} customers --database 'postgresql://me@localhost/shop?sslmode='"),
+        Use("An option that has no value", f"{_RUN} customers --database 'postgresql://me:secret@localhost/shop?sslmode='"),
         Use("An address of another engine", f"{_RUN} customers --database mysql://me:secret@localhost/shop"),
         Use("A time in words", f"{_RUN} daily --from yesterday --to today"),
         Use("A time without a zone", f"{_RUN} daily --from 2026-11-01 --to 2026-11-02"),

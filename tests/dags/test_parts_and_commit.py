@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -74,6 +75,31 @@ def test_a_full_refresh_is_one_run_from_the_beginning(aws: ScriptedAws) -> None:
         "--from", "1000-01-01T00:00:00+00:00", "--to", "2026-11-22T00:00:00+00:00", "--full",
     ]  # fmt: skip
     assert receipt["manifest"] == "regional/orders-regional/interval=full/_manifest.json"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "end"),
+    [
+        ("@daily", "2026-11-22T00:00:00+00:00"),
+        ("0 8,18 * * 1-5", "2026-11-20T18:00:00+00:00"),
+        ("*/15 * * * *", "2026-11-22T10:00:00+00:00"),
+        # Nothing says what its intervals are.
+        (None, "2026-11-22T10:05:09+00:00"),
+        ("after", "2026-11-22T10:05:09+00:00"),
+        ("@once", "2026-11-22T10:05:09+00:00"),
+    ],
+)
+def test_a_full_refresh_by_a_dag_without_a_schedule_ends_where_an_interval_of_the_pipelines_own_does(
+    aws: ScriptedAws, schedule: str | None, end: str
+) -> None:
+    # Given a run by hand, which is of an instant, of a DAG that has no schedule, and a pipeline that has one
+    instant = datetime(2026, 11, 22, 10, 5, 9, tzinfo=UTC)
+    run(
+        operator("orders-regional", schedule=schedule),
+        context(params={"full_refresh": True}, data_interval_start=instant, data_interval_end=instant),
+    )
+    # Then the next run of the pipeline's own DAG begins at the end of the refresh, and is not refused
+    assert commands(aws)[0][4:6] == ["--to", end]
 
 
 def test_an_interval_before_a_full_refresh_is_refused_for_nobody_would_see_it(aws: ScriptedAws) -> None:

@@ -83,6 +83,24 @@ def test_a_machine_without_docker_without_credentials_and_with_a_port_taken(tmp_
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("proxy", "index"),
+    [
+        ("me:pa55word@127.0.0.1:{}", "https://me:pa55word@127.0.0.1:{}/simple"),
+        ("http://me:pa55/word@h:{}", "file://me:pa55word@/nowhere"),
+        ("me:pa55[word@h:{}", "https://me:pa55/word@h:{}"),
+    ],
+)
+def test_no_line_has_a_password_of_a_proxy_or_an_index(proxy: str, index: str) -> None:
+    port = closed_port()
+    done = _run("--json", HTTPS_PROXY=proxy.format(port), PIP_INDEX_URL=index.format(port))
+
+    assert _lines(done)["proxy"]["state"] == "missing"
+    assert "pa55" not in done.stdout + done.stderr
+    assert "****@" in done.stdout
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("docker") is None, reason="there is no docker client to ask with")
 def test_an_engine_that_never_answers_is_waited_for_a_few_seconds() -> None:
     # Given a socket that takes connections and says nothing

@@ -82,6 +82,14 @@ def without_credentials(text: str, *, secrets: Iterable[str] = ()) -> str:
     return _CREDENTIALS.sub("****@", text)
 
 
+def address_without_credentials(address: str) -> str:
+    """One address without its user and password, however it is written: without a scheme, as proxies often
+    are, or with characters in the password that would end it."""
+    before, at, rest = address.rpartition("@")
+    scheme, separator, _ = before.partition("://")
+    return f"{scheme}://****@{rest}" if separator else f"****@{rest}" if at else address
+
+
 def remedy(said: str) -> str | None:
     """What to do about what a tool said; None for what is not foreseen."""
     # Colour codes and the lines that uv breaks would hide words.

@@ -19,10 +19,7 @@ from hybrid_airflow.manifest import Estate, ManifestError, Pipeline, read_estate
 from hybrid_airflow.operators import RunPipelineOperator, task_arguments
 from hybrid_airflow.overlap import RunAgainOperator
 from hybrid_airflow.parts import CommitPartsOperator, RunPartOperator
-from hybrid_airflow.timetables import WITHOUT_INTERVAL, timetable
-
-#: `schedule` of a pipeline that runs when those in `after` have landed.
-AFTER = "after"
+from hybrid_airflow.timetables import AFTER, WITHOUT_INTERVAL, timetable
 
 
 def build_dags(directory: Path) -> dict[str, DAG]:

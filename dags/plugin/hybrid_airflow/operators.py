@@ -27,6 +27,7 @@ from hybrid_airflow.promises import tell
 from hybrid_airflow.receipt import Receipt, ReceiptError, read_receipt, refreshed_until
 from hybrid_airflow.retrying import passes, plain
 from hybrid_airflow.run_failure import failure
+from hybrid_airflow.timetables import data_interval
 from hybrid_airflow.triggers import ContainerTrigger, SiteTrigger
 from hybrid_airflow.watch import Deadlines, Ended, Stop, Watch
 
@@ -160,12 +161,14 @@ class RunPipelineOperator(BaseOperator):
             return None
         params = context["params"]
         events = context.get("triggering_asset_events") or {}
+        full = bool(params.get("full_refresh"))
+        scheduled = (context.get("data_interval_start"), context.get("data_interval_end"))
         try:
             return choose(
                 given=(self.interval_from or params.get("from"), self.interval_to or params.get("to")),
                 landed=[event.extra for batch in events.values() for event in batch],
-                scheduled=(context.get("data_interval_start"), context.get("data_interval_end")),
-                full=bool(params.get("full_refresh")),
+                scheduled=data_interval(self.pipeline.schedule, scheduled) if full else scheduled,
+                full=full,
             )
         except IntervalError as error:
             raise AirflowFailException(str(error)) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from hybrid_airflow.compat import CronDataIntervalTimetable
@@ -10,6 +10,9 @@ from hybrid_airflow.interval import Interval
 
 #: Presets whose runs have none.
 WITHOUT_INTERVAL = frozenset({"@once", "@continuous"})
+#: `schedule` of a pipeline that runs when those in `after` have landed.
+AFTER = "after"
+_UNRECKONED = WITHOUT_INTERVAL | {AFTER}
 
 
 def timetable(schedule: str | None, *, uses_interval: bool) -> Any:
@@ -26,6 +29,32 @@ def timetable(schedule: str | None, *, uses_interval: bool) -> Any:
 def interval_before(schedule: str, interval: Interval) -> Interval:
     """The interval that the schedule has before this one, which it need not be one of: it ends where this
     begins, or at the last moment of the schedule before that.
+    """
+    return _last_over(schedule, interval.start)
+
+
+def data_interval(
+    schedule: str | None, interval: tuple[datetime | None, datetime | None]
+) -> tuple[datetime | None, datetime | None]:
+    """The data interval of a run for a pipeline: the run's own; where that is an instant alone, as of a run
+    by hand of a DAG without a schedule, the last one of the pipeline's own schedule that is over by then.
+
+    A full refresh up to that instant would end within an interval of the pipeline's own DAG, whose next run
+    would be refused.
+
+    Args:
+        schedule: of the pipeline.
+        interval: of the run.
+    """
+    start, end = interval
+    if start is None or end is None or start != end or schedule is None or schedule in _UNRECKONED:
+        return interval
+    found = _last_over(schedule, end)
+    return found.start, found.end
+
+
+def _last_over(schedule: str, moment: datetime) -> Interval:
+    """The last interval of a schedule that is over at a moment.
 
     The reckoning is Airflow's own; the SDK's timetable, which a DAG is made of, has none.
     """
@@ -33,5 +62,5 @@ def interval_before(schedule: str, interval: Interval) -> Interval:
     from airflow.timetables.interval import CronDataIntervalTimetable as Reckoned  # noqa: PLC0415
     from pendulum import instance  # noqa: PLC0415
 
-    found = Reckoned(schedule, timezone="UTC").infer_manual_data_interval(run_after=instance(interval.start))
+    found = Reckoned(schedule, timezone="UTC").infer_manual_data_interval(run_after=instance(moment))
     return Interval(start=found.start.astimezone(UTC), end=found.end.astimezone(UTC))

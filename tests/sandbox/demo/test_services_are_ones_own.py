@@ -16,6 +16,7 @@ import urllib3
 from sandbox.demo.ports import Ports
 from sandbox.services.listening import Address
 from sandbox.services.supervisor import PortTaken, Services
+from workspace.paths import ROOT
 
 
 def free_port() -> int:
@@ -123,6 +124,34 @@ def test_what_a_killed_service_left_behind_is_ended_with_it(services: Services) 
     # When it is stopped, the child has ended too; and so it does where the service starts anew
     assert services.stop("web")
     assert not answers(port)
+
+
+def test_a_service_has_ended_though_its_parent_never_asks_for_its_exit_code(services: Services) -> None:
+    # Given a service, and a parent that lives on and never asks, as the first process of a container may be
+    port = free_port()
+    code = (
+        "import os, sys, time; from pathlib import Path; from sandbox.services.supervisor import Services\n"
+        "Services(Path(sys.argv[1])).start('web', sys.argv[2:], environment=os.environ,"
+        " ready=lambda: True, timeout=20)\n"
+        "print('started', flush=True); time.sleep(60)"
+    )
+    words = [sys.executable, "-c", code, str(services.directory), *server(port)]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "started\n"
+        service = services.process("web")
+        assert service is not None
+
+        # When it is stopped
+        began = time.monotonic()
+        stopped = services.stop("web")
+        seconds = time.monotonic() - began
+
+        # Then it counts as ended, though the system's table has it still
+        assert service.status() == "zombie"
+        assert (stopped, services.names()) == (True, [])
+        assert seconds < 5
+        parent.kill()
 
 
 def test_a_record_that_a_full_disk_left_half_counts_as_none(services: Services) -> None:

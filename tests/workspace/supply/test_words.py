@@ -9,7 +9,7 @@ from private_index import Authority
 
 from workspace.supply import certificates
 from workspace.supply.process import prepare
-from workspace.supply.words import failure, remedy, without_credentials
+from workspace.supply.words import address_without_credentials, failure, remedy, without_credentials
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,21 @@ def test_no_address_keeps_its_credentials(address: str) -> None:
 
     assert "pa55word" not in shown
     assert "://****@" in shown
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("me:pa55word@proxy:3128", "****@proxy:3128"),
+        ("http://me:pa55/word@proxy:3128/", "http://****@proxy:3128/"),
+        ("https://me:pa55#word@index/simple", "https://****@index/simple"),
+        ("file://me:pa55@word@/srv/index", "file://****@/srv/index"),
+        ("https://index.example/simple", "https://index.example/simple"),
+        ("proxy:3128", "proxy:3128"),
+    ],
+)
+def test_one_address_is_shown_without_credentials_however_it_is_written(address: str, shown: str) -> None:
+    assert address_without_credentials(address) == shown
 
 
 def test_a_password_with_a_slash_is_hidden_where_it_is_known() -> None:
