@@ -5,6 +5,7 @@ Run as a file with nothing installed: `python workspace/supply/first.py [argumen
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -34,7 +35,10 @@ def main(arguments: list[str]) -> int:
     except _InstallFailure as failure:
         return _say(str(failure), code=1)
     packages = Path(sysconfig.get_path("purelib"))
-    (packages / "hybrid.pth").write_text(f"{ROOT}\n{ROOT / 'constructs'}\n", encoding="utf-8")
+    # Relative: Python reads such a file in the character set of the locale, and a path may have letters
+    # that LC_ALL=C does not (Python, "site").
+    root = os.path.relpath(ROOT, packages)
+    (packages / "hybrid.pth").write_text(f"{root}\n{root}/constructs\n", encoding="ascii")
     return 0
 
 

@@ -76,6 +76,10 @@ def test_a_clone_sets_itself_up_in_any_place_and_heals_what_was_left_half(clone:
     (clone / ".venv" / ".made-from").write_text("")
     assert command(clone).stdout == "ran\n"
 
+    # And where the locale has ASCII alone, as of a job of cron
+    plain = command(clone, LC_ALL="C")
+    assert (plain.returncode, plain.stdout) == (0, "ran\n"), plain.stderr
+
     # And with all there, nothing is made
     assert "making the environment" not in command(clone).stderr
 
