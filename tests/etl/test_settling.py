@@ -158,6 +158,29 @@ def test_a_user_who_may_not_see_others_waits_for_what_has_written_and_is_told(
     assert any(line["level"] == "warning" and "can be seen" in line["message"] for line in outcome.lines)
 
 
+@pytest.mark.parametrize("style", ["SQL, DMY", "Postgres, MDY", "German"])
+def test_a_role_that_writes_dates_in_another_style_is_understood(
+    postgresql: Database, etl: Etl, style: str
+) -> None:
+    # Given a role whose dates are not those of ISO 8601, and a transaction that is to be waited for
+    with_table(postgresql)
+    postgresql.say("drop role if exists dated")
+    postgresql.say("create role dated login password 'correct-horse' in role pg_read_all_stats")
+    postgresql.say("grant select on late to dated")
+    postgresql.say(f"alter role dated set datestyle to '{style}'")
+    dated = postgresql.secret | {"username": "dated"}
+    with session(postgresql) as writer:
+        insert(writer, postgresql, 1)
+        outcome = read(etl, postgresql, end=now(postgresql), secret=dated, settle_wait=0.5)
+        assert outcome.code == 1, outcome.lines
+        assert "1 transactions, the oldest for" in outcome.message
+        writer.commit()
+    # When it has ended, its row is read
+    outcome = read(etl, postgresql, end=now(postgresql), secret=dated)
+    postgresql.say("drop owned by dated")
+    assert (outcome.code, outcome.manifest["rows"]) == (0, 1), outcome.lines
+
+
 @pytest.mark.parametrize("engine", ["mariadb", "mysql"])
 def test_a_user_without_process_is_told(engine: str, request: pytest.FixtureRequest, etl: Etl) -> None:
     database: Database = request.getfixturevalue(engine)

@@ -9,9 +9,16 @@ from pymysql.connections import Connection  # type: ignore[import-untyped]
 
 from hybrid_etl.errors import Failure
 from hybrid_etl.query import Value
-from hybrid_etl.readers.mysql.protocol import Field, PreparedStatement, execute, prepare, row_packets
+from hybrid_etl.readers.mysql.protocol import (
+    Field,
+    PreparedStatement,
+    close_statement,
+    execute,
+    prepare,
+    row_packets,
+)
 
-_SYNTAX = 1064
+_SYNTAX, _DOUBLED, _MISPLACED = 1064, 1060, 1221
 
 
 def typed_fields(
@@ -34,3 +41,22 @@ def typed_fields(
     for _ in row_packets(connection):
         raise Failure("The database gave rows for a limit of none; check what is between.")
     return fields
+
+
+def hold_tables(connection: Connection, text: str, values: Sequence[Value]) -> None:
+    """Lock what a query reads against other definitions and names, until the transaction ends.
+
+    A snapshot that is taken before may be older than the table that then has the name: of a table that was
+    filled and renamed in between it shows no row (a metadata lock is held to the end of a transaction, MySQL
+    Reference Manual, "Metadata Locking"). What cannot be a subquery, such as EXPLAIN, is not held.
+    """
+    try:
+        statement = prepare(connection, f"select * from (\n{text}\n) q limit 0")
+    except pymysql.MySQLError as error:
+        if error.args[0] in (_SYNTAX, _DOUBLED, _MISPLACED):
+            return
+        raise
+    execute(connection, statement, list(values))
+    for _ in row_packets(connection):
+        raise Failure("The database gave rows for a limit of none; check what is between.")
+    close_statement(connection, statement)

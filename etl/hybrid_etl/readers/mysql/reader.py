@@ -30,7 +30,7 @@ from hybrid_etl.readers.mysql import interval as mysql_interval
 from hybrid_etl.readers.mysql import native as mysql_native
 from hybrid_etl.readers.mysql import rows as mysql_rows
 from hybrid_etl.readers.mysql.codes import CUT_SHORT
-from hybrid_etl.readers.mysql.describe import typed_fields
+from hybrid_etl.readers.mysql.describe import hold_tables, typed_fields
 from hybrid_etl.readers.mysql.errors import explain
 from hybrid_etl.readers.mysql.parameters import refuse_texts_as_numbers
 from hybrid_etl.readers.mysql.protocol import Field, PreparedStatement, execute, prepare
@@ -41,7 +41,7 @@ from hybrid_etl.readers.source_lock import acquire_source_lock, source_digest
 from hybrid_etl.refusals import Refusals
 from hybrid_etl.secret import Secret
 from hybrid_etl.settling import settle
-from hybrid_etl.specification import Limits, Specification
+from hybrid_etl.specification import Specification
 
 _STALL_SECONDS = 3600
 _STORED_BIT = """
@@ -79,7 +79,7 @@ class MysqlReader:
                 acquire_source_lock(
                     self._lock_of(specification), connections=specification.limits.connections
                 )
-                self.database = self._begin(specification.limits)
+                self.database = self._begin(specification, interval)
                 self._bound = self._bind(specification, interval)
                 statement, self.columns = self._describe(specification)
                 if not only_describe:
@@ -170,8 +170,8 @@ class MysqlReader:
             connection.connect(line)
         return connection
 
-    def _begin(self, limits: Limits) -> Database:
-        connection = self._connection
+    def _begin(self, specification: Specification, interval: Interval | None) -> Database:
+        connection, limits = self._connection, specification.limits
         # MariaDB 10 greets old replicas as "5.5.5-10.11.19-MariaDB" (MariaDB source, RPL_VERSION_HACK).
         version = str(connection.server_version).removeprefix("5.5.5-")
         mariadb = "mariadb" in version.lower()
@@ -197,7 +197,9 @@ class MysqlReader:
         ):
             connection.query(f"set session {assignment}")
         connection.query("set session transaction isolation level repeatable read")
-        connection.query("start transaction with consistent snapshot, read only")
+        # Without a snapshot yet: InnoDB takes it with the first row that it reads.
+        connection.query("start transaction read only")
+        self._hold_tables(specification, interval)
         snapshot = self._one("select @@gtid_current_pos" if mariadb else "select @@global.gtid_executed")
         at = self._one("select date_format(now(6), '%Y-%m-%dT%H:%i:%s.%f')")
         time = datetime.fromisoformat(str(at)).replace(tzinfo=UTC).isoformat()
@@ -207,6 +209,18 @@ class MysqlReader:
             snapshot=snapshot or None,
             snapshot_time=time,
         )
+
+    def _hold_tables(self, specification: Specification, interval: Interval | None) -> None:
+        syntax = Syntax.of_sql_mode(specification.engine, self._one("select @@sql_mode"))
+        bound = bind(
+            specification.query,
+            specification.parameters,
+            interval,
+            engine=specification.engine,
+            syntax=syntax,
+        )
+        text = bound.render(lambda _: "?")
+        hold_tables(self._connection, text, [bound.values[use] for use in bound.uses])
 
     def _settle(self, specification: Specification, interval: Interval | None) -> None:
         """Wait, before the snapshot, until the interval is over and nothing may write into it any more."""

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from hybrid_etl.readers.postgresql import copy as postgresql_copy
 from hybrid_etl.readers.postgresql import csv as postgresql_csv
 from hybrid_etl.readers.postgresql import interval as postgresql_interval
 from hybrid_etl.readers.postgresql import native as postgresql_native
+from hybrid_etl.readers.postgresql.catalog import types_of
 from hybrid_etl.readers.postgresql.copy import CopyRefused
 from hybrid_etl.readers.postgresql.describe import describe_statement, names_of
 from hybrid_etl.readers.postgresql.encoding import (
@@ -44,6 +46,7 @@ from hybrid_etl.readers.postgresql.errors import (
     from_result,
     is_row_security,
 )
+from hybrid_etl.readers.postgresql.rewritten import has_partitions, newer_tables, newer_than_snapshot
 from hybrid_etl.readers.postgresql.settling import PostgresqlWatch
 from hybrid_etl.readers.postgresql.types import ROUNDED, ServerType, column_of, passed_column
 from hybrid_etl.readers.retry import TRY_SECONDS, connect_with_retry
@@ -54,24 +57,10 @@ from hybrid_etl.settling import settle
 from hybrid_etl.specification import Specification
 from hybrid_etl.text_encoding import UTF8, encoded
 
-_TYPES = """
-select t.oid::int8, n.nspname::text, t.typname::text, format_type(t.oid, null),
-       case when t.typcategory = 'A' and t.typelem <> 0 then t.typelem::int8 end,
-       t.typname in ('geometry', 'geography') and exists (select from pg_catalog.pg_proc p
-           where p.proname = 'st_asbinary' and p.pronamespace = t.typnamespace and p.pronargs = 1
-           and p.proargtypes[0] = t.oid and p.prorettype = 'pg_catalog.bytea'::regtype),
-       exists (select from pg_catalog.pg_cast c where c.castsource = t.oid
-           and c.casttarget = 'pg_catalog.text'::regtype and c.castmethod = 'f')
-from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
-where t.oid = any(%s::int8[]::oid[])
-"""
-
-
-_TypeRow = tuple[int, str, str, str, int | None, bool, bool]
-
-
 SHORT_LIST = 100
 """Up to so many elements the planner sees them one by one, and may choose partitions by them."""
+_TRIES = 5
+"""Begins of a run whose tables are changed while it waits for them."""
 MOST_SETTINGS = 4_000
 """Values that take seconds to be set: each is one more of the session's settings, all of which are sorted."""
 
@@ -102,15 +91,11 @@ class PostgresqlReader:
             self._passthrough = specification.format.passthrough
             with self._explained():
                 self._settle(specification, interval)
-                self.database = self._begin(specification)
                 server_encoding = self._connection.info.parameter_status("server_encoding") or ""
                 check_encoding(specification.encoding, server=server_encoding)
                 self._encoding = specification.encoding
                 self._raw = server_encoding == SQL_ASCII and not self._passthrough
-                self.columns, self._copy = self._describe(self._bound(specification, interval), specification)
-                if self._raw:
-                    # Else the server itself refuses bytes that are no UTF-8, whatever the policy says.
-                    self._connection.execute("select set_config('client_encoding', 'SQL_ASCII', true)")
+                self._open(specification, interval)
         except BaseException:
             self.close()
             raise
@@ -131,6 +116,8 @@ class PostgresqlReader:
                 )
             else:
                 yield from self._silence.watch(self._decoded(pgconn, size))
+            if newer := newer_tables(self._connection):
+                raise newer_than_snapshot(newer)
             self._connection.execute("commit")
 
     def _decoded(self, pgconn: PGconn, size: int) -> Iterator[pa.RecordBatch]:
@@ -217,6 +204,30 @@ class PostgresqlReader:
             engine="postgresql", version=version.split()[0], snapshot=snapshot, snapshot_time=time
         )
 
+    def _open(self, specification: Specification, interval: Interval | None) -> None:
+        """Begin and describe, with a snapshot that is not older than the tables that it shows.
+
+        Raises Failure where tables are newer after each of several tries.
+        """
+        for _ in range(_TRIES):
+            self.database = self._begin(specification)
+            self.columns, query = self._describe(self._bound(specification, interval), specification)
+            if self._raw:
+                # Else the server itself refuses bytes that are no UTF-8, whatever the policy says.
+                self._connection.execute("select set_config('client_encoding', 'SQL_ASCII', true)")
+            if has_partitions(self._connection):
+                planned = self._connection.pgconn.exec_(b"explain " + query)
+                if planned.status != ExecStatus.TUPLES_OK:
+                    raise from_result(planned, self._secret)
+            newer = newer_tables(self._connection)
+            if not newer:
+                kind = b"csv" if self._passthrough else b"binary"
+                self._copy = b"copy (\n" + query + b"\n) to stdout (format " + kind + b")"
+                return
+            emit("info", "Tables were changed while the run waited for them: it begins again.", tables=newer)
+            self._connection.execute("rollback")
+        raise newer_than_snapshot(newer)
+
     def _settle(self, specification: Specification, interval: Interval | None) -> None:
         """Wait, before the snapshot, until the interval is over and nothing may write into it any more."""
         watch = PostgresqlWatch(
@@ -237,7 +248,11 @@ class PostgresqlReader:
             )
             self._allow_row_security(inner)
         bounds, facts = postgresql_interval.bounds(
-            self._connection, specification, interval, types=self._types, secret=self._secret
+            self._connection,
+            specification,
+            interval,
+            types=partial(types_of, self._connection),
+            secret=self._secret,
         )
         self.facts |= facts
         limited = limit_rows(
@@ -296,7 +311,7 @@ class PostgresqlReader:
             raise UserError("The query returns no columns; write a select.")
         check_names(specification.landing(field.name for field in fields))
         parameters = [result.param_type(index) for index in range(result.nparams)]
-        types = self._types({field.type for field in fields} | set(parameters))
+        types = types_of(self._connection, {field.type for field in fields} | set(parameters))
         columns = [
             passed_column(field.name, types[field.type])
             if self._passthrough
@@ -314,9 +329,7 @@ class PostgresqlReader:
             columns = as_scalars(columns)
         self.rounded = {column.name: column.scale for column in columns if column.expression == ROUNDED}
         query = self._with_parameters(bound, [types[oid] for oid in parameters])
-        kind = "csv" if self._passthrough else "binary"
-        statement = f"copy (\n{_select(query, columns)}\n) to stdout (format {kind})"
-        return columns, encoded(statement, bound.encoding)
+        return columns, encoded(_select(query, columns), bound.encoding)
 
     def _allow_row_security(self, bound: BoundQuery) -> None:
         """Let policies filter the query where they would, and tell that they do."""
@@ -386,16 +399,6 @@ class PostgresqlReader:
             ),
         )
 
-    def _types(self, oids: set[int]) -> dict[int, ServerType]:
-        rows = self._type_rows(oids)
-        elements = self._type_rows({row[4] for row in rows.values() if row[4] is not None})
-        plain = {oid: _server_type(row) for oid, row in elements.items()}
-        return {oid: replace(_server_type(row), element=plain.get(row[4] or 0)) for oid, row in rows.items()}
-
-    def _type_rows(self, oids: set[int]) -> dict[int, _TypeRow]:
-        rows = self._connection.execute(_TYPES, (sorted(oids),)).fetchall()
-        return {row[0]: row for row in rows}  # type: ignore[misc]
-
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
         try:
@@ -434,10 +437,6 @@ def _text(value: Value) -> str:
 def _element(text: str) -> str:
     """An element of an array's text (PostgreSQL manual, "Array Input and Output Syntax")."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _server_type(row: _TypeRow) -> ServerType:
-    return ServerType(schema=row[1], name=row[2], display=row[3], wkb=row[5], own_cast=row[6])
 
 
 def _select(query: str, columns: list[Column]) -> str:

@@ -13,10 +13,12 @@ from hybrid_etl.settling import Open, utc
 
 Ask = Callable[..., Sequence[Sequence[object]]]
 
-_NOW = "select clock_timestamp()::text, pg_is_in_recovery()"
+# In words of its own: these statements run before the session's DateStyle is the reader's.
+_UTC = "to_char({} at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
+_NOW = f"select {_UTC.format('clock_timestamp()')}, pg_is_in_recovery()"
 # Other extractions and pg_dump read in transactions that are read only; a walsender writes nothing.
-_SESSIONS = """
-select pid, xact_start::text, backend_xid::text, query = '<insufficient privilege>'
+_SESSIONS = f"""
+select pid, {_UTC.format("xact_start")}, backend_xid::text, query = '<insufficient privilege>'
 from pg_catalog.pg_stat_activity
 where datid = (select oid from pg_catalog.pg_database where datname = current_database())
   and pid <> pg_backend_pid()
@@ -24,15 +26,16 @@ where datid = (select oid from pg_catalog.pg_database where datname = current_da
   and coalesce(backend_type, '') not in ('walsender', 'autovacuum worker', 'parallel worker')
   and (xact_start < %s::timestamptz or xact_start is null)
 """
-_PREPARED = """
-select transaction::text, prepared::text from pg_catalog.pg_prepared_xacts where database = current_database()
+_PREPARED = f"""
+select transaction::text, {_UTC.format("prepared")}
+from pg_catalog.pg_prepared_xacts where database = current_database()
 """
-_STANDBY = """
+_STANDBY = f"""
 select coalesce(pg_last_xact_replay_timestamp() >= %s::timestamptz, false)
     or exists (select from pg_catalog.pg_stat_wal_receiver
                where last_msg_send_time >= %s::timestamptz
                  and latest_end_lsn <= pg_last_wal_replay_lsn()),
-    pg_last_xact_replay_timestamp()::text
+    {_UTC.format("pg_last_xact_replay_timestamp()")}
 """
 _SNAPSHOT = "select {}_snapshot_xmin(s)::text, {}_snapshot_xmax(s)::text from {}_current_snapshot() s"
 
