@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -31,6 +32,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], **_NARROW},
 )
+
+#: What a full disk says.
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 #: The variable by which a shell asks for completions; the scripts of `hybrid completion` set it.
 COMPLETE = "_HYBRID_COMPLETE"
@@ -73,12 +77,20 @@ def _run() -> int:
     """Run the command; what it is given wrongly is told in our own words. Returns the exit code."""
     try:
         code = app(prog_name="bin/hybrid", standalone_mode=False)
+        sys.stdout.flush()
     except NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
     except UsageError as error:
         say(explained(error))
         return error.exit_code
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        say(f"not all could be written: {error.strerror}; make room and run this again")
+        # What is left to write would fail once more when the process ends.
+        sys.stdout = None
+        return 1
     except typer.Abort:
         say("aborted")
         return 1

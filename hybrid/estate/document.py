@@ -14,6 +14,11 @@ import yaml
 #: Tags of a key that is a text, or `<<`.
 _TEXTS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 
+#: Values that aliases may add to those that are written; with more, a file grows without end when it is read.
+_BY_ALIASES = 100_000
+
+_NESTED = "an alias (`*name`) is within what it stands for, or keys are nested too deep; write it out"
+
 Path = tuple[str | int, ...]
 Finding = tuple[Path, str]
 
@@ -34,12 +39,17 @@ class DocumentError(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """Data of a document, with the line of each of its values, duplicate keys, and keys that are no text."""
+    """Data of a document, with the line of each of its values, duplicate keys, and keys that are no text.
+
+    Attributes:
+        most: values that are read before the document is refused.
+    """
 
     data: dict[str, Any]
     lines: dict[Path, int]
     duplicates: list[tuple[Path, int, int]] = field(default_factory=list)
     odd_keys: list[Path] = field(default_factory=list)
+    most: int = _BY_ALIASES
 
     def line_of(self, path: Path) -> int:
         """1-based line of the value at a path, or of the nearest part of the path that exists."""
@@ -63,6 +73,8 @@ def read_document(text: str) -> Document:
         raise DocumentError(line=line, message=f"not YAML: {_explained(error)}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise DocumentError(line=1, message=f"not YAML: {str(error).splitlines()[0]}") from error
+    except RecursionError:
+        raise DocumentError(line=1, message=_NESTED) from None
     if root is None:
         raise DocumentError(
             line=1, message="the file is empty; an estate has at least environment, network and sites"
@@ -71,12 +83,12 @@ def read_document(text: str) -> Document:
         raise DocumentError(
             line=root.start_mark.line + 1, message="expected keys such as `environment:` at the top"
         )
-    document = Document(data=data, lines={(): 1})
+    # A text has fewer values than characters, but for what aliases repeat.
+    document = Document(data=data, lines={(): 1}, most=len(text) + _BY_ALIASES)
     try:
         _walk(root, (), document)
     except RecursionError:
-        message = "an alias (`*name`) is within what it stands for, or keys are nested too deep; write it out"
-        raise DocumentError(line=1, message=message) from None
+        raise DocumentError(line=1, message=_NESTED) from None
     return document
 
 
@@ -93,6 +105,9 @@ def _explained(error: yaml.MarkedYAMLError) -> str:
 
 
 def _walk(node: yaml.Node, path: Path, document: Document) -> None:
+    if len(document.lines) > document.most:
+        line = node.start_mark.line + 1
+        raise DocumentError(line=line, message="aliases (`*name`) repeat aliases without end; write it out")
     if isinstance(node, yaml.MappingNode):
         seen: dict[Any, int] = {}
         for key, value in node.value:

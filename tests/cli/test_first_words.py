@@ -109,3 +109,22 @@ def test_bash_takes_the_script_of_the_completions(hybrid: Hybrid, tmp_path: Path
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_the_other_shells_call_this_clone(hybrid: Hybrid, shell: str) -> None:
     assert f"{ROOT}/bin/hybrid)" in hybrid("completion", shell).stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is full")
+@pytest.mark.parametrize("arguments", [["--help"], ["schema"], ["validate", "--json"]])
+def test_a_full_disk_is_told_where_the_result_goes(arguments: list[str]) -> None:
+    # When the result is written where nothing more goes
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "hybrid", *arguments],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    # Then it is no success, and one line says why
+    assert done.returncode == 1
+    assert done.stderr == "not all could be written: No space left on device; make room and run this again\n"

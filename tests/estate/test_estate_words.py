@@ -30,6 +30,10 @@ pipelines:
     query: select id, Email, day from customers
 """
 
+#: Each line is nine times the one before, 9 ** 10 values in all.
+_BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10)
+)
 _UNKNOWN = "which the query does not return; known: day, email, id"
 _NO_ROW = "takes every column, so the files would hold no row; name fewer, or return another column"
 
@@ -150,6 +154,8 @@ def test_a_wrong_value_elsewhere_is_told_in_words(old: str, new: str, says: str)
         ("a:\n  b: c: d\n", 2, "not YAML: a second `: ` on this line"),
         ("a:\n  b: [c\nd: 1\n", 3,
          "not YAML: expected ',' or ']', but got ':' (while parsing a flow sequence that begins on line 2)"),
+        ("[" * 5000, 1, "an alias (`*name`) is within what it stands for, or keys are nested too deep"),
+        (_BOMB, 1, "aliases (`*name`) repeat aliases without end"),
         ("a: &x [*x]\n", 1, "an alias (`*name`) is within what it stands for"),
     ],
 )  # fmt: skip
