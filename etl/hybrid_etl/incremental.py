@@ -104,7 +104,7 @@ class Incremental:
             format=str(text) if text else None,
             nulls=str(nulls),
         )
-        _zone(found.zone)
+        time_zone(found.zone)
         return found
 
     def place(self, names: list[str], *, fold: bool) -> int:
@@ -178,7 +178,7 @@ class Incremental:
         if kind is Compared.INSTANT:
             return dialect.instant.format(_text(_floor(at.astimezone(UTC), step)))
         try:
-            wall = complete_until(at, _zone(self.zone))
+            wall = complete_until(at, time_zone(self.zone))
         except OverflowError:
             raise UserError(
                 f"The interval has {at.isoformat()}, which is outside of the years 1 to 9999 in {self.zone}; "
@@ -278,7 +278,8 @@ def _text(at: datetime) -> str:
     return at.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
 
 
-def _zone(name: str) -> tzinfo:
+def time_zone(name: str) -> tzinfo:
+    """The zone of an IANA name; raises UserError where there is none here."""
     if name == "UTC":
         return UTC
     # Not above: most pipelines need no zone but UTC.

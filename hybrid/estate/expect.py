@@ -97,7 +97,7 @@ class Expect(Part):
     freshness: str | Freshness | None = Field(
         default=None,
         description="How old the newest value may be at the end of what is read: `2d` of the incremental "
-        "column, or `{column, within}` of another.",
+        "column, or `{column, within}` of another. Dates and times without a zone are in `incremental_zone`.",
         examples=[{"column": "updated_at", "within": "36h"}],
         json_schema_extra=cost(Effect.NEXT_RUN),
     )

@@ -107,6 +107,44 @@ def test_freshness_is_measured_at_the_end_of_the_interval(etl: Etl, any_database
     assert "the newest at is 43200 s before the end, and at most 39600 s is expected" in stale.message
 
 
+@pytest.mark.parametrize(
+    ("zone", "value", "kind", "age"),
+    [
+        ("Asia/Tokyo", "2025-11-02 12:00:00", "timestamp", 21 * 3600),
+        ("America/New_York", "2025-11-01 12:00:00", "timestamp", 32 * 3600),
+        # The clock shows 01:30 twice in that night: its second time counts.
+        ("America/New_York", "2025-11-02 01:30:00", "timestamp", 17 * 3600 + 1800),
+        ("Asia/Tokyo", "2025-11-01", "date", 33 * 3600),
+    ],
+)
+def test_freshness_of_a_time_without_a_zone_is_in_the_zone_of_the_pipeline(
+    etl: Etl, each_database: Database, zone: str, value: str, kind: str, age: int
+) -> None:
+    # Given a newest row in the words of a database whose clock is of that zone
+    there = "datetime" if kind == "timestamp" and each_database.engine != "postgresql" else kind
+    done = etl.run(
+        each_database, "--from", "2025-11-01T00:00:00Z", "--to", "2025-11-03T00:00:00Z",
+        query=f"select 1 as id, date '2025-11-01' as day, cast('{value}' as {there}) as at",
+        incremental_column="day", incremental_zone=zone,
+        expect={"freshness": {"column": "at", "within": f"{age - 1}s"}},
+    )  # fmt: skip
+
+    # Then its age is that of the instant
+    assert done.code == 2, done.lines
+    assert f"the newest at is {age} s before the end" in done.message
+
+
+def test_freshness_of_a_time_with_a_zone_knows_no_other(etl: Etl, postgresql: Database) -> None:
+    done = etl.run(
+        postgresql, "--from", "2025-11-01T00:00:00Z", "--to", "2025-11-03T00:00:00Z",
+        query="select 1 as id, date '2025-11-01' as day, timestamptz '2025-11-02 12:00:00+00' as at",
+        incremental_column="day", incremental_zone="Asia/Tokyo",
+        expect={"freshness": {"column": "at", "within": "43199s"}},
+    )  # fmt: skip
+
+    assert "the newest at is 43200 s before the end" in done.message, done.lines
+
+
 def test_freshness_finds_the_incremental_column_where_names_have_no_case(
     etl: Etl, any_database: Database
 ) -> None:

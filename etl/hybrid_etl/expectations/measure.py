@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ from hybrid_etl.errors import UserError
 from hybrid_etl.expectations.bounds import has_range, plain, plain_bound, scalar
 from hybrid_etl.expectations.parameters import Expectations
 from hybrid_etl.expectations.uniqueness import Uniqueness
+from hybrid_etl.incremental import time_zone
 
 Number = Decimal | float | None
 
@@ -44,6 +46,7 @@ class Measures:
             raise UserError(
                 f"expect.freshness of {self._dated}: the column is {by_name[self._dated]}, no date or time."
             )
+        self._zone = time_zone(asked.freshness.zone) if asked.freshness else None
 
     def take(self, batch: pa.RecordBatch) -> None:
         """Take a batch in, as it came from the database."""
@@ -73,8 +76,23 @@ class Measures:
         if newest is None:
             return
         # A date is as new as its end: the day is what it says.
-        seconds = (newest + 1) * 86400 if pa.types.is_date(array.type) else newest / 1_000_000
+        is_date = pa.types.is_date(array.type)
+        seconds = (newest + 1) * 86400 if is_date else newest / 1_000_000
+        if self._zone and (is_date or array.type.tz is None):
+            seconds = _instant(seconds, self._zone)
         self._newest = seconds if self._newest is None else max(float(self._newest), seconds)
+
+
+def _instant(wall: float, zone: tzinfo) -> float:
+    """Seconds since 1970 of a wall time in such seconds; of one that the clock shows twice, the later one.
+
+    Beyond the years of `datetime` no rule of a zone is known, and its offset, of hours, tells nothing.
+    """
+    try:
+        offset = (datetime(1970, 1, 1) + timedelta(seconds=wall)).replace(tzinfo=zone, fold=1).utcoffset()
+    except OverflowError:
+        return wall
+    return wall - (offset or timedelta()).total_seconds()
 
 
 class _Range:

@@ -22,11 +22,13 @@ _KNOWN = ("rows", "nulls", "unique", "range", "freshness", "on_failure")
 class Freshness:
     """The newest value of a column is at most `within` seconds older than the end of what is read.
 
-    `folds`: it is the incremental column of an engine whose names have no case.
+    `folds`: it is the incremental column of an engine whose names have no case. `zone`: IANA name of the zone
+    that dates and times without one are in.
     """
 
     column: str
     within: float
+    zone: str = "UTC"
     folds: bool = False
 
     def found_in(self, names: Iterable[str]) -> str:
@@ -173,16 +175,18 @@ def _bound(value: object) -> Bound:
 
 
 def _freshness(value: object, document: Mapping[str, Any]) -> Freshness | None:
-    incremental = document.get("incremental_column")
+    incremental, zone = document.get("incremental_column"), str(document.get("incremental_zone") or "UTC")
     if value is None:
         return None
     if isinstance(value, dict):
-        return Freshness(column=str(value.get("column") or incremental), within=seconds(value["within"]))
+        return Freshness(
+            column=str(value.get("column") or incremental), within=seconds(value["within"]), zone=zone
+        )
     if not incremental:
         raise ValueError("freshness without a column needs incremental_column")
     engine = ENGINES.get(str(document.get("engine")))
     folds = engine is not None and engine.folds
-    return Freshness(column=str(incremental), within=seconds(value), folds=folds)
+    return Freshness(column=str(incremental), within=seconds(value), zone=zone, folds=folds)
 
 
 def _check_parts(found: Expectations, partitions: object, *, where: str) -> None:
