@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -20,13 +21,16 @@ from workspace.paths import ETL
 from workspace.supply import words
 from workspace.supply.settings import Supply
 
+_BASE_LABEL = "hybrid-etl.base"
+"""Label of an image with the base that was named for it, empty for the Dockerfile's own."""
+
 
 class ImageError(Exception):
     """The image could not be built; the message holds the end of what Docker wrote."""
 
 
 def build(reference: str, *, log: Path) -> None:
-    """Build the image of etl/ under a name, unless it is there.
+    """Build the image of etl/ under a name, unless it is there with the base that is named now.
 
     Args:
         reference: registry, repository and tag, as in the task definitions.
@@ -37,9 +41,9 @@ def build(reference: str, *, log: Path) -> None:
     """
     if shutil.which("docker") is None:
         raise ImageError("there is no `docker` on this machine; install Docker with its buildx component")
-    if _runs("docker", "image", "inspect", reference):
+    base = os.environ.get(BASE_VARIABLE, "")
+    if _base_of(reference) == base:
         return
-    base = os.environ.get(BASE_VARIABLE)
     docker = builder()
     if docker is None:
         raise ImageError("no `docker` on this machine builds with BuildKit; install the buildx component")
@@ -52,6 +56,7 @@ def build(reference: str, *, log: Path) -> None:
             [
                 *(docker, "build", "--tag", reference, "--network", "host"),
                 *(("--build-arg", f"BASE={base}") if base else ()),
+                *("--label", f"{_BASE_LABEL}={base}"),
                 # By name only: the values, which may have a password, come from the environment.
                 *(argument for name in proxies for argument in ("--build-arg", name)),
                 *secrets,
@@ -122,6 +127,13 @@ def builder() -> str | None:
         if _runs(docker, "buildx", "version") or int(version.split(".")[0] or 0) < 23:
             return docker
     return None
+
+
+def _base_of(reference: str) -> str | None:
+    """What the label of an image says; None without such an image, or such a label."""
+    labels = _output("docker", "image", "inspect", "--format", "{{json .Config.Labels}}", reference)
+    said: str | None = (json.loads(labels or "null") or {}).get(_BASE_LABEL)
+    return said
 
 
 def _output(*command: str) -> str:

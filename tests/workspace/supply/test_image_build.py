@@ -57,7 +57,7 @@ def _build(machine: Machine, stage: Path, **variables: str) -> subprocess.Comple
     inherited = {
         name: os.environ[name] for name in ("HYBRID_BASE_IMAGE", "DOCKER_HOST") if name in os.environ
     }
-    return machine(sys.executable, "-c", _BUILD, stage, _NAME, **inherited, **variables)
+    return machine(sys.executable, "-c", _BUILD, stage, _NAME, **(inherited | variables))
 
 
 def test_the_build_takes_pip_s_index_and_authority_and_keeps_no_password(
@@ -97,3 +97,28 @@ def test_without_a_network_the_build_takes_the_directory(
     # Then the build needs no index
     done = _build(machine, stage, PIP_INDEX_URL="http://127.0.0.1:9/simple", HTTPS_PROXY="http://127.0.0.1:9")
     assert done.returncode == 0, done.stderr
+
+
+def test_an_image_is_built_anew_for_another_base_and_for_no_other_reason(
+    stage: Path, machine: Machine, tmp_path: Path
+) -> None:
+    # Given an image, and another name of a base
+    (stage / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\n")
+    first, other = os.environ["HYBRID_BASE_IMAGE"], f"{_NAME}-base"
+    change = f"FROM {first}\nLABEL of=another\n"
+    subprocess.run(["docker", "build", "-q", "-t", other, "-"], input=change, text=True, check=True)
+    try:
+        for base, label in ((first, ""), (other, "another"), (first, "")):
+            # When it is built, and once more
+            times = []
+            for _ in range(2):
+                done = _build(machine, stage, HYBRID_BASE_IMAGE=base)
+                assert done.returncode == 0, done.stderr
+                times.append((tmp_path / "build.log").stat().st_mtime_ns)
+            # Then it has that base, and the second time nothing was built
+            form = '{{with index .Config.Labels "of"}}{{.}}{{end}}'
+            said = subprocess.check_output(["docker", "inspect", "-f", form, _NAME], text=True)
+            assert said.strip() == label
+            assert times[0] == times[1]
+    finally:
+        subprocess.run(["docker", "rmi", "-f", other], capture_output=True, check=False)
