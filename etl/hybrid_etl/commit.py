@@ -16,12 +16,12 @@ from hybrid_etl.errors import EtlError, Failure, UserError
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.kept import judged_parts
-from hybrid_etl.lake import PART_RECEIPT, RECEIPT
+from hybrid_etl.lake import PART_RECEIPT, receipt_key
 from hybrid_etl.partitions import Partitions
-from hybrid_etl.receipt import described, encode
+from hybrid_etl.publication import Publication, seen_by_all
+from hybrid_etl.receipt import described
 from hybrid_etl.run import host_name, now
 from hybrid_etl.settings import Image, Settings
-from hybrid_etl.sinks import open_sink
 from hybrid_etl.specification import Specification
 from hybrid_etl.writers.statistics import merge
 
@@ -32,7 +32,7 @@ def commit(
     """Make the parts of a run visible, all at once; `parts` are their tries, in the order of the ranges.
 
     Gives the receipt that was written. Raises UserError or Failure when a part is missing or does not
-    belong to the others; then nothing new is visible.
+    belong to the others, or another run has landed meanwhile and read later; then nothing new is visible.
     """
     specification = settings.read_specification(sha256)
     partitions = specification.partitions
@@ -49,8 +49,10 @@ def commit(
     ]
     document = _together(receipts, partitions, attempt=attempt)
     document |= judged_parts(settings, specification, interval, receipts, rows=document["rows"])
-    sink = open_sink(settings.lake, bytes_per_second=None, target_file_bytes=specification.target_file_bytes)
-    sink.put(f"{base}/{RECEIPT}", encode(document))
+    publication = Publication(
+        settings, receipt_key(specification.prefix, interval), seen_by_all(receipts)
+    )
+    publication.write(document)
     emit("info", "Committed.", rows=document["rows"], bytes=document["bytes"], files=len(document["files"]))
     return document
 
@@ -127,7 +129,7 @@ def _together(receipts: list[dict[str, Any]], partitions: Partitions, *, attempt
             name: value
             for receipt in reversed(receipts)
             for name, value in receipt.items()
-            if name not in ("part", "measured")
+            if name not in ("part", "measured", "replaces")
         },
         "attempt": attempt,
         "rows": sum(receipt["rows"] for receipt in receipts),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.settings import Settings
 from hybrid_etl.sinks import Listing, open_sink
 
@@ -9,6 +10,11 @@ START = "interval="
 RECEIPT = "_manifest.json"
 PART_RECEIPT = "_part.json"
 """What a part leaves beside its files: no reader follows it."""
+
+
+def receipt_key(prefix: str, interval: Interval | None) -> str:
+    """Where the receipt of an interval is."""
+    return f"{prefix}/{directory_of(interval)}/{RECEIPT}"
 
 
 def list_intervals(settings: Settings, prefix: str, *, after: str = "", only: str = START) -> Listing:

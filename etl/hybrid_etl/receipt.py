@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 
 from hybrid_etl.columns import Column
 from hybrid_etl.interval import Interval, directory_of
-from hybrid_etl.lake import PART_RECEIPT, RECEIPT
+from hybrid_etl.lake import PART_RECEIPT, receipt_key
 from hybrid_etl.readers import Database
 from hybrid_etl.settings import Image
 from hybrid_etl.specification import Specification
@@ -39,16 +39,15 @@ class Receipt:
     statistics: dict[str, dict[str, object]] = field(default_factory=dict)
     kept: Mapping[str, object] = field(default_factory=dict)
     facts: Mapping[str, object] = field(default_factory=dict)
+    replaces: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
         """Where the receipt goes; that of a part, which no reader follows, goes beside its files."""
-        base = f"{self.specification.prefix}/{directory_of(self.interval)}"
-        return (
-            f"{base}/{RECEIPT}"
-            if self.specification.part is None
-            else f"{base}/{self.attempt}/{PART_RECEIPT}"
-        )
+        prefix = self.specification.prefix
+        if self.specification.part is None:
+            return receipt_key(prefix, self.interval)
+        return f"{prefix}/{directory_of(self.interval)}/{self.attempt}/{PART_RECEIPT}"
 
     @property
     def rows(self) -> int:
@@ -99,7 +98,7 @@ class Receipt:
             "decoder": self.decoder,
             **self.kept,
             **self.facts,
-            **({"part": {"number": part.number, "count": part.count}} if part else {}),
+            **({"part": {"number": part.number, "count": part.count}, **self.replaces} if part else {}),
         }
 
     def encode(self) -> builtins.bytes:

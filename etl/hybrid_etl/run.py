@@ -13,8 +13,10 @@ from hybrid_etl.errors import Failure
 from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.kept import Promises
+from hybrid_etl.lake import receipt_key
 from hybrid_etl.masks import Masks
 from hybrid_etl.memory import keep_small, without_collector
+from hybrid_etl.publication import Publication
 from hybrid_etl.readers import Database, Reader, open_reader
 from hybrid_etl.receipt import Receipt
 from hybrid_etl.room import check_room
@@ -44,6 +46,7 @@ def run(
     secret = settings.read_secret(specification.engine)
     emit("info", "Started.", pipeline=specification.pipeline, attempt=attempt, database=secret.address)
     with without_collector():
+        publication = Publication.begin(settings, receipt_key(specification.prefix, interval))
         promises = Promises(settings, specification, interval)
         reader = open_reader(specification, secret, interval)
     clock.lap("connect")
@@ -58,6 +61,7 @@ def run(
             reader,
             masks,
             promises,
+            publication,
             interval=interval,
             attempt=attempt,
             started=started,
@@ -75,6 +79,7 @@ def _extract(
     reader: Reader,
     masks: Masks,
     promises: Promises,
+    publication: Publication,
     *,
     interval: Interval | None,
     attempt: str,
@@ -130,9 +135,10 @@ def _extract(
         statistics=writer.statistics.document(),
         kept=kept,
         facts={**reader.facts, **reader.refusals.largest_value},
+        replaces=publication.replaces,
     )
     if specification.part is None:
-        sink.put(receipt.key, receipt.encode())
+        publication.write(receipt.document())
     else:
         written = sink.open(receipt.key)
         written.write(receipt.encode())

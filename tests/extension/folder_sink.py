@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from hybrid_etl.errors import UserError
-from hybrid_etl.sinks import Listing, StoredFile
+from hybrid_etl.sinks import Listing, Seen, StoredFile
 
 
 def open_sink(address: str, *, bytes_per_second: int | None, target_file_bytes: int) -> FlatSink:
@@ -32,11 +32,19 @@ class FlatSink:
         """Begin a file."""
         return FlatFile(self.path(key), key)
 
-    def put(self, key: str, content: bytes) -> None:
-        """Make a small file visible."""
+    def look(self, key: str) -> Seen:
+        """A small file; its content is its tag."""
+        content = self.path(key).read_bytes() if self.path(key).is_file() else None
+        return Seen(content=content, tag=None if content is None else content.hex())
+
+    def put(self, key: str, content: bytes, *, over: Seen | None = None) -> bool:
+        """Make a small file visible. Nobody else writes here."""
+        if over is not None and self.look(key).tag != over.tag:
+            return False
         file = self.open(key)
         file.write(content)
         file.finish()
+        return True
 
     def probe(self, key: str) -> None:
         """Nothing can refuse."""

@@ -33,6 +33,17 @@ class Listing:
     whole: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """A small file as it was at one moment: its content and the sink's tag of it, both None where none was.
+
+    Two looks have the same tag when nothing was written between them.
+    """
+
+    content: bytes | None = None
+    tag: str | None = None
+
+
 def check_size(taken: int, *, stored: int) -> None:
     """Hold the bytes that a file took against those that were stored; raises Failure."""
     if taken != stored:
@@ -67,8 +78,14 @@ class Sink(Protocol):
     def open(self, key: str) -> OutputFile:
         """Begin a file."""
 
-    def put(self, key: str, content: bytes) -> None:
-        """Make a small file visible in one step, replacing the one before."""
+    def look(self, key: str) -> Seen:
+        """A small file as it is now; raises UserError when it is not granted, else Failure."""
+
+    def put(self, key: str, content: bytes, *, over: Seen | None = None) -> bool:
+        """Make a small file visible in one step, replacing the one before.
+
+        With `over`, only while that is what is there: else nothing is written, and it gives False.
+        """
 
     def probe(self, key: str) -> None:
         """Begin a file and take it back, to see whether it may be written; raises UserError or Failure."""

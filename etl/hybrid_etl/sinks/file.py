@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from hybrid_etl.errors import EtlError, Failure, UserError
-from hybrid_etl.sinks import Listing, StoredFile, check_size, wrong_address
+from hybrid_etl.sinks import Listing, Seen, StoredFile, check_size, wrong_address
 from hybrid_etl.sinks.throttle import Throttle
 
 
@@ -38,11 +40,26 @@ class FileSink:
         """Begin a file; raises Failure when the directory cannot be written."""
         return FileInPlace(self._root / key, key, self._throttle)
 
-    def put(self, key: str, content: bytes) -> None:
-        """Write a small file and rename it into place."""
+    def look(self, key: str) -> Seen:
+        """A small file and the SHA-256 of its content."""
+        try:
+            content = (self._root / key).read_bytes()
+        except FileNotFoundError:
+            return Seen()
+        except OSError as error:
+            raise _unreadable(self._root / key, error) from None
+        return Seen(content=content, tag=hashlib.sha256(content).hexdigest())
+
+    def put(self, key: str, content: bytes, *, over: Seen | None = None) -> bool:
+        """Write a small file and rename it into place; one process at a time in its directory."""
         file = self.open(key)
-        file.write(content)
-        file.finish()
+        with _locked((self._root / key).parent):
+            if over is not None and self.look(key).tag != over.tag:
+                file.abort()
+                return False
+            file.write(content)
+            file.finish()
+        return True
 
     def probe(self, key: str) -> None:
         """Begin a file and take it back."""
@@ -56,9 +73,7 @@ class FileSink:
         except FileNotFoundError:
             raise UserError(f"file://{path} does not exist; check the name and deploy it.") from None
         except OSError as error:
-            raise Failure(
-                f"file://{path} cannot be read ({error.strerror}); check its permissions."
-            ) from None
+            raise _unreadable(path, error) from None
 
     def directories(self, prefix: str, *, after: str, only: str) -> Listing:
         """Directories below a prefix, all of them."""
@@ -75,6 +90,22 @@ class FileSink:
     def source(self, key: str) -> str:
         """The path of a file."""
         return str(self._root / key)
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """A directory for this process alone, where its file system has locks."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _unreadable(path: Path, error: OSError) -> Failure:
+    return Failure(f"file://{path} cannot be read ({error.strerror}); check its permissions.")
 
 
 class FileInPlace:

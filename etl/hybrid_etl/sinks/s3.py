@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from hybrid_etl import aws
 from hybrid_etl.errors import UserError
-from hybrid_etl.sinks import Listing, StoredFile, check_size, wrong_address
+from hybrid_etl.sinks import Listing, Seen, StoredFile, check_size, wrong_address
 from hybrid_etl.sinks.throttle import Throttle
 
 PART_BYTES = 5 * 1024 * 1024
@@ -28,6 +28,8 @@ limits")."""
 MOST_PARTS = 10_000
 LONGEST_KEY = 1024
 """Bytes of UTF-8 (Amazon S3 User Guide, "Naming Amazon S3 objects")."""
+_CHANGED = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
+"""How S3 refuses a conditional write: it is another object, one is being written, it is gone."""
 _TYPES = {"json": "application/json", "parquet": "application/vnd.apache.parquet"}
 
 
@@ -75,14 +77,29 @@ class S3Sink:
             part_bytes=max(PART_BYTES, -(-self._target // (MOST_PARTS // 2))),
         )
 
-    def put(self, key: str, content: bytes) -> None:
-        """Put an object in one request."""
+    def look(self, key: str) -> Seen:
+        """A small object and its ETag."""
+        name = self._prefix + key
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=name)
+            return Seen(content=answer["Body"].read(), tag=str(answer["ETag"]))
+        except (BotoCoreError, ClientError) as error:
+            if isinstance(error, ClientError) and aws.error_code(error) == "NoSuchKey":
+                return Seen()
+            raise aws.explain(error, doing=f"Reading s3://{self._bucket}/{name}") from error
+
+    def put(self, key: str, content: bytes, *, over: Seen | None = None) -> bool:
+        """Put an object in one request, a conditional one with `over` (S3 User Guide, "Conditional writes")."""
         name = self._prefix + key
         kind = _TYPES.get(key.rpartition(".")[2], "application/octet-stream")
+        condition = {} if over is None else {"IfMatch": over.tag} if over.tag else {"IfNoneMatch": "*"}
         try:
-            self._client.put_object(Bucket=self._bucket, Key=name, Body=content, ContentType=kind)
+            self._client.put_object(Bucket=self._bucket, Key=name, Body=content, ContentType=kind, **condition)
         except (BotoCoreError, ClientError) as error:
+            if condition and isinstance(error, ClientError) and aws.error_code(error) in _CHANGED:
+                return False
             raise aws.explain(error, doing=f"Writing s3://{self._bucket}/{name}") from error
+        return True
 
     def probe(self, key: str) -> None:
         """Begin an upload, send a part, abort it: a run's rights to the key are asked for."""
