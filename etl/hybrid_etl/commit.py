@@ -49,9 +49,7 @@ def commit(
     ]
     document = _together(receipts, partitions, attempt=attempt)
     document |= judged_parts(settings, specification, interval, receipts, rows=document["rows"])
-    publication = Publication(
-        settings, receipt_key(specification.prefix, interval), seen_by_all(receipts)
-    )
+    publication = Publication(settings, receipt_key(specification.prefix, interval), seen_by_all(receipts))
     publication.write(document)
     emit("info", "Committed.", rows=document["rows"], bytes=document["bytes"], files=len(document["files"]))
     return document

@@ -69,17 +69,24 @@ def attempt_name(text: str | None, environment: Mapping[str, str] = os.environ) 
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """What runs: the program's version, and in an ECS task the image's name and its digest."""
+    """What runs: the program's version, and in an ECS task the image's name and its digest.
+
+    `base` is what the image was built on, NAME@DIGEST; None outside of an image.
+    """
 
     version: str = __version__
     name: str | None = None
     digest: str | None = None
+    base: str | None = None
 
     @classmethod
     def running(cls, environment: Mapping[str, str] = os.environ) -> Image:
         """This container's image, as the ECS agent names it."""
         found = _metadata(environment, "")
-        return cls(name=found.get("Image"), digest=found.get("ImageID"))
+        base, digest = environment.get("HYBRID_ETL_BASE"), environment.get("HYBRID_ETL_BASE_DIGEST")
+        if base and digest and "@" not in base:
+            base = f"{base}@{digest}"
+        return cls(name=found.get("Image"), digest=found.get("ImageID"), base=base or None)
 
 
 def _metadata(environment: Mapping[str, str], path: str) -> dict[str, Any]:

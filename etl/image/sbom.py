@@ -1,7 +1,7 @@
-"""`sbom.py PYTHON_BOM BASE_PACKAGES SITE_PACKAGES`: what the image is made of, CycloneDX 1.6 JSON, to stdout.
+"""`sbom.py PYTHON_BOM BASE_PACKAGES SITE_PACKAGES BASE BASE_DIGEST`: what the image is made of, to stdout.
 
-To what cyclonedx-py found in the environment it adds the interpreter, the Debian packages of the base
-(`dpkg-query`'s name, version, architecture) and the libraries compiled here.
+CycloneDX 1.6 JSON. To what cyclonedx-py found in the environment it adds the interpreter, the base and its Debian
+packages (`dpkg-query`'s name, version, architecture), and the libraries compiled here.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 
-def main(python_bom: Path, base_packages: Path, site_packages: Path) -> None:
+def main(python_bom: Path, base_packages: Path, site_packages: Path, base: str, base_digest: str) -> None:
     """Print the bill; the order of its components is that of their names, so that two builds are alike."""
     bill = json.loads(python_bom.read_text())
-    found = [*bill.get("components", []), _interpreter()]
+    found = [*bill.get("components", []), _interpreter(), _base(base, base_digest)]
     found += [_debian(line) for line in base_packages.read_text().splitlines()]
     found += [_compiled(path, site_packages) for path in (site_packages / "hybrid_etl").rglob("*.so")]
     bill["components"] = sorted(found, key=lambda component: (component["type"], component["name"]))
@@ -26,6 +26,12 @@ def main(python_bom: Path, base_packages: Path, site_packages: Path) -> None:
 
 def _interpreter() -> dict[str, object]:
     return {"type": "platform", "name": "cpython", "version": platform.python_version()}
+
+
+def _base(name: str, digest: str) -> dict[str, object]:
+    name, _, named_digest = name.partition("@")
+    version = digest or named_digest
+    return {"type": "container", "name": name, **({"version": version} if version else {})}
 
 
 def _debian(line: str) -> dict[str, object]:
@@ -41,4 +47,4 @@ def _compiled(path: Path, site_packages: Path) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    main(*map(Path, sys.argv[1:4]), *sys.argv[4:])

@@ -9,54 +9,75 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from enum import StrEnum
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from workspace.base_image import BASE_VARIABLE
+from hybrid.artifacts import image_base
 from workspace.environments import EnvironmentFailure, read_supply
 from workspace.paths import ETL
 from workspace.supply import words
 from workspace.supply.settings import Supply
 
-_BASE_LABEL = "hybrid-etl.base"
-"""Label of an image with the base that was named for it, empty for the Dockerfile's own."""
+_BASE_LABEL = "org.opencontainers.image.base.name"
+_DIGEST_LABEL = "org.opencontainers.image.base.digest"
+"""Labels of the OCI Image Format Specification, "Pre-Defined Annotation Keys"."""
+_DECODER_LABEL = "hybrid-etl.native-decoder"
+#: How the Dockerfile says that there is no native decoder.
+_NO_DECODER = ("no C compiler for the native decoder", "the native decoder could not be compiled")
+
+
+class Decoder(StrEnum):
+    """How the image makes values of what a database sends: by the compiled decoder, or in Python, at a tenth of the speed."""
+
+    REQUIRED = "required"
+    NONE = "none"
 
 
 class ImageError(Exception):
     """The image could not be built; the message holds the end of what Docker wrote."""
 
 
-def build(reference: str, *, log: Path) -> None:
-    """Build the image of etl/ under a name, unless it is there with the base that is named now.
+class NoDecoderError(ImageError):
+    """All but the native decoder could be built: no C compiler is to be had."""
+
+
+def build(reference: str, *, log: Path, base: str | None = None, decoder: Decoder = Decoder.REQUIRED) -> None:
+    """Build the image of etl/ under a name, unless it is there with this base and decoder.
 
     Args:
         reference: registry, repository and tag, as in the task definitions.
         log: file that gets what Docker writes.
+        base: NAME[:TAG][@DIGEST]; None for the one that the environment or the Dockerfile names.
 
     Raises:
+        NoDecoderError: the decoder is required, and no C compiler was there.
         ImageError: the build failed.
     """
     if shutil.which("docker") is None:
         raise ImageError("there is no `docker` on this machine; install Docker with its buildx component")
-    base = os.environ.get(BASE_VARIABLE, "")
-    if _base_of(reference) == base:
+    name = base or image_base.named(ETL)
+    if _built(reference) == (name, decoder):
         return
     docker = builder()
     if docker is None:
         raise ImageError("no `docker` on this machine builds with BuildKit; install the buildx component")
     try:
         supply = read_supply()
-    except EnvironmentFailure as failure:
+        found = image_base.resolve(name, pull=not supply.offline)
+    except (EnvironmentFailure, image_base.BaseImageError) as failure:
         raise ImageError(str(failure)) from failure
+    labels = {_BASE_LABEL: name, _DIGEST_LABEL: found.digest, _DECODER_LABEL: decoder.value}
+    arguments = {"BASE": found.reference, "BASE_DIGEST": found.digest, "NATIVE": decoder.value}
     with log.open("wb") as output, _for_pip(supply) as (secrets, proxies):
         done = subprocess.run(
             [
                 *(docker, "build", "--tag", reference, "--network", "host"),
-                *(("--build-arg", f"BASE={base}") if base else ()),
-                *("--label", f"{_BASE_LABEL}={base}"),
+                *(word for key, value in labels.items() for word in ("--label", f"{key}={value}")),
+                *(word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")),
                 # By name only: the values, which may have a password, come from the environment.
                 *(argument for name in proxies for argument in ("--build-arg", name)),
                 *secrets,
@@ -69,10 +90,42 @@ def build(reference: str, *, log: Path) -> None:
             check=False,
         )
     if done.returncode:
-        said = words.without_credentials(log.read_text(errors="replace"), secrets=supply.secrets())
-        end = "\n".join(said.splitlines()[-15:])
-        known = f": {known}" if (known := words.remedy("\n".join(said.splitlines()[-60:]))) else ""
-        raise ImageError(f"the image could not be built from {ETL}{known}; the end of {log}:\n{end}")
+        raise _failure(log, supply)
+
+
+def build_with_any_decoder(reference: str, *, log: Path) -> Decoder:
+    """Build as `build` with the native decoder, where no C compiler is to be had without it: which of the two.
+
+    For a machine that tries things out: what is deployed is slow at each run without it.
+
+    Raises:
+        ImageError: the build failed for another reason.
+    """
+    if _built(reference) == (image_base.named(ETL), Decoder.NONE):
+        return Decoder.NONE
+    try:
+        build(reference, log=log)
+    except NoDecoderError:
+        build(reference, log=log, decoder=Decoder.NONE)
+        return Decoder.NONE
+    return Decoder.REQUIRED
+
+
+def _failure(log: Path, supply: Supply) -> ImageError:
+    said = words.without_credentials(log.read_text(errors="replace"), secrets=supply.secrets())
+    lines = said.splitlines()
+    # What a RUN has said, not the text of the Dockerfile that Docker shows beside it.
+    if any(
+        line.endswith(words_of_it) and "echo" not in line for line in lines for words_of_it in _NO_DECODER
+    ):
+        return NoDecoderError(
+            "the image's native decoder could not be built, for the build has no C compiler: let it reach the "
+            "packages of its base (gcc, libc6-dev), or name a base that has them with --base; "
+            f"`--native none` builds an image that decodes in Python, at a tenth of the speed. See {log}"
+        )
+    end = "\n".join(lines[-15:])
+    known = f": {known}" if (known := words.remedy("\n".join(lines[-60:]))) else ""
+    return ImageError(f"the image could not be built from {ETL}{known}; the end of {log}:\n{end}")
 
 
 @contextmanager
@@ -129,11 +182,17 @@ def builder() -> str | None:
     return None
 
 
-def _base_of(reference: str) -> str | None:
-    """What the label of an image says; None without such an image, or such a label."""
-    labels = _output("docker", "image", "inspect", "--format", "{{json .Config.Labels}}", reference)
-    said: str | None = (json.loads(labels or "null") or {}).get(_BASE_LABEL)
-    return said
+def _built(reference: str) -> tuple[str, str] | None:
+    """Base and decoder of an image, as its labels say; None without such an image, or such labels."""
+    said = json.loads(
+        _output("docker", "image", "inspect", "--format", "{{json .Config.Labels}}", reference) or "null"
+    )
+    labels: dict[str, str] = said or {}
+    return (
+        (labels[_BASE_LABEL], labels[_DECODER_LABEL])
+        if {_BASE_LABEL, _DECODER_LABEL} <= set(labels)
+        else None
+    )
 
 
 def _output(*command: str) -> str:

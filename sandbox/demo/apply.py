@@ -106,7 +106,7 @@ def _deploy(demo: DemoEnvironment, steps: Steps) -> None:
         log = demo.directory / "image.log"
         try:
             with steps.step("The image of the ETL container", log=log):
-                image_build.build(demo.image, log=log)
+                image_build.build_with_any_decoder(demo.image, log=log)
         except image_build.ImageError as error:
             raise ApplyFailed(f"{error}\nNothing was deployed: the demo runs as before") from error
     with steps.step("cdk deploy, what has changed", log=deployment.log):

@@ -31,7 +31,8 @@ def base() -> str:
 def image(base: str) -> Iterator[str]:
     command = [_builder(), "build", "--quiet", "--tag", _NAME, "--network", "host"]
     # The same arguments as the demo's, so that the engine builds each layer once.
-    command += ["--build-arg", f"BASE={base}"]
+    digest = _output("docker", "image", "inspect", "-f", "{{.Id}}", base)
+    command += ["--build-arg", f"BASE={base}", "--build-arg", f"BASE_DIGEST={digest}"]
     bundle = os.environ.get("SSL_CERT_FILE")
     command += ["--secret", f"id=ca,src={bundle}"] if bundle else []
     environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
@@ -66,7 +67,7 @@ def test_the_image_is_small(image: str, base: str) -> None:
     assert added <= MOST_MB
 
 
-def test_its_bill_of_materials_names_what_is_installed(image: str) -> None:
+def test_its_bill_of_materials_names_what_is_installed(image: str, base: str) -> None:
     # Given what the image itself says
     program = (
         "from importlib.metadata import distributions as d; print(*(f'{x.name}=={x.version}' for x in d()))"
@@ -82,10 +83,13 @@ def test_its_bill_of_materials_names_what_is_installed(image: str) -> None:
     listed = {f"{part['name']}=={part.get('version')}" for part in bill["components"]}
     assert installed <= listed, installed - listed
     assert any(part["name"].endswith("decoder.so") for part in bill["components"])
+    # And the base that it was built on
+    digest = _output("docker", "image", "inspect", "-f", "{{.Id}}", base)
+    assert {"type": "container", "name": base, "version": digest} in bill["components"]
 
 
 def test_it_runs_in_a_small_box_without_root_and_without_a_writable_root(
-    image: str, etl: Etl, postgresql: Database
+    image: str, base: str, etl: Etl, postgresql: Database
 ) -> None:
     # Given the options of the task definitions, and the least memory that a source may have
     digest = etl.specify(
@@ -107,4 +111,5 @@ def test_it_runs_in_a_small_box_without_root_and_without_a_writable_root(
     assert done.returncode == 0, done.stdout + done.stderr
     manifest = json.loads(next(etl.lake.rglob("_manifest.json")).read_text())
     assert (manifest["rows"], manifest["decoder"]) == (300_000, "native")
+    assert manifest["image"]["base"].startswith(f"{base}@sha256:")
     assert next(etl.lake.rglob("part-*")).stat().st_uid == 65532

@@ -151,7 +151,9 @@ def test_two_runs_in_s3(etl: Etl, twice: Database, s3: dict[str, str]) -> None:
     [
         pytest.param((LOSE_ANSWER,), id="the answer is lost"),
         pytest.param((Fault(status=503),), id="S3 is busy"),
-        pytest.param((Fault(status=409, code="ConditionalRequestConflict"),), id="another write is under way"),
+        pytest.param(
+            (Fault(status=409, code="ConditionalRequestConflict"),), id="another write is under way"
+        ),
     ],
 )
 def test_a_receipt_whose_answer_is_lost_is_no_other_runs(

@@ -19,7 +19,7 @@ _OUT_OF_MEMORY, _MALFORMED = 100, 101
 _ARROW_ARRAY_BYTES = 80
 _REMEDY = (
     "in a clone install a C compiler (Debian: apt-get install gcc libc6-dev) and run bin/hybrid setup; an "
-    "image is built with NATIVE=required"
+    "image is built without `--native none`"
 )
 
 

@@ -94,7 +94,9 @@ class S3Sink:
         kind = _TYPES.get(key.rpartition(".")[2], "application/octet-stream")
         condition = {} if over is None else {"IfMatch": over.tag} if over.tag else {"IfNoneMatch": "*"}
         try:
-            self._client.put_object(Bucket=self._bucket, Key=name, Body=content, ContentType=kind, **condition)
+            self._client.put_object(
+                Bucket=self._bucket, Key=name, Body=content, ContentType=kind, **condition
+            )
         except (BotoCoreError, ClientError) as error:
             if condition and isinstance(error, ClientError) and aws.error_code(error) in _CHANGED:
                 return False

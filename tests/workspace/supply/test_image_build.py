@@ -5,10 +5,15 @@ The real engine and the real Dockerfile's first stage, with a package of the pri
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +33,10 @@ from workspace.supply import certificates, settings
 image_build.ETL, name = Path(sys.argv[1]), sys.argv[2]
 settings.OFFLINE, certificates.BUNDLES = Path("offline").absolute(), Path("certificates").absolute()
 try:
-    image_build.build(name, log=Path("build.log"))
+    if sys.argv[3:]:
+        print(image_build.build_with_any_decoder(name, log=Path("build.log")))
+    else:
+        image_build.build(name, log=Path("build.log"))
 except image_build.ImageError as error:
     sys.exit(str(error))
 """
@@ -44,7 +52,7 @@ def stage(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "etl"
     (place / "image").mkdir(parents=True)
     text = (ETL / "Dockerfile").read_text()
-    (place / "Dockerfile").write_text(text[: text.index("COPY pyproject.toml")])
+    (place / "Dockerfile").write_text(text[: text.index("# required")])
     # A directory of this test's own, lest the engine takes an earlier one's layer.
     lock = f"# {tmp_path}\n{locked('tiny', '1.0', tiny())}"
     for name in ("requirements.txt", "image/requirements-sbom.txt"):
@@ -53,11 +61,17 @@ def stage(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["docker", "rmi", "-f", _NAME], capture_output=True, check=False)
 
 
-def _build(machine: Machine, stage: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def _build(machine: Machine, stage: Path, *more: str, **variables: str) -> subprocess.CompletedProcess[str]:
     inherited = {
         name: os.environ[name] for name in ("HYBRID_BASE_IMAGE", "DOCKER_HOST") if name in os.environ
     }
-    return machine(sys.executable, "-c", _BUILD, stage, _NAME, **(inherited | variables))
+    return machine(sys.executable, "-c", _BUILD, stage, _NAME, *more, **(inherited | variables))
+
+
+def _labels() -> dict[str, str]:
+    form = "{{json .Config.Labels}}"
+    found: dict[str, str] = json.loads(subprocess.check_output(["docker", "inspect", "-f", form, _NAME]))
+    return found
 
 
 def test_the_build_takes_pip_s_index_and_authority_and_keeps_no_password(
@@ -122,3 +136,117 @@ def test_an_image_is_built_anew_for_another_base_and_for_no_other_reason(
             assert times[0] == times[1]
     finally:
         subprocess.run(["docker", "rmi", "-f", other], capture_output=True, check=False)
+
+
+def test_without_a_compiler_only_a_demo_s_image_is_built_and_says_so(
+    stage: Path, machine: Machine, tmp_path: Path
+) -> None:
+    # Given a base that has no compiler and nothing to get one with
+    text = (ETL / "Dockerfile").read_text()
+    step = text[text.index("ARG NATIVE") : text.index("COPY pyproject.toml")]
+    (stage / "Dockerfile").write_text(f"ARG BASE\nFROM ${{BASE}}\n{step}")
+    base = f"{_NAME}-bare"
+    bare = f"FROM {os.environ['HYBRID_BASE_IMAGE']}\nRUN rm -f /usr/bin/apt-get\n"
+    subprocess.run(["docker", "build", "-q", "-t", base, "-"], input=bare, text=True, check=True)
+    try:
+        # Then an image that is meant to be deployed is not built without the decoder
+        refused = _build(machine, stage, HYBRID_BASE_IMAGE=base)
+        assert refused.returncode == 1
+        assert "no C compiler" in refused.stderr
+        assert "--native none" in refused.stderr
+        # And the demo's is, and says so; the second time nothing is built
+        for _ in range(2):
+            done = _build(machine, stage, "demo", HYBRID_BASE_IMAGE=base)
+            assert (done.returncode, done.stdout.strip()) == (0, "none"), done.stderr
+            assert _labels()["hybrid-etl.native-decoder"] == "none"
+        built = (tmp_path / "build.log").stat().st_mtime_ns
+        # And what was built for a demo is not taken for what is deployed
+        assert _build(machine, stage, HYBRID_BASE_IMAGE=base).returncode == 1
+        assert (tmp_path / "build.log").stat().st_mtime_ns > built
+    finally:
+        subprocess.run(["docker", "rmi", "-f", base], capture_output=True, check=False)
+
+
+def test_the_digest_of_the_base_is_in_the_labels(stage: Path, machine: Machine) -> None:
+    # Given a base that only this machine has
+    base = os.environ["HYBRID_BASE_IMAGE"]
+    (stage / "Dockerfile").write_text(
+        "ARG BASE\nFROM ${BASE}\nARG BASE\nARG BASE_DIGEST\nLABEL built-on=$BASE--$BASE_DIGEST\n"
+    )
+    found = subprocess.check_output(["docker", "inspect", "-f", "{{.Id}}", base], text=True).strip()
+    # When
+    done = _build(machine, stage)
+    # Then its id stands for it, for no registry has named it
+    assert done.returncode == 0, done.stderr
+    labels = _labels()
+    assert labels["org.opencontainers.image.base.name"] == base
+    assert labels["org.opencontainers.image.base.digest"] == found
+    assert labels["built-on"] == f"{base}--{found}"
+
+
+def test_a_base_of_a_registry_is_held_to_its_digest(stage: Path, machine: Machine, registry: str) -> None:
+    # Given a tag of a registry
+    (stage / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\nARG BASE\nLABEL built-on=$BASE\n")
+    tag, repository = f"{registry}/bases/slim:1", f"{registry}/bases/slim"
+    first = _push(f"FROM {os.environ['HYBRID_BASE_IMAGE']}\nLABEL one=1\n", tag)
+    done = _build(machine, stage, HYBRID_BASE_IMAGE=tag)
+    assert done.returncode == 0, done.stderr
+    assert _labels()["org.opencontainers.image.base.digest"] == first
+    assert _labels()["built-on"] == f"{tag}@{first}"
+    # When the tag moves, and this machine has not seen it
+    second = _push(f"FROM {os.environ['HYBRID_BASE_IMAGE']}\nLABEL two=2\n", tag)
+    assert second != first
+    subprocess.run(["docker", "tag", f"{repository}@{first}", tag], check=True)
+    subprocess.run(["docker", "rmi", "-f", _NAME], capture_output=True, check=False)
+    assert _build(machine, stage, HYBRID_BASE_IMAGE=tag).returncode == 0
+    # Then the image has what the registry has now
+    assert _labels()["org.opencontainers.image.base.digest"] == second
+    # And a base that is named with its digest is that one
+    assert _build(machine, stage, HYBRID_BASE_IMAGE=f"{repository}@{first}").returncode == 0
+    assert _labels()["org.opencontainers.image.base.digest"] == first
+    # And one that is nowhere is told
+    nowhere = _build(machine, stage, HYBRID_BASE_IMAGE=f"{registry}/bases/other:1")
+    assert nowhere.returncode == 1
+    assert "could not be pulled" in nowhere.stderr
+
+
+def _push(dockerfile: str, tag: str) -> str:
+    """Build and push an image: the digest that the registry has for it."""
+    subprocess.run(["docker", "build", "-q", "-t", tag, "-"], input=dockerfile, text=True, check=True)
+    subprocess.run(["docker", "push", "--quiet", tag], capture_output=True, check=True)
+    form = "{{index .RepoDigests 0}}"
+    named = subprocess.check_output(["docker", "inspect", "-f", form, tag], text=True)
+    return named.strip().partition("@")[2]
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[str]:
+    """A registry on the loopback, which Docker reaches without TLS."""
+    program = shutil.which("docker-registry")
+    if program is None:
+        pytest.skip("no registry is installed (Debian: docker-registry)")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    settings = tmp_path / "registry.yml"
+    settings.write_text(
+        f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {tmp_path}/registry\n"
+        f"http:\n  addr: {address}\n"
+    )
+    with (tmp_path / "registry.log").open("wb") as log:
+        server = subprocess.Popen([program, "serve", str(settings)], stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{address}/v2/"):  # noqa: S310
+                break
+            time.sleep(0.1)
+        yield address
+    finally:
+        server.terminate()
+        server.wait()
+        subprocess.run(
+            ["sh", "-c", f"docker images -q '{address}/bases/*' | sort -u | xargs -r docker rmi -f"],
+            capture_output=True,
+            check=False,
+        )
