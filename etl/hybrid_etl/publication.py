@@ -1,10 +1,10 @@
-"""The receipt of an interval is replaced by a run that read the database later, never by one that read earlier.
+"""The receipt of an interval is replaced by a run that read the database later, never earlier.
 
-Two runs of one interval may be at work at once: a task that was cleared while it ran, a run by hand beside the
-scheduled one. Whichever ends last would have the last word, though the other may have read rows that it lacks. So a
-run looks at the receipt before it reads, and writes its own only over what it saw (a conditional write). Where another
-one came meanwhile, the moments of both snapshots decide. Without another, no clock is compared: a database that moved
-to a server whose clock is behind still lands.
+Two runs of one interval may be at work at once: a task that was cleared while it ran, a run by hand beside
+the scheduled one. Whichever ends last would decide, though the other may have read rows that it lacks. So a
+run looks at the receipt before it reads, and writes its own only over what it saw (a conditional write).
+Where another one came meanwhile, the times of both snapshots decide. Without another, no clock is compared:
+a database that moved to a server whose clock is behind still lands.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class Publication:
         if ours and theirs and ours < theirs:
             raise Failure(
                 f"{self._address} is by now of attempt {other.get('attempt')}, which read the database at "
-                f"{theirs.isoformat()}, after this run ({ours.isoformat()}): it stays, and nothing of this run "
-                "became visible. Run again to read what is there now."
+                f"{theirs.isoformat()}, after this run ({ours.isoformat()}): it stays, and nothing of this "
+                "run became visible. Run again to read what is there now."
             )
 
 

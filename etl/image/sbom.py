@@ -1,7 +1,7 @@
 """`sbom.py PYTHON_BOM BASE_PACKAGES SITE_PACKAGES BASE BASE_DIGEST`: what the image is made of, to stdout.
 
-CycloneDX 1.6 JSON. To what cyclonedx-py found in the environment it adds the interpreter, the base and its Debian
-packages (`dpkg-query`'s name, version, architecture), and the libraries compiled here.
+CycloneDX 1.6 JSON. To what cyclonedx-py found in the environment it adds the interpreter, the base and its
+Debian packages (`dpkg-query`'s name, version, architecture), and the libraries compiled here.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The base of the container's image, with the digest that says which one it was.
 
-A tag such as `3.12-slim-bookworm` is moved with every security fix of its packages. So the tag is resolved once, when an
-image is built, and the digest is in the image's labels, its bill of materials and every receipt. A base that is named
-with a digest (`NAME@sha256:…`) is that one and no other.
+A tag such as `3.12-slim-bookworm` is moved with every security fix of its packages. So the tag is resolved
+when an image is built, and the digest is in the image's labels, its bill of materials and every receipt. A
+base that is named with a digest (`NAME@sha256:…`) is that one and no other.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def resolve(name: str, *, pull: bool) -> BaseImage:
         here = _inspect(name) or here
     if here is None:
         raise BaseImageError(
-            f"the base image {name} is not on this machine, and could not be pulled: {why or 'not asked for'}; "
-            f"name another with --base or {BASE_VARIABLE}"
+            f"the base image {name} is not on this machine, and could not be pulled: "
+            f"{why or 'not asked for'}; name another with --base or {BASE_VARIABLE}"
         )
     if (pinned := _DIGEST.search(name)) is not None:
         return BaseImage(name=name, digest=pinned[1], reference=name)

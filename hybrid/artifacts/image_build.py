@@ -31,7 +31,7 @@ _NO_DECODER = ("no C compiler for the native decoder", "the native decoder could
 
 
 class Decoder(StrEnum):
-    """How the image makes values of what a database sends: by the compiled decoder, or in Python, at a tenth of the speed."""
+    """What makes values of the bytes of a database: compiled code, or Python, at a tenth of the speed."""
 
     REQUIRED = "required"
     NONE = "none"
@@ -42,7 +42,7 @@ class ImageError(Exception):
 
 
 class NoDecoderError(ImageError):
-    """All but the native decoder could be built: no C compiler is to be had."""
+    """The native decoder could not be built, for want of a C compiler most often."""
 
 
 def build(reference: str, *, log: Path, base: str | None = None, decoder: Decoder = Decoder.REQUIRED) -> None:
@@ -54,7 +54,7 @@ def build(reference: str, *, log: Path, base: str | None = None, decoder: Decode
         base: NAME[:TAG][@DIGEST]; None for the one that the environment or the Dockerfile names.
 
     Raises:
-        NoDecoderError: the decoder is required, and no C compiler was there.
+        NoDecoderError: the decoder is required, and could not be built.
         ImageError: the build failed.
     """
     if shutil.which("docker") is None:
@@ -94,9 +94,9 @@ def build(reference: str, *, log: Path, base: str | None = None, decoder: Decode
 
 
 def build_with_any_decoder(reference: str, *, log: Path) -> Decoder:
-    """Build as `build` with the native decoder, where no C compiler is to be had without it: which of the two.
+    """Build with the native decoder, and without it where it cannot be had: gives which of the two.
 
-    For a machine that tries things out: what is deployed is slow at each run without it.
+    For a machine that tries things out: what is deployed would be slow at each run.
 
     Raises:
         ImageError: the build failed for another reason.
@@ -115,13 +115,12 @@ def _failure(log: Path, supply: Supply) -> ImageError:
     said = words.without_credentials(log.read_text(errors="replace"), secrets=supply.secrets())
     lines = said.splitlines()
     # What a RUN has said, not the text of the Dockerfile that Docker shows beside it.
-    if any(
-        line.endswith(words_of_it) and "echo" not in line for line in lines for words_of_it in _NO_DECODER
-    ):
+    said_it = (line for line in lines if "echo" not in line)
+    if cause := next((one for line in said_it for one in _NO_DECODER if line.endswith(one)), None):
         return NoDecoderError(
-            "the image's native decoder could not be built, for the build has no C compiler: let it reach the "
-            "packages of its base (gcc, libc6-dev), or name a base that has them with --base; "
-            f"`--native none` builds an image that decodes in Python, at a tenth of the speed. See {log}"
+            f"the image could not be built: {cause} ({log}). Let the build reach the packages of its base "
+            "(gcc, libc6-dev), or name a base that has them with --base. `--native none` builds an image that "
+            "decodes in Python, at a tenth of the speed"
         )
     end = "\n".join(lines[-15:])
     known = f": {known}" if (known := words.remedy("\n".join(lines[-60:]))) else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
 import sys
 import tomllib
 from typing import Annotated
@@ -70,7 +71,10 @@ def main() -> None:
     prepare()
     if sys.argv[1:2] == ["demo"] and sys.argv[2:3] in (["up"], ["start"]):
         del sys.argv[2]  # as other tools call it
-    sys.exit(_run())
+    code = _run()
+    # The exit code is known: a Ctrl-C that comes while Python ends would take its place, with a signal's.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def _run() -> int:

@@ -15,10 +15,15 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def interruptible(say: Callable[[str], None]) -> Iterator[None]:
     """Raise KeyboardInterrupt at the first signal that asks to end, and only tell of those that follow.
 
+    They are told of until the process ends: what was interrupted is on its way there.
     Where the caller has one of them ignored (`nohup`, a shell's background), it stays so.
     """
 
+    interrupted = False
+
     def first(number: int, _frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
         for one in handled:
             signal.signal(one, _teller(say))
         raise KeyboardInterrupt(signal.Signals(number).name)
@@ -28,8 +33,9 @@ def interruptible(say: Callable[[str], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if not interrupted:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 @contextmanager

@@ -89,7 +89,7 @@ class S3Sink:
             raise aws.explain(error, doing=f"Reading s3://{self._bucket}/{name}") from error
 
     def put(self, key: str, content: bytes, *, over: Seen | None = None) -> bool:
-        """Put an object in one request, a conditional one with `over` (S3 User Guide, "Conditional writes")."""
+        """Put an object in one request; `over` makes it conditional (S3 User Guide, "Conditional writes")."""
         name = self._prefix + key
         kind = _TYPES.get(key.rpartition(".")[2], "application/octet-stream")
         condition = {} if over is None else {"IfMatch": over.tag} if over.tag else {"IfNoneMatch": "*"}

@@ -238,7 +238,7 @@ def registry(tmp_path: Path) -> Iterator[str]:
     try:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{address}/v2/"):  # noqa: S310
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{address}/v2/"):
                 break
             time.sleep(0.1)
         yield address
