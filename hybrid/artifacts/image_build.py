@@ -119,7 +119,7 @@ def _failure(log: Path, supply: Supply) -> ImageError:
     if cause := next((one for line in said_it for one in _NO_DECODER if line.endswith(one)), None):
         return NoDecoderError(
             f"the image could not be built: {cause} ({log}). Let the build reach the packages of its base "
-            "(gcc, libc6-dev), or name a base that has them with --base. `--native none` builds an image that "
+            "(gcc, libc6-dev), or name a base that has them with --base. `--native none` makes an image that "
             "decodes in Python, at a tenth of the speed"
         )
     end = "\n".join(lines[-15:])
