@@ -105,6 +105,7 @@ AIRFLOW_MATRIX = {
     for path in sorted((ROOT / "tests" / "dags" / "matrix").glob("*.txt"))
 }
 DOCS = PythonEnvironment("docs", (ROOT / "docs" / "requirements.txt",))
+BILL_OF_MATERIALS = PythonEnvironment("sbom", (ETL / "image" / "requirements-sbom.txt",))
 AIRFLOW = PythonEnvironment("airflow", (DAGS / "requirements-local.txt", DAGS / "requirements-test.txt"))
 ETL_PROCESS = PythonEnvironment(
     "etl", (ETL / "requirements.txt", ETL / "requirements-test.txt"), also=native_decoder.build

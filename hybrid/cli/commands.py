@@ -52,6 +52,7 @@ _OWN: Mapping[str, Command] = {
     ),
     "test": Command("hybrid.cli.tests", "run_tests", "Run the tests of all parts; sets up what they need."),
     "lock": Command("hybrid.cli.lock", "lock", "Make the lock files anew, with the hashes of all packages."),
+    "sbom": Command("hybrid.cli.sbom", "sbom", "The bill of materials of this command line, as CycloneDX."),
     "validate": Command(
         "hybrid.cli.estate_file",
         "validate",

@@ -9,6 +9,7 @@ from pathlib import Path
 from workspace.environments import (
     AIRFLOW,
     AIRFLOW_MATRIX,
+    BILL_OF_MATERIALS,
     DATABASES,
     DOCS,
     EMULATOR,
@@ -39,7 +40,10 @@ _SHARED = (EMULATOR, DATABASES, ETL_PROCESS, AIRFLOW)
 def environments_for(purposes: Collection[Purpose]) -> list[PythonEnvironment]:
     """Environments beside .venv; deploying needs none."""
     wanted = [*(_SHARED if {Purpose.DEMO, Purpose.TEST} & set(purposes) else ())]
-    return [*wanted, *((DOCS, *AIRFLOW_MATRIX.values()) if Purpose.TEST in purposes else ())]
+    return [
+        *wanted,
+        *((DOCS, BILL_OF_MATERIALS, *AIRFLOW_MATRIX.values()) if Purpose.TEST in purposes else ()),
+    ]
 
 
 def locks_for(purposes: Collection[Purpose]) -> list[Path]:
