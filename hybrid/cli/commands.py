@@ -35,6 +35,7 @@ _OWN: Mapping[str, Command] = {
     "hosts": Command("hybrid.cli.hosts", "app", "The machines that joined the sites."),
     "sources": Command("hybrid.cli.sources", "app", "Databases of the estate and their credentials."),
     "lake": Command("hybrid.cli.lake", "app", "The lake: what landed, in SQL; files that no receipt names."),
+    "plan": Command("hybrid.cli.plan", "plan", "What an edit does to what is deployed, before it is done."),
     "review": Command("hybrid.cli.review", "app", "What a person signs before it is deployed."),
     "image": Command("hybrid.cli.image", "app", "The image of the ETL container."),
     "docs": Command(

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hybrid.cli import terminal
-from hybrid.cli.estate_file import EstateFile, read_estate
-from hybrid.review.against import PolicyFileError, read_policy_file
-from hybrid.review.assembly import AssemblyError, Stack, read_assembly
+from hybrid.cli.estate_file import EstateFile
+from hybrid.cli.synthesis import review_errors, synthesized
+from hybrid.review.against import read_policy_file
+from hybrid.review.assembly import Stack, read_assembly
 from hybrid.review.comparison import PermissionChange, compare
-from hybrid.review.intrinsics import UnresolvedError
 from hybrid.review.permissions import EXCEPT, GrantedPermission, permissions_of
 from hybrid.review.policies import EstatePolicies, read_policies
 from hybrid.review.verdict import Outcome, Verdict, judge
-from workspace.environments import EnvironmentFailure
-from workspace.node import cdk as cdk_command
-from workspace.node import node
-from workspace.paths import ESTATE, ROOT
+from workspace.paths import ESTATE
 
 app = typer.Typer(help="What a person signs before it is deployed.", no_args_is_help=True)
 
@@ -63,10 +55,10 @@ def roles(
 
     Example: bin/hybrid review roles --diff cdk.out.before --fail
     """
-    with terminal.exit_codes(), _plain_errors():
+    with terminal.exit_codes(), review_errors():
         if against and diff:
             raise terminal.UserError("--against and --diff are two questions: ask one at a time")
-        stacks = read_assembly(assembly) if assembly else _synthesized(estate)
+        stacks = read_assembly(assembly) if assembly else synthesized(estate)
         policies = read_policies(stacks)
         found = _only(permissions_of(policies), policies, role)
         if against is None and diff is None:
@@ -91,8 +83,8 @@ def changes(
 
     Example: bin/hybrid review changes cdk.out.before cdk.out
     """
-    with terminal.exit_codes(), _plain_errors():
-        verdict = judge(read_assembly(before), read_assembly(after) if after else _synthesized(estate))
+    with terminal.exit_codes(), review_errors():
+        verdict = judge(read_assembly(before), read_assembly(after) if after else synthesized(estate))
     if json_output:
         print(json.dumps(dataclasses.asdict(verdict), indent=2))
     else:
@@ -111,42 +103,6 @@ def _tell(verdict: Verdict) -> None:
         terminal.result(f"{stack}: {name} is replaced or goes ({kind})")
     for stack in verdict.left:
         terminal.result(f"{stack} is in the estate no more and stays as it is, until you delete it")
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    try:
-        yield
-    except (AssemblyError, PolicyFileError) as error:
-        raise terminal.UserError(str(error)) from error
-    except EnvironmentFailure as error:
-        raise terminal.Failure(f"the CDK command line could not be installed: {error}") from error
-    except UnresolvedError as error:
-        raise terminal.Failure(f"{error}; the review would be incomplete") from error
-
-
-def _synthesized(estate: Path) -> list[Stack]:
-    read_estate(estate)
-    with tempfile.TemporaryDirectory() as directory:
-        path = os.pathsep.join(
-            [str(Path(sys.executable).parent), str(node().parent), os.environ.get("PATH", "")]
-        )
-        with terminal.working("synthesizing the estate"):
-            done = subprocess.run(
-                [
-                    *cdk_command(),
-                    *("synth", "--quiet", "--output", directory, "--context", f"estate={estate.resolve()}"),
-                ],
-                cwd=ROOT,
-                env={**os.environ, "PATH": path},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        if done.returncode:
-            tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-20:])
-            raise terminal.Failure(f"`cdk synth` failed, so there is nothing to review:\n{tail}")
-        return read_assembly(Path(directory))
 
 
 def _only(
