@@ -35,7 +35,11 @@ _OWN: Mapping[str, Command] = {
     "hosts": Command("hybrid.cli.hosts", "app", "The machines that joined the sites."),
     "sources": Command("hybrid.cli.sources", "app", "Databases of the estate and their credentials."),
     "lake": Command("hybrid.cli.lake", "app", "The lake: what landed, in SQL; files that no receipt names."),
-    "plan": Command("hybrid.cli.plan", "plan", "What an edit does to what is deployed, before it is done."),
+    "plan": Command(
+        "hybrid.cli.plan",
+        "plan",
+        "Print what an edit does to what is deployed: stacks, minutes, permissions, what people have to do.",
+    ),
     "review": Command("hybrid.cli.review", "app", "What a person signs before it is deployed."),
     "image": Command("hybrid.cli.image", "app", "The image of the ETL container."),
     "docs": Command(
@@ -53,7 +57,9 @@ _OWN: Mapping[str, Command] = {
     ),
     "test": Command("hybrid.cli.tests", "run_tests", "Run the tests of all parts; sets up what they need."),
     "lock": Command("hybrid.cli.lock", "lock", "Make the lock files anew, with the hashes of all packages."),
-    "sbom": Command("hybrid.cli.sbom", "sbom", "The bill of materials of this command line, as CycloneDX."),
+    "sbom": Command(
+        "hybrid.cli.sbom", "sbom", "Print the bill of materials of this command line: CycloneDX 1.6, JSON."
+    ),
     "validate": Command(
         "hybrid.cli.estate_file",
         "validate",

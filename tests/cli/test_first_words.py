@@ -86,7 +86,7 @@ def test_a_shell_that_asks_gets_the_commands_that_fit(hybrid: Hybrid) -> None:
     done = hybrid(_HYBRID_COMPLETE="complete_bash", COMP_WORDS="bin/hybrid s", COMP_CWORD="1")
 
     # Then it gets the names
-    assert done.stdout.split() == ["sites", "sources", "setup", "schema"]
+    assert done.stdout.split() == ["sites", "sources", "setup", "sbom", "schema"]
 
 
 def test_bash_takes_the_script_of_the_completions(hybrid: Hybrid, tmp_path: Path) -> None:
