@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ from host_machine import (
 from typer.testing import CliRunner
 
 from hybrid.cli import main
-from hybrid.fleet.host_kit.kit import HostSettings, KitFormat, files
+from hybrid.fleet.host_kit.kit import DockerSource, HostSettings, KitFormat, files
 
 pytestmark = pytest.mark.containers
 
@@ -287,18 +288,65 @@ def test_one_thing_that_is_wrong_is_enough_to_refuse(machine: Machine, wrong: st
     assert machine.run("test ! -e /etc/ecs").returncode == 0
 
 
-def test_every_endpoint_is_tried_and_named(machine: Machine) -> None:
+def test_every_endpoint_that_is_required_is_tried_and_named(machine: Machine) -> None:
     # Given a network with no way out at all, and the account's registry among the endpoints
     machine.settle(account="123456789012")
-    services = (
-        "ecs", "ecs-a-1", "ecs-t-1", "ssm", "ssmmessages", "ec2messages", "api.ecr", "123456789012.dkr.ecr",
-        "s3", "logs", "secretsmanager",
+    required = (
+        "ecs", "ecs-a-1", "ssm", "api.ecr", "123456789012.dkr.ecr", "s3", "logs", "secretsmanager",
     )  # fmt: skip
-    names = [f"{service}.eu-west-1.amazonaws.com" for service in services] + ["downloads.example"]
-    machine.note("refused", "\n".join(names))
+    useful = ("ecs-t-1", "ssmmessages", "prod-eu-west-1-starport-layer-bucket.s3")
+    refused = [f"{service}.eu-west-1.amazonaws.com" for service in (*required, *useful)]
+    machine.note("refused", "\n".join([*refused, "downloads.example"]))
     done = machine.join()
     assert done.returncode == 2
-    assert [name for name in names if f"FAILED   no way out to {name}:443" not in done.stdout] == []
+    names = re.findall(r"^(\S+) +no way out to (\S+):443", done.stdout, re.MULTILINE)
+    assert dict((host, level) for level, host in names) == {
+        **{f"{service}.eu-west-1.amazonaws.com": "FAILED" for service in required},
+        **{f"{service}.eu-west-1.amazonaws.com": "warning" for service in useful},
+        "downloads.example": "FAILED",
+    }
+
+
+def test_a_machine_joins_without_the_way_to_what_its_role_may_not_call_or_can_do_without(
+    machine: Machine,
+) -> None:
+    # Given a site whose firewall lets out what is required, and no more
+    names = ("ec2messages", "ecs-t-1", "ssmmessages", "sts", "kms", "ec2")
+    machine.note("refused", "\n".join(f"{name}.eu-west-1.amazonaws.com" for name in names))
+    done = machine.join()
+    assert done.returncode == 0, done.stdout
+    assert "warning  no way out to ssmmessages.eu-west-1.amazonaws.com:443" in done.stdout
+    assert "no Session Manager and no Run Command without it" in done.stdout
+    assert "ec2messages" not in done.stdout + machine.log
+
+
+def test_a_number_of_an_endpoint_that_nobody_knows_is_no_reason_to_refuse(machine: Machine) -> None:
+    # Given a Region whose endpoints of the agent have other numbers
+    machine.note("unknown", "ecs-a-1.eu-west-1.amazonaws.com")
+    done = machine.join()
+    assert done.returncode == 0, done.stdout
+    assert "warning  the name ecs-a-1.eu-west-1.amazonaws.com was not found" in done.stdout
+    # but a name without a number has to be known
+    machine.note("unknown", "ecs.eu-west-1.amazonaws.com")
+    assert machine.join().returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("system", "source", "asked"),
+    [
+        ("ID=ubuntu\nVERSION_ID=24.04", "all", True),
+        ("ID=ubuntu\nVERSION_ID=24.04", "distro", False),
+        ("ID=ubuntu\nVERSION_ID=24.04", "none", False),
+        ("ID=amzn\nVERSION_ID=2023", "all", False),
+    ],
+)
+def test_docker_s_repositories_are_asked_for_only_where_docker_comes_from_there(
+    machine: Machine, system: str, source: str, asked: bool
+) -> None:
+    machine.settle(docker_source=DockerSource(source))
+    machine.run(f"printf '{system}\n' >/etc/os-release; rm /machine/bin/docker")
+    done = machine.host("plan")
+    assert ("way out to download.docker.com" in done.stdout) == asked
 
 
 def test_what_may_work_is_warned_of_and_joined(machine: Machine) -> None:
