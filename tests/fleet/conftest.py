@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -16,6 +17,7 @@ from typer.testing import CliRunner, Result
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fleet_estate import REGION, DeployedEstate, LocalAws, empty, estate_text, free_port, site_template
+from host_machine import CODE, HERE, IMAGE, Machine, build_image, docker, signed_downloads
 
 from hybrid.cli import main, sites
 from hybrid.estate import load_estate
@@ -105,3 +107,26 @@ def depot(deploy: Callable[..., DeployedEstate]) -> DeployedEstate:
 @pytest.fixture
 def client(aws_environment: LocalAws) -> AwsClient:
     return AwsClient(region=REGION)
+
+
+@pytest.fixture(scope="session")
+def downloads(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """What the host's script downloads, and the fingerprint of the key that signed it."""
+    build_image()
+    directory = tmp_path_factory.mktemp("downloads") / "www"
+    return directory, signed_downloads(directory)
+
+
+@pytest.fixture
+def machine(downloads: tuple[Path, str], tmp_path: Path) -> Iterator[Machine]:
+    """A machine of its own for each test, with the script of site `depot` of estate `acme`."""
+    www, fingerprint = downloads
+    shared = tmp_path / "machine"
+    shutil.copytree(HERE / "bin", shared / "bin")
+    shutil.copytree(www, shared / "www")
+    (shared / "valid-code").write_text(CODE)
+    container = docker("run", "-d", "--rm", "-v", f"{shared}:/machine", IMAGE).stdout.strip()
+    made = Machine(container, shared, fingerprint)
+    made.settle()
+    yield made
+    docker("rm", "-f", container)

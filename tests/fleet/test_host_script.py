@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,10 +14,8 @@ from host_machine import (
     ACTIVATION,
     CODE,
     ENVIRONMENT,
-    HERE,
     IMAGE,
     Machine,
-    build_image,
     docker,
     signed_downloads,
 )
@@ -27,27 +25,6 @@ from hybrid.cli import main
 from hybrid.fleet.host_kit.kit import DockerSource, HostSettings, KitFormat, files
 
 pytestmark = pytest.mark.containers
-
-
-@pytest.fixture(scope="module")
-def downloads(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    build_image()
-    directory = tmp_path_factory.mktemp("downloads") / "www"
-    return directory, signed_downloads(directory)
-
-
-@pytest.fixture
-def machine(downloads: tuple[Path, str], tmp_path: Path) -> Iterator[Machine]:
-    www, fingerprint = downloads
-    shared = tmp_path / "machine"
-    shutil.copytree(HERE / "bin", shared / "bin")
-    shutil.copytree(www, shared / "www")
-    (shared / "valid-code").write_text(CODE)
-    container = docker("run", "-d", "--rm", "-v", f"{shared}:/machine", IMAGE).stdout.strip()
-    made = Machine(container, shared, fingerprint)
-    made.settle()
-    yield made
-    docker("rm", "-f", container)
 
 
 def test_a_machine_joins_with_an_activation_on_standard_input(machine: Machine) -> None:
@@ -300,7 +277,7 @@ def test_every_endpoint_that_is_required_is_tried_and_named(machine: Machine) ->
     done = machine.join()
     assert done.returncode == 2
     names = re.findall(r"^(\S+) +no way out to (\S+):443", done.stdout, re.MULTILINE)
-    assert dict((host, level) for level, host in names) == {
+    assert {host: level for level, host in names} == {
         **{f"{service}.eu-west-1.amazonaws.com": "FAILED" for service in required},
         **{f"{service}.eu-west-1.amazonaws.com": "warning" for service in useful},
         "downloads.example": "FAILED",
@@ -429,9 +406,6 @@ OUT_OF_ORDER = {
     "rm /machine/agent": ("the ECS agent does not answer", "/var/log/ecs/ecs-agent.log"),
     "echo ECS_CLUSTER=default >>/etc/ecs/ecs.config": ("the last ECS_CLUSTER", "hybrid-host join"),
     "echo ssm.eu-west-1.amazonaws.com >/machine/refused": ("no way out to ssm.eu-west-1", "443"),
-    "mkdir -p /var/log/amazon/ssm; echo 'Fingerprint do not match' >/var/log/amazon/ssm/errors.log": (
-        "hardware fingerprint has changed", "-similarityThreshold 1",
-    ),
 }  # fmt: skip
 
 

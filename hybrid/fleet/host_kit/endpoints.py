@@ -20,8 +20,8 @@ class Endpoint:
 
     Attributes:
         services: prefixes of the IAM actions that are called there.
-        name: of the host, with `REGION`, `DOMAIN` and `ACCOUNT` for those of the estate; `*` stands for a part
-            that AWS chooses.
+        name: of the host, with `REGION`, `DOMAIN` and `ACCOUNT` for those of the estate; `*` stands for a
+            part that AWS chooses.
         tried: the name that is tried, where `name` has a part that AWS chooses.
         required: without it no task can run there; otherwise something less works.
         use: what it is for, or what does not work without it.
@@ -57,7 +57,8 @@ ENDPOINTS = (
     Endpoint(("ecr",), "ACCOUNT.dkr.ecr.REGION.DOMAIN", "images are pulled from there"),
     Endpoint(("ecr",), "prod-REGION-starport-layer-bucket.s3.REGION.DOMAIN",
              "layers of images come from there", required=False),
-    Endpoint(("s3",), "s3.REGION.DOMAIN", "the agents are installed from there, and data goes to buckets there"),
+    Endpoint(("s3",), "s3.REGION.DOMAIN",
+             "the agents are installed from there, and data goes to buckets there"),
     Endpoint(("logs",), "logs.REGION.DOMAIN", "logs of containers go there, and none starts without"),
     Endpoint(("secretsmanager",), "secretsmanager.REGION.DOMAIN",
              "containers read the database's password there"),

@@ -8,20 +8,19 @@ service_named() {
 
 check_registration() {
     if registered; then
-        ok "registered with Systems Manager"
+        ok "a registration with Systems Manager, $(node)"
     else
         bad "not registered with Systems Manager" "hybrid-host join, with an activation of this site"
         return 0
     fi
-    if systemctl is-active -q snap.amazon-ssm-agent.amazon-ssm-agent; then
-        ok "service snap.amazon-ssm-agent.amazon-ssm-agent runs"
-    else
-        service_named amazon-ssm-agent
-    fi
-    if grep -qs -i 'fingerprint.*do.* not match\|hardware hash' /var/log/amazon/ssm/errors.log; then
-        bad "the SSM agent sleeps: the machine's hardware fingerprint has changed" \
-            "amazon-ssm-agent -fingerprint -similarityThreshold 1, restart it; or leave and join anew"
-    fi
+    service_named "$(ssm_unit)"
+    check_identity warn
+    check_registration_state
+}
+
+ssm_unit() {
+    snap=snap.amazon-ssm-agent.amazon-ssm-agent
+    if systemctl is-active -q "$snap"; then printf '%s' "$snap"; else printf amazon-ssm-agent; fi
 }
 
 check_agent() {
@@ -33,6 +32,7 @@ check_agent() {
         "") bad "the ECS agent does not answer at localhost:51678" "look at /var/log/ecs/ecs-agent.log" ;;
         *) bad "the ECS agent is not a member of $CLUSTER" "hybrid-host leave, then join with this site's activation" ;;
     esac
+    check_instance_state
     if ! grep -qsx "ECS_CLUSTER=$CLUSTER" "$CONFIG"; then
         bad "$CONFIG does not name $CLUSTER" "hybrid-host join writes it again; it needs no code"
     elif [ "$(sed -n 's/^ECS_CLUSTER=//p' "$CONFIG" | tail -n 1)" != "$CLUSTER" ]; then
