@@ -353,22 +353,53 @@ def test_the_plan_says_what_would_be_done_and_does_nothing(machine: Machine) -> 
     assert machine.run("test ! -e /etc/ecs && test ! -e /usr/local/sbin/hybrid-host").returncode == 0
 
 
+ALL_FILES = "find / -xdev \\( -path /proc -o -path /sys -o -path /machine \\) -prune -o -print | sort"
+
+
 def test_leaving_undoes_everything_but_docker(machine: Machine) -> None:
     # Given a machine with a proxy that joined
-    before = machine.run("find /etc /var/lib /usr/local -type f | sort").stdout
+    machine.run("touch /etc/machine-id")
+    before = machine.run(ALL_FILES).stdout
     machine.settle(proxy="http://proxy.example:3128")
     machine.join()
+    # which cloud-init made, and on which Session Manager was used
+    machine.run(
+        "mkdir -p /etc/hybrid /etc/sudoers.d; cat >/etc/hybrid/activation.json; touch "
+        "/etc/sudoers.d/ssm-agent-users /etc/systemd/system/hybrid-join.path "
+        "/etc/systemd/system/hybrid-join.service",
+        given=ACTIVATION,
+    )
 
     # When it leaves
     done = machine.run("/usr/local/sbin/hybrid-host leave")
 
-    # Then its files are as before, the rules are gone and so are the packages
+    # Then no file is there that was not there before, the rules are gone and so are the packages
     assert done.returncode == 0, done.stdout + done.stderr
-    assert machine.run("find /etc /var/lib /usr/local -type f | sort").stdout == before
+    assert set(machine.run(ALL_FILES).stdout.splitlines()) - set(before.splitlines()) <= {"/etc/sudoers.d"}
     assert machine.read("/machine/rules") == ""
     assert "apt-get purge -y -q amazon-ecs-init amazon-ssm-agent" in machine.log
     # and it could join again
     assert machine.join().returncode == 0
+
+
+def test_leaving_takes_the_host_s_keys_from_root_s_file_and_nothing_of_others(machine: Machine) -> None:
+    # Given a person's own profile in the file that the SSM agent writes to, and another program's log
+    theirs = "[backup]\naws_access_key_id = AKIATHEIRS\naws_secret_access_key = theirs\n"
+    machine.run("mkdir -p /root/.aws; umask 077; cat >/root/.aws/credentials", given=theirs)
+    machine.run("mkdir -p /var/log/amazon/amazon-cloudwatch-agent")
+    machine.join()
+    assert "planted-key-of-the-host" in machine.read("/root/.aws/credentials")
+
+    # When the machine leaves
+    done = machine.host("leave")
+
+    # Then their keys are there, for root only, and the host's are nowhere
+    assert machine.read("/root/.aws/credentials").strip() == theirs.strip()
+    assert machine.run("stat -c %a /root/.aws/credentials").stdout.strip() == "600"
+    assert machine.run("test -d /var/log/amazon/amazon-cloudwatch-agent").returncode == 0
+    found = machine.run("grep -rlF planted-key-of-the-host / --exclude-dir=proc --exclude-dir=sys").stdout
+    assert found.split() == ["/machine/bin/amazon-ssm-agent"]
+    assert "planted" not in done.stdout + done.stderr
 
 
 def test_a_machine_with_tasks_does_not_leave_unless_forced(machine: Machine) -> None:

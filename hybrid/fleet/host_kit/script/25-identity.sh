@@ -4,6 +4,7 @@ REGISTRATION=/var/lib/amazon/ssm/Vault/Store/RegistrationKey
 MARKS=/var/lib/amazon/ssm/Vault/Store/InstanceFingerprint
 SSM_LOG=/var/log/amazon/ssm/amazon-ssm-agent.log
 ECS_LOG=/var/log/ecs/ecs-agent.log
+SSM_RUNTIME=/var/lib/amazon/ssm/runtimeconfig/identity_config.json
 AGENT_DATA=/var/lib/ecs/data
 
 # The value of a string in a JSON object, on standard output; JSON of ours has no escapes in it.
