@@ -117,16 +117,31 @@ def downloads(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return directory, signed_downloads(directory)
 
 
-@pytest.fixture
-def machine(downloads: tuple[Path, str], tmp_path: Path) -> Iterator[Machine]:
-    """A machine of its own for each test, with the script of site `depot` of estate `acme`."""
+def machine_of(downloads: tuple[Path, str], shared: Path, *options: str) -> Iterator[Machine]:
+    """A machine with the script of site `depot` of estate `acme`; options are those of `docker run`."""
     www, fingerprint = downloads
-    shared = tmp_path / "machine"
     shutil.copytree(HERE / "bin", shared / "bin")
     shutil.copytree(www, shared / "www")
     (shared / "valid-code").write_text(CODE)
-    container = docker("run", "-d", "--rm", "-v", f"{shared}:/machine", IMAGE).stdout.strip()
+    container = docker("run", "-d", "--rm", "-v", f"{shared}:/machine", *options, IMAGE).stdout.strip()
     made = Machine(container, shared, fingerprint)
     made.settle()
     yield made
     docker("rm", "-f", container)
+
+
+@pytest.fixture
+def machine(downloads: tuple[Path, str], tmp_path: Path) -> Iterator[Machine]:
+    """A machine of its own for each test."""
+    yield from machine_of(downloads, tmp_path / "machine")
+
+
+@pytest.fixture
+def machine_without_route(downloads: tuple[Path, str], tmp_path: Path) -> Iterator[Machine]:
+    """One with no way out but what the stand-in of curl has, and with the kernel's own rules and routes."""
+    options = ("--network", "none", "--cap-add", "NET_ADMIN")
+    for made in machine_of(
+        downloads, tmp_path / "machine", *options, "--sysctl", "net.ipv4.conf.all.route_localnet=1"
+    ):
+        (made.directory / "bin" / "iptables").unlink()
+        yield made

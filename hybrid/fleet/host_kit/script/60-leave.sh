@@ -62,6 +62,7 @@ leave() {
     remove_packages || warn "the packages could not be removed" "remove amazon-ecs-init and amazon-ssm-agent by hand"
     if has snap; then snap remove amazon-ssm-agent >/dev/null 2>&1 || :; fi
     each_rule -D
+    if has ip; then ip route del 169.254.170.2/32 dev lo 2>/dev/null || :; fi
     for unit in $UNITS_WITH_PROXY; do
         rm -f "/etc/systemd/system/$unit.service.d/hybrid-proxy.conf"
         rmdir "/etc/systemd/system/$unit.service.d" 2>/dev/null || :

@@ -18,11 +18,6 @@ check_registration() {
     check_registration_state
 }
 
-ssm_unit() {
-    snap=snap.amazon-ssm-agent.amazon-ssm-agent
-    if systemctl is-active -q "$snap"; then printf '%s' "$snap"; else printf amazon-ssm-agent; fi
-}
-
 check_agent() {
     service_named docker
     service_named ecs
@@ -49,16 +44,35 @@ check_task_roles() {
         bad "a firewall took away the rules for 169.254.170.2: tasks get no credentials" "$SELF task-network"
     else
         ok "rules for task roles"
+        check_task_role_address
     fi
 }
 
+# The rules alone do not say that the address answers: route, another firewall, another program on the port.
+check_task_role_address() {
+    case "$(status_of http://127.0.0.1:51679/)" in
+        000 | "") return 0 ;;
+    esac
+    case "$(status_of http://169.254.170.2/)" in
+        000 | "")
+            bad "169.254.170.2 does not answer on this machine: containers get no logs and end as CannotStartContainerError" \
+                "$SELF task-network; if it stays, see whether a firewall rejects it: ip route get 169.254.170.2, iptables -S"
+            ;;
+        *) ok "169.254.170.2 answers" ;;
+    esac
+}
+
+# What the services were started with, not what is written for their next start.
 check_proxies() {
     [ -n "$PROXY" ] || return 0
-    for unit in ecs docker amazon-ssm-agent; do
-        if [ -f "/etc/systemd/system/$unit.service.d/hybrid-proxy.conf" ]; then
+    for unit in ecs docker "$(ssm_unit)"; do
+        if [ ! -f "/etc/systemd/system/$unit.service.d/hybrid-proxy.conf" ]; then
+            bad "service $unit does not know the proxy" "hybrid-host join writes it again; it needs no code"
+        elif knows_proxy "$unit"; then
             ok "proxy of $unit"
         else
-            bad "service $unit does not know the proxy" "hybrid-host join writes it again; it needs no code"
+            bad "service $unit runs without the proxy, which was set after it had started" \
+                "systemctl restart $unit; of Docker it ends the containers"
         fi
     done
 }
