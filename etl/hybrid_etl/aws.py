@@ -7,7 +7,13 @@ from functools import cache
 from typing import Any
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    MetadataRetrievalError,
+    NoCredentialsError,
+)
 from botocore.session import Session, get_session
 
 from hybrid_etl.errors import EtlError, Failure, UserError
@@ -15,6 +21,11 @@ from hybrid_etl.errors import EtlError, Failure, UserError
 _ABSENT = ("NoSuchKey", "NoSuchBucket", "404", "ResourceNotFoundException", "NotFound")
 _TAKEN = ("PreconditionFailed",)
 _DENIED = ("AccessDenied", "AccessDeniedException", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch")
+
+_WITHOUT_CREDENTIALS = (CredentialRetrievalError, MetadataRetrievalError, NoCredentialsError)
+
+#: Where ECS says that a container gets its task role's credentials.
+_IN_ECS = frozenset({"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"})
 
 
 @cache
@@ -83,6 +94,11 @@ def explain(error: BotoCoreError | ClientError, *, doing: str) -> EtlError:
                 f"{doing}: it is there already ({code}); give every try an --attempt of its own."
             )
         return Failure(f"{doing}: {code}; look at the service's status and run again.")
+    if isinstance(error, _WITHOUT_CREDENTIALS) and _IN_ECS & os.environ.keys():
+        return Failure(
+            f"{doing}: the host gives this container no credentials ({type(error).__name__}); run "
+            "`hybrid-host doctor` on it, which tries the address of task roles, 169.254.170.2."
+        )
     return Failure(
         f"{doing}: {type(error).__name__}; check network, endpoint and credentials, then run again."
     )

@@ -131,6 +131,7 @@ def generated() -> dict[str, str]:
     from hybrid.cli import reference as commands
     from hybrid.estate import reference as estate
     from hybrid.estate.schema import schema_text
+    from hybrid.fleet.host_kit import page as hosts
     from hybrid.review.flaws import page as flaws
 
     return {
@@ -139,6 +140,7 @@ def generated() -> dict[str, str]:
         "docs/reference/command-line.md": commands.page(),
         "docs/reference/estate.md": estate.page(),
         "docs/reference/flaws.md": flaws.page(),
+        "docs/reference/hosts.md": hosts.page(),
         "docs/reference/hybrid.schema.json": schema_text(),
     }
 

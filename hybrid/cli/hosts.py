@@ -233,8 +233,8 @@ def _say_deregistered(planned: Sequence[Host], done: Sequence[Deregistered]) -> 
         )
     if done:
         terminal.say(
-            "left on the machine: the agents and their packages, /etc/ecs, /var/lib/ecs, /var/lib/amazon/ssm "
-            "and images; `hybrid-host leave` there removes them. To join again it needs a new activation."
+            "left on the machine: the agents with their packages, settings, keys and logs, which "
+            "`hybrid-host leave` there removes, and images. To join again it needs a new activation."
         )
 
 

@@ -92,6 +92,56 @@ def test_what_did_not_land_is_no_success(aws: ScriptedAws, mode: str, script: Sc
         run(operator(mode=mode), context())
 
 
+PULL = "CannotPullImageManifestError: Error response from daemon: Get https://x.dkr.ecr: dial tcp: timeout"
+LOGS = "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: "
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "said"),
+    [
+        (137, "was killed .SIGKILL., by somebody or for want of memory"),
+        (1, "the container failed without a word"),
+    ],
+)
+def test_a_pull_that_failed_is_no_cause_of_a_container_that_ran_from_an_image_on_the_host(
+    aws: ScriptedAws, mode: str, exit_code: int, said: str
+) -> None:
+    # Given a container that ran and ended, and ECS's reason of the pull before it
+    aws.script = Script(exit_code=exit_code, lines=[], container_reason=PULL)
+
+    # Then the sentence goes by the exit code, and the reason is told as what came before
+    with pytest.raises(Exception, match=said) as failed:
+        run(operator(mode=mode), context())
+    assert "could not pull" not in str(failed.value)
+    assert f"exit code {exit_code} [before it ran: {PULL}]" in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        (PULL, "could not pull the image"),
+        (f"{LOGS}ResourceNotFoundException: The specified log group does not exist.",
+         "the container's log group does not exist"),
+        (f"{LOGS}AccessDeniedException: not authorized to perform: logs:CreateLogStream",
+         "execution role may not write the container's logs"),
+        (f"{LOGS}failed to create Cloudwatch log stream: NoCredentialProviders: no valid providers in chain",
+         "got no credentials for the container's logs: on the host run 'hybrid-host doctor'"),
+        (f"{LOGS}failed to create Cloudwatch log stream: RequestError: send request failed",
+         "could not open the container's logs: check that the host reaches CloudWatch Logs"),
+        ("CannotStartContainerError: write /var/lib/docker/x: no space left on device",
+         "the host's disk is full where Docker keeps containers"),
+        ("CannotStartContainerError: OCI runtime create failed", "Docker on the host could not start"),
+        ("ResourceInitializationError: registry login denied", r"the container never ran to an end"),
+    ],
+)  # fmt: skip
+def test_a_container_that_did_not_begin_has_its_cause_in_plain_words(
+    aws: ScriptedAws, mode: str, reason: str, said: str
+) -> None:
+    aws.script = Script(exit_code=None, stop_code="TaskFailedToStart", lines=[], container_reason=reason)
+    with pytest.raises(Exception, match=said):
+        run(operator(mode=mode), context())
+
+
 def test_a_missing_receipt_is_told_apart_from_nothing_when_the_lake_may_not_be_listed(
     aws: ScriptedAws, mode: str
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from bench.first_hour.commands import Command, commands_of
 from bench.first_hour.run import as_typed
+from hybrid.fleet.host_kit.endpoints import ENDPOINTS
 from workspace.paths import ROOT
 
 DOCS = ROOT / "docs"
@@ -41,10 +42,9 @@ def test_each_command_on_a_host_is_one_of_the_script() -> None:
 def test_the_operator_s_firewall_lets_out_what_the_script_asks_for() -> None:
     text = (DOCS / "for" / "operator.md").read_text()
 
-    # Given the endpoints that the script checks: names of services, and of hosts
-    services = set(re.findall(r"(?<![$\w.-])([a-z0-9.-]+)\.\$REGION\.\$DOMAIN", _SCRIPT))
-    for words in re.findall(r"for service in ([a-z0-9 -]+);", _SCRIPT):
-        services |= set(words.split())
+    # Given the endpoints that the script tries: of AWS, and of what is installed
+    services = {one.name.split(".REGION")[0] for one in ENDPOINTS}
+    services -= {"ACCOUNT.dkr.ecr", "prod-REGION-starport-layer-bucket.s3"}  # the registry; a bucket of s3's
     hosts = set(re.findall(r"URL:-https://([^/}]+)", _SCRIPT)) | set(
         re.findall(r"check_way (\w+\.\S+\.com)", _SCRIPT)
     )

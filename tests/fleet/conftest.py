@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -16,6 +17,7 @@ from typer.testing import CliRunner, Result
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fleet_estate import REGION, DeployedEstate, LocalAws, empty, estate_text, free_port, site_template
+from host_machine import CODE, HERE, IMAGE, Machine, build_image, docker, signed_downloads
 
 from hybrid.cli import main, sites
 from hybrid.estate import load_estate
@@ -105,3 +107,41 @@ def depot(deploy: Callable[..., DeployedEstate]) -> DeployedEstate:
 @pytest.fixture
 def client(aws_environment: LocalAws) -> AwsClient:
     return AwsClient(region=REGION)
+
+
+@pytest.fixture(scope="session")
+def downloads(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """What the host's script downloads, and the fingerprint of the key that signed it."""
+    build_image()
+    directory = tmp_path_factory.mktemp("downloads") / "www"
+    return directory, signed_downloads(directory)
+
+
+def machine_of(downloads: tuple[Path, str], shared: Path, *options: str) -> Iterator[Machine]:
+    """A machine with the script of site `depot` of estate `acme`; options are those of `docker run`."""
+    www, fingerprint = downloads
+    shutil.copytree(HERE / "bin", shared / "bin")
+    shutil.copytree(www, shared / "www")
+    (shared / "valid-code").write_text(CODE)
+    container = docker("run", "-d", "--rm", "-v", f"{shared}:/machine", *options, IMAGE).stdout.strip()
+    made = Machine(container, shared, fingerprint)
+    made.settle()
+    yield made
+    docker("rm", "-f", container)
+
+
+@pytest.fixture
+def machine(downloads: tuple[Path, str], tmp_path: Path) -> Iterator[Machine]:
+    """A machine of its own for each test."""
+    yield from machine_of(downloads, tmp_path / "machine")
+
+
+@pytest.fixture
+def machine_without_route(downloads: tuple[Path, str], tmp_path: Path) -> Iterator[Machine]:
+    """One with no way out but what the stand-in of curl has, and with the kernel's own rules and routes."""
+    options = ("--network", "none", "--cap-add", "NET_ADMIN")
+    for made in machine_of(
+        downloads, tmp_path / "machine", *options, "--sysctl", "net.ipv4.conf.all.route_localnet=1"
+    ):
+        (made.directory / "bin" / "iptables").unlink()
+        yield made

@@ -104,7 +104,8 @@ def test_settings_reach_the_script_whatever_characters_they_have(tmp_path: Path)
 
 def test_the_account_adds_its_registry_to_the_checks() -> None:
     settings = HostSettings("eu-west-1", "c", account="123456789012")
-    assert "REGISTRY=123456789012.dkr.ecr.eu-west-1.amazonaws.com" in settings.shell()
+    assert "required 123456789012.dkr.ecr.eu-west-1.amazonaws.com " in settings.shell()
+    assert ".dkr." not in HostSettings("eu-west-1", "c").shell()
     assert "DOMAIN=amazonaws.com.cn" in HostSettings("cn-north-1", "c").shell()
 
 

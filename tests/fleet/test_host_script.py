@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,40 +14,17 @@ from host_machine import (
     ACTIVATION,
     CODE,
     ENVIRONMENT,
-    HERE,
     IMAGE,
     Machine,
-    build_image,
     docker,
     signed_downloads,
 )
 from typer.testing import CliRunner
 
 from hybrid.cli import main
-from hybrid.fleet.host_kit.kit import HostSettings, KitFormat, files
+from hybrid.fleet.host_kit.kit import DockerSource, HostSettings, KitFormat, files
 
 pytestmark = pytest.mark.containers
-
-
-@pytest.fixture(scope="module")
-def downloads(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    build_image()
-    directory = tmp_path_factory.mktemp("downloads") / "www"
-    return directory, signed_downloads(directory)
-
-
-@pytest.fixture
-def machine(downloads: tuple[Path, str], tmp_path: Path) -> Iterator[Machine]:
-    www, fingerprint = downloads
-    shared = tmp_path / "machine"
-    shutil.copytree(HERE / "bin", shared / "bin")
-    shutil.copytree(www, shared / "www")
-    (shared / "valid-code").write_text(CODE)
-    container = docker("run", "-d", "--rm", "-v", f"{shared}:/machine", IMAGE).stdout.strip()
-    made = Machine(container, shared, fingerprint)
-    made.settle()
-    yield made
-    docker("rm", "-f", container)
 
 
 def test_a_machine_joins_with_an_activation_on_standard_input(machine: Machine) -> None:
@@ -287,18 +265,65 @@ def test_one_thing_that_is_wrong_is_enough_to_refuse(machine: Machine, wrong: st
     assert machine.run("test ! -e /etc/ecs").returncode == 0
 
 
-def test_every_endpoint_is_tried_and_named(machine: Machine) -> None:
+def test_every_endpoint_that_is_required_is_tried_and_named(machine: Machine) -> None:
     # Given a network with no way out at all, and the account's registry among the endpoints
     machine.settle(account="123456789012")
-    services = (
-        "ecs", "ecs-a-1", "ecs-t-1", "ssm", "ssmmessages", "ec2messages", "api.ecr", "123456789012.dkr.ecr",
-        "s3", "logs", "secretsmanager",
+    required = (
+        "ecs", "ecs-a-1", "ssm", "api.ecr", "123456789012.dkr.ecr", "s3", "logs", "secretsmanager",
     )  # fmt: skip
-    names = [f"{service}.eu-west-1.amazonaws.com" for service in services] + ["downloads.example"]
-    machine.note("refused", "\n".join(names))
+    useful = ("ecs-t-1", "ssmmessages", "prod-eu-west-1-starport-layer-bucket.s3")
+    refused = [f"{service}.eu-west-1.amazonaws.com" for service in (*required, *useful)]
+    machine.note("refused", "\n".join([*refused, "downloads.example"]))
     done = machine.join()
     assert done.returncode == 2
-    assert [name for name in names if f"FAILED   no way out to {name}:443" not in done.stdout] == []
+    names = re.findall(r"^(\S+) +no way out to (\S+):443", done.stdout, re.MULTILINE)
+    assert {host: level for level, host in names} == {
+        **{f"{service}.eu-west-1.amazonaws.com": "FAILED" for service in required},
+        **{f"{service}.eu-west-1.amazonaws.com": "warning" for service in useful},
+        "downloads.example": "FAILED",
+    }
+
+
+def test_a_machine_joins_without_the_way_to_what_its_role_may_not_call_or_can_do_without(
+    machine: Machine,
+) -> None:
+    # Given a site whose firewall lets out what is required, and no more
+    names = ("ec2messages", "ecs-t-1", "ssmmessages", "sts", "kms", "ec2")
+    machine.note("refused", "\n".join(f"{name}.eu-west-1.amazonaws.com" for name in names))
+    done = machine.join()
+    assert done.returncode == 0, done.stdout
+    assert "warning  no way out to ssmmessages.eu-west-1.amazonaws.com:443" in done.stdout
+    assert "no Session Manager and no Run Command without it" in done.stdout
+    assert "ec2messages" not in done.stdout + machine.log
+
+
+def test_a_number_of_an_endpoint_that_nobody_knows_is_no_reason_to_refuse(machine: Machine) -> None:
+    # Given a Region whose endpoints of the agent have other numbers
+    machine.note("unknown", "ecs-a-1.eu-west-1.amazonaws.com")
+    done = machine.join()
+    assert done.returncode == 0, done.stdout
+    assert "warning  the name ecs-a-1.eu-west-1.amazonaws.com was not found" in done.stdout
+    # but a name without a number has to be known
+    machine.note("unknown", "ecs.eu-west-1.amazonaws.com")
+    assert machine.join().returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("system", "source", "asked"),
+    [
+        ("ID=ubuntu\nVERSION_ID=24.04", "all", True),
+        ("ID=ubuntu\nVERSION_ID=24.04", "distro", False),
+        ("ID=ubuntu\nVERSION_ID=24.04", "none", False),
+        ("ID=amzn\nVERSION_ID=2023", "all", False),
+    ],
+)
+def test_docker_s_repositories_are_asked_for_only_where_docker_comes_from_there(
+    machine: Machine, system: str, source: str, asked: bool
+) -> None:
+    machine.settle(docker_source=DockerSource(source))
+    machine.run(f"printf '{system}\n' >/etc/os-release; rm /machine/bin/docker")
+    done = machine.host("plan")
+    assert ("way out to download.docker.com" in done.stdout) == asked
 
 
 def test_what_may_work_is_warned_of_and_joined(machine: Machine) -> None:
@@ -328,22 +353,53 @@ def test_the_plan_says_what_would_be_done_and_does_nothing(machine: Machine) -> 
     assert machine.run("test ! -e /etc/ecs && test ! -e /usr/local/sbin/hybrid-host").returncode == 0
 
 
+ALL_FILES = "find / -xdev \\( -path /proc -o -path /sys -o -path /machine \\) -prune -o -print | sort"
+
+
 def test_leaving_undoes_everything_but_docker(machine: Machine) -> None:
     # Given a machine with a proxy that joined
-    before = machine.run("find /etc /var/lib /usr/local -type f | sort").stdout
+    machine.run("touch /etc/machine-id")
+    before = machine.run(ALL_FILES).stdout
     machine.settle(proxy="http://proxy.example:3128")
     machine.join()
+    # which cloud-init made, and on which Session Manager was used
+    machine.run(
+        "mkdir -p /etc/hybrid /etc/sudoers.d; cat >/etc/hybrid/activation.json; touch "
+        "/etc/sudoers.d/ssm-agent-users /etc/systemd/system/hybrid-join.path "
+        "/etc/systemd/system/hybrid-join.service",
+        given=ACTIVATION,
+    )
 
     # When it leaves
     done = machine.run("/usr/local/sbin/hybrid-host leave")
 
-    # Then its files are as before, the rules are gone and so are the packages
+    # Then no file is there that was not there before, the rules are gone and so are the packages
     assert done.returncode == 0, done.stdout + done.stderr
-    assert machine.run("find /etc /var/lib /usr/local -type f | sort").stdout == before
+    assert set(machine.run(ALL_FILES).stdout.splitlines()) - set(before.splitlines()) <= {"/etc/sudoers.d"}
     assert machine.read("/machine/rules") == ""
     assert "apt-get purge -y -q amazon-ecs-init amazon-ssm-agent" in machine.log
     # and it could join again
     assert machine.join().returncode == 0
+
+
+def test_leaving_takes_the_host_s_keys_from_root_s_file_and_nothing_of_others(machine: Machine) -> None:
+    # Given a person's own profile in the file that the SSM agent writes to, and another program's log
+    theirs = "[backup]\naws_access_key_id = AKIATHEIRS\naws_secret_access_key = theirs\n"
+    machine.run("mkdir -p /root/.aws; umask 077; cat >/root/.aws/credentials", given=theirs)
+    machine.run("mkdir -p /var/log/amazon/amazon-cloudwatch-agent")
+    machine.join()
+    assert "planted-key-of-the-host" in machine.read("/root/.aws/credentials")
+
+    # When the machine leaves
+    done = machine.host("leave")
+
+    # Then their keys are there, for root only, and the host's are nowhere
+    assert machine.read("/root/.aws/credentials").strip() == theirs.strip()
+    assert machine.run("stat -c %a /root/.aws/credentials").stdout.strip() == "600"
+    assert machine.run("test -d /var/log/amazon/amazon-cloudwatch-agent").returncode == 0
+    found = machine.run("grep -rlF planted-key-of-the-host / --exclude-dir=proc --exclude-dir=sys").stdout
+    assert found.split() == ["/machine/bin/amazon-ssm-agent"]
+    assert "planted" not in done.stdout + done.stderr
 
 
 def test_a_machine_with_tasks_does_not_leave_unless_forced(machine: Machine) -> None:
@@ -381,9 +437,6 @@ OUT_OF_ORDER = {
     "rm /machine/agent": ("the ECS agent does not answer", "/var/log/ecs/ecs-agent.log"),
     "echo ECS_CLUSTER=default >>/etc/ecs/ecs.config": ("the last ECS_CLUSTER", "hybrid-host join"),
     "echo ssm.eu-west-1.amazonaws.com >/machine/refused": ("no way out to ssm.eu-west-1", "443"),
-    "mkdir -p /var/log/amazon/ssm; echo 'Fingerprint do not match' >/var/log/amazon/ssm/errors.log": (
-        "hardware fingerprint has changed", "-similarityThreshold 1",
-    ),
 }  # fmt: skip
 
 

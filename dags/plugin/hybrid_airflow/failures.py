@@ -62,28 +62,56 @@ _PLACEMENT = (
     (r"^(CAPACITY|Capacity is unavailable)", True, "AWS has no Fargate capacity just now"),
 )
 
-_STOPPED = (
+#: Why a container did not begin to run. ECS keeps such a reason of a container that began all the same: of
+#: one that ran from an image which was there, for instance, the pull that failed before.
+_NOT_BEGUN = (
     (
-        r"CannotPullContainer|CannotPullImage",
+        r"CannotPullContainer|CannotPullImage|CannotPullECR",
         "the host could not pull the image: check that it reaches ECR and S3 "
         "on 443, that the image exists, and that its disk is not full",
     ),
     (
-        r"ResourceInitializationError.*(secret|asm|ssm)",
+        r"ResourceInitializationError.*(secret|\basm\b|\bssm\b)",
         "the host could not fetch the secret: check the site's "
         "execution role and that the secret has a value",
     ),
     (
-        r"ResourceInitializationError.*log",
+        r"ResourceInitializationError.*(\blogs?\b|logging|awslogs|CloudWatch)",
         "the log group or its permission is missing: check the site's execution role",
+    ),
+    (
+        r"logging driver.*(ResourceNotFound|log group does not exist)",
+        "the container's log group does not exist: deploy the site's stack",
+    ),
+    (
+        r"logging driver.*(AccessDenied|not authorized)",
+        "the site's execution role may not write the container's logs: deploy the site's stack",
+    ),
+    (
+        r"logging driver.*(NoCredentialProviders|EC2RoleRequestError|169\.254\.|credential)",
+        "Docker on the host got no credentials for the container's logs: on the host run "
+        "'hybrid-host doctor', which tries the address of task roles, 169.254.170.2",
+    ),
+    (
+        r"logging driver",
+        "Docker on the host could not open the container's logs: check that the host reaches CloudWatch Logs "
+        "on 443, and that Docker knows the site's proxy ('hybrid-host doctor')",
+    ),
+    (
+        r"(Cannot(Start|Create)Container|DockerTimeout).*(no space left|disk quota)",
+        "the host's disk is full where Docker keeps containers: make room there",
     ),
     (
         r"CannotStartContainer|CannotCreateContainer|DockerTimeout",
         "Docker on the host could not start the container: look at 'docker info' and the disk of the host",
     ),
-    (r"OutOfMemory|OOM", "the container used more memory than its limit: raise the source's memory limit"),
+    (r"Timeout waiting for network|\bENI\b", "AWS could not attach the network interface in time"),
+)
+
+#: Why a container ended, whether or not it ran.
+_ENDED = (
+    (r"OutOfMemory|\bOOM", "the container used more memory than its limit: raise the source's memory limit"),
     (r"Host EC2|instance.*(terminated|stopped|deregistered)", "the host went away while the container ran"),
-    (r"Timeout waiting for network|ENI", "AWS could not attach the network interface in time"),
 )
 
 
@@ -95,9 +123,20 @@ def placement(reason: str) -> Cause:
     return Cause(sentence=f"ECS did not start the container (ECS: {reason})", passing=True)
 
 
-def stopped(reason: str) -> str | None:
-    """What to do about a `stoppedReason` or a container's `reason`; None when it says enough by itself."""
-    for pattern, sentence in _STOPPED:
+def stopped(reason: str, *, began: bool) -> str | None:
+    """What to do about a `stoppedReason` or a container's `reason`; None when it says enough by itself.
+
+    Args:
+        reason: ECS's words.
+        began: Whether the container ran, as its exit code shows: what would have kept it from running is no
+            cause then.
+    """
+    for pattern, sentence in _ENDED if began else (*_NOT_BEGUN, *_ENDED):
         if re.search(pattern, reason, re.IGNORECASE | re.DOTALL):
             return sentence
     return None
+
+
+def before_it_ran(reason: str) -> bool:
+    """Whether a container's `reason` tells of something that came before it ran."""
+    return any(re.search(pattern, reason, re.IGNORECASE | re.DOTALL) for pattern, _ in _NOT_BEGUN)

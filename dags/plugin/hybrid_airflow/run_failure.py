@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hybrid_airflow import failures
-from hybrid_airflow.ecs_task import TaskSnapshot
+from hybrid_airflow.ecs_task import ContainerSnapshot, TaskSnapshot
 from hybrid_airflow.hosts import Host
 from hybrid_airflow.launch import OURS
 from hybrid_airflow.logs import ERROR, Line
@@ -80,7 +80,8 @@ def _said(task: TaskSnapshot, lines: Sequence[Line]) -> str | None:
 
 def _unsaid(task: TaskSnapshot) -> str:
     reasons = " ".join(filter(None, [task.stopped_reason, *(c.reason for c in task.containers)]))
-    if advice := failures.stopped(reasons):
+    began = any(c.exit_code is not None for c in task.containers)
+    if advice := failures.stopped(reasons, began=began):
         return advice
     if not task.containers or all(c.exit_code is None for c in task.containers):
         return "the container never ran to an end: it has no exit code"
@@ -95,9 +96,14 @@ def _facts(task: TaskSnapshot, host: Host | None) -> list[str]:
         facts.append(f"host {host}{' whose ECS agent is disconnected' if host.connected is False else ''}")
     for container in task.containers:
         code = "no exit code" if container.exit_code is None else f"exit code {container.exit_code}"
-        facts.append(
-            f"container '{container.name}' {code}{f' [{container.reason}]' if container.reason else ''}"
-        )
+        facts.append(f"container '{container.name}' {code}{_reason(container)}")
     if task.stopped_reason:
         facts.append(f"ECS: {task.stop_code or 'stopped'}: {task.stopped_reason}")
     return facts
+
+
+def _reason(container: ContainerSnapshot) -> str:
+    if not container.reason:
+        return ""
+    earlier = container.exit_code is not None and failures.before_it_ran(container.reason)
+    return f" [before it ran: {container.reason}]" if earlier else f" [{container.reason}]"

@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from hybrid.fleet.host_kit import endpoints
+
 _HERE = Path(__file__).parent
 
 #: Primary key of the signatures of the ECS Anywhere installer. Source: Amazon ECS Developer Guide,
@@ -93,12 +95,12 @@ class HostSettings:
 
     def shell(self) -> str:
         """The settings as assignments of a POSIX shell."""
-        registry = f"{self.account}.dkr.ecr.{self.region}.{self.domain}" if self.account else ""
+        tried = endpoints.lines(region=self.region, domain=self.domain, account=self.account)
         values = {
             "REGION": self.region,
             "CLUSTER": self.cluster,
             "DOMAIN": self.domain,
-            "REGISTRY": registry,
+            "ENDPOINTS": "\n".join(tried),
             "PROXY": self.proxy or "",
             "ATTRIBUTES": json.dumps(dict(self.attributes), separators=(",", ":"), sort_keys=True),
             "RESERVED_MEMORY": str(self.reserved_memory),

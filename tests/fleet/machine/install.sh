@@ -26,5 +26,6 @@ $SKIP || amazon-ssm-agent -register -code "$CODE" -id "$ID" -region "$REGION"
 touch /usr/libexec/amazon-ecs-init
 chmod +x /usr/libexec/amazon-ecs-init
 echo "ECS_CLUSTER=$CLUSTER" >>/etc/ecs/ecs.config
-printf '{"Cluster":"%s","ContainerInstanceArn":"arn:aws:ecs:x"}' "$CLUSTER" >/machine/agent
-printf 'ecs\ndocker\namazon-ssm-agent\n' >/machine/running
+systemctl start docker
+systemctl start amazon-ssm-agent
+systemctl start ecs

@@ -17,7 +17,6 @@ INSTALLER_URL=${INSTALLER_URL:-https://amazon-ecs-agent.s3.amazonaws.com/ecs-any
 KEY_URL=${KEY_URL:-https://raw.githubusercontent.com/aws/amazon-ecs-agent/master/scripts/amazon-ecs-agent.gpg}
 
 CONFIG=/etc/ecs/ecs.config
-REGISTRATION=/var/lib/amazon/ssm/Vault/Store/RegistrationKey
 SELF=/usr/local/sbin/hybrid-host
 SYSCTL=/etc/sysctl.d/90-hybrid-host.conf
 UNIT=/etc/systemd/system/hybrid-task-roles.service

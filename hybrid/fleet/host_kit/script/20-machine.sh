@@ -1,13 +1,20 @@
+# A value of /etc/os-release, or "unknown".
+os_release() {
+    [ -r /etc/os-release ] || { printf unknown; return 0; }
+    (
+        # shellcheck source=/dev/null
+        . /etc/os-release
+        case "$1" in
+            ID) printf '%s' "${ID:-unknown}" ;;
+            VERSION_ID) printf '%s' "${VERSION_ID:-unknown}" ;;
+        esac
+    )
+}
+
 # Operating systems. Source: Amazon ECS Developer Guide, "Supported operating systems and system
 # architectures" of external instances, read 2026-11-22.
 check_system() {
-    id=unknown version=unknown
-    if [ -r /etc/os-release ]; then
-        # shellcheck source=/dev/null
-        id=$(. /etc/os-release && printf '%s' "${ID:-unknown}")
-        # shellcheck source=/dev/null
-        version=$(. /etc/os-release && printf '%s' "${VERSION_ID:-unknown}")
-    fi
+    id=$(os_release ID) version=$(os_release VERSION_ID)
     case "$id-$version" in
         amzn-2023* | ubuntu-20.04 | ubuntu-22.04 | ubuntu-24.04) ok "operating system $id $version" ;;
         rhel-9*)
@@ -81,9 +88,9 @@ check_room() {
 
 # AWS refuses signatures that are more than five minutes off.
 check_clock() {
-    there=$(fetch_date "https://sts.$REGION.$DOMAIN/")
+    there=$(fetch_date "https://ssm.$REGION.$DOMAIN/")
     if [ -z "$there" ]; then
-        warn "the clock could not be compared with AWS's" "see the way out to sts.$REGION.$DOMAIN below"
+        warn "the clock could not be compared with AWS's" "see the way out to ssm.$REGION.$DOMAIN below"
     else
         off=$(($(date -u +%s) - $(date -u -d "$there" +%s)))
         off=${off#-}

@@ -22,33 +22,45 @@ fetch_date() {
 }
 
 # Any answer of the other side will do: it says that name, route, proxy and TLS work.
+# $3 is how much it matters: required, useful, or numbered (a required one whose number AWS chooses).
 check_way() {
+    status=0
     # shellcheck disable=SC2086 # options are several words
-    if reason=$(through_proxy curl $curl_options -o /dev/null "https://$1/" 2>&1); then
+    reason=$(through_proxy curl $curl_options -o /dev/null "https://$1/" 2>&1 </dev/null) || status=$?
+    if [ "$status" -eq 0 ]; then
         ok "way out to $1"
+    elif [ "$3" = useful ]; then
+        warn "no way out to $1:443: $reason" "$2; if you want it, open outbound 443 to it${PROXY:+ on the proxy}"
+    elif [ "$3" = numbered ] && [ "$status" -eq 6 ]; then
+        # Only the ECS agent is told which numbers its Region has: an unknown name says nothing of the way.
+        warn "the name $1 was not found, so the way to such names could not be tried" \
+            "see that outbound 443 is open to the other numbers too: $2"
     else
         bad "no way out to $1:443: $reason" "open outbound 443 to it${PROXY:+ on the proxy}; $2"
     fi
 }
 
 check_ways() {
-    for service in ecs ecs-a-1 ecs-t-1; do
-        check_way "$service.$REGION.$DOMAIN" "the ECS agent needs it"
-    done
-    for service in ssm ssmmessages ec2messages; do
-        check_way "$service.$REGION.$DOMAIN" "the SSM agent needs it"
-    done
-    check_way "api.ecr.$REGION.$DOMAIN" "images are pulled from there"
-    if [ -n "$REGISTRY" ]; then check_way "$REGISTRY" "images are pulled from there"; fi
-    check_way "s3.$REGION.$DOMAIN" "layers and data go there"
-    check_way "logs.$REGION.$DOMAIN" "logs go there"
-    check_way "secretsmanager.$REGION.$DOMAIN" "tasks read their credentials there"
+    while read -r need host use; do
+        check_way "$host" "$use" "$need"
+    done <<EOF
+$ENDPOINTS
+EOF
 }
 
 check_install_ways() {
-    check_way "$(host_of "$INSTALLER_URL")" "the installer is there"
-    check_way "$(host_of "$KEY_URL")" "the keys that verify signatures are there"
-    if ! has docker; then check_way download.docker.com "Docker is installed from there"; fi
+    check_way "$(host_of "$INSTALLER_URL")" "the installer is there" required
+    check_way "$(host_of "$KEY_URL")" "the keys that verify signatures are there" required
+    if docker_comes_from_docker; then
+        check_way download.docker.com "Docker is installed from there" required
+    fi
+}
+
+# As the installer decides it: Docker's own repositories, for the distributions that it knows them of.
+docker_comes_from_docker() {
+    if has docker; then return 1; fi
+    case "$DOCKER_SOURCE" in all | docker) ;; *) return 1 ;; esac
+    case "$(os_release ID)" in *ubuntu* | *debian* | *fedora* | *centos*) return 0 ;; *) return 1 ;; esac
 }
 
 host_of() {
@@ -78,7 +90,14 @@ each_rule() {
     done
 }
 
+# Without a default route, as where a proxy is the only way out, the address would be unreachable from the machine
+# itself before any rule is asked; Docker then gets no credentials for logs, and starts nothing. Where no route
+# can be set, the doctor says whether the address answers all the same.
 task_network() {
     sysctl -q -w net.ipv4.conf.all.route_localnet=1
     each_rule -A
+    if has ip; then ip route replace 169.254.170.2/32 dev lo 2>/dev/null || :; fi
 }
+
+# The HTTP status of an address of the agent on this machine, or 000.
+status_of() { curl -s -m 5 --noproxy '*' -o /dev/null -w '%{http_code}' "$1" 2>/dev/null || :; }

@@ -60,6 +60,38 @@ write_proxies() {
     done
 }
 
+# Whether a service that runs was started with the proxy; one that does not run will be.
+knows_proxy() {
+    systemctl is-active -q "$1" || return 0
+    if [ "$1" = docker ]; then
+        [ -n "$(docker info --format '{{.HTTPSProxy}}' 2>/dev/null)" ]
+        return
+    fi
+    pid=$(systemctl show -p MainPID --value "$1" 2>/dev/null) || pid=
+    [ -r "/proc/${pid:-none}/environ" ] || return 0
+    tr '\0' '\n' <"/proc/$pid/environ" | grep -qi '^https_proxy='
+}
+
+# A service takes up the proxy when it starts. Docker's restart would end the containers of others.
+restart_without_proxy() {
+    [ -n "$PROXY" ] || return 0
+    if ! knows_proxy "$(ssm_unit)"; then systemctl restart "$(ssm_unit)"; fi
+    if ! knows_proxy docker; then
+        if [ -z "$(docker ps -q 2>/dev/null)" ]; then
+            step "restarting Docker, which does not know the proxy yet"
+            systemctl restart docker
+        else
+            warn "Docker does not know the proxy yet, and containers run: no image can be pulled" \
+                "systemctl restart docker, when they may end"
+        fi
+    fi
+}
+
+ssm_unit() {
+    snap=snap.amazon-ssm-agent.amazon-ssm-agent
+    if systemctl is-active -q "$snap"; then printf '%s' "$snap"; else printf amazon-ssm-agent; fi
+}
+
 write_task_network() {
     printf '%s\n' "net.ipv4.conf.all.route_localnet = 1" | put "$SYSCTL" 644
     printf '%s\n' "[Unit]" "Description=Task roles of ECS containers on this host" \
@@ -84,4 +116,5 @@ configure() {
     systemctl daemon-reload
     systemctl enable -q hybrid-task-roles.service
     task_network
+    restart_without_proxy
 }

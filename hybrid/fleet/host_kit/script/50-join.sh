@@ -3,11 +3,6 @@ installed=
 work=
 room=
 
-registered() { [ -s "$REGISTRATION" ]; }
-
-# The value of a string in a flat JSON object, on standard output; JSON of ours has no escapes in it.
-value_of() { sed -n "s/.*\"$1\"[[:space:]]*:[[:space:]]*\"\([^\"]*\)\".*/\1/p" "$2" | head -n 1; }
-
 # Puts the activation into the file $work/activation: from a file, standard input, or a person.
 read_activation() {
     given="$work/activation.json"
@@ -104,6 +99,16 @@ wait_for_agent() {
     return 1
 }
 
+# A registration that is here is good for nothing when AWS refuses it, and a code would not be used beside it.
+use_registration() {
+    case "$(registration_state)" in
+        fingerprint | refused)
+            stop 2 "this machine is registered as $(node), and AWS refuses that registration: $ANEW"
+            ;;
+    esac
+    step "this machine is registered with Systems Manager as $(node): no code is needed"
+}
+
 join() {
     step "checking this machine"
     preflight
@@ -114,7 +119,7 @@ join() {
     trap 'exit 130' INT
     trap 'exit 143' TERM
     if registered; then
-        step "this machine is registered with Systems Manager already: no code is needed"
+        use_registration
     else
         read_activation
     fi
@@ -129,9 +134,15 @@ join() {
         run_installer || stop 1 "the installer failed; its output is above. Run hybrid-host join again once it is mended"
         write_agent_config
     fi
-    if [ -z "$installed" ] && [ "$changed" = yes ]; then systemctl restart ecs; fi
+    if [ "$(instance_state)" = gone ]; then forget_instance; fi
+    if [ -z "$installed" ]; then
+        if [ "$changed" = yes ] || ! systemctl is-active -q ecs; then systemctl restart ecs; fi
+    fi
     step "waiting for the ECS agent"
     wait_for_agent || stop 1 "the ECS agent did not join $CLUSTER; run hybrid-host doctor"
+    case "$(instance_state)" in
+        gone | nocluster | refused) stop 1 "AWS does not take this container instance; run hybrid-host doctor" ;;
+    esac
     if [ -n "$activation_file" ]; then destroy "$activation_file"; fi
     step "this machine is a host of $CLUSTER"
 }

@@ -8,20 +8,14 @@ service_named() {
 
 check_registration() {
     if registered; then
-        ok "registered with Systems Manager"
+        ok "a registration with Systems Manager, $(node)"
     else
         bad "not registered with Systems Manager" "hybrid-host join, with an activation of this site"
         return 0
     fi
-    if systemctl is-active -q snap.amazon-ssm-agent.amazon-ssm-agent; then
-        ok "service snap.amazon-ssm-agent.amazon-ssm-agent runs"
-    else
-        service_named amazon-ssm-agent
-    fi
-    if grep -qs -i 'fingerprint.*do.* not match\|hardware hash' /var/log/amazon/ssm/errors.log; then
-        bad "the SSM agent sleeps: the machine's hardware fingerprint has changed" \
-            "amazon-ssm-agent -fingerprint -similarityThreshold 1, restart it; or leave and join anew"
-    fi
+    service_named "$(ssm_unit)"
+    check_identity warn
+    check_registration_state
 }
 
 check_agent() {
@@ -33,6 +27,7 @@ check_agent() {
         "") bad "the ECS agent does not answer at localhost:51678" "look at /var/log/ecs/ecs-agent.log" ;;
         *) bad "the ECS agent is not a member of $CLUSTER" "hybrid-host leave, then join with this site's activation" ;;
     esac
+    check_instance_state
     if ! grep -qsx "ECS_CLUSTER=$CLUSTER" "$CONFIG"; then
         bad "$CONFIG does not name $CLUSTER" "hybrid-host join writes it again; it needs no code"
     elif [ "$(sed -n 's/^ECS_CLUSTER=//p' "$CONFIG" | tail -n 1)" != "$CLUSTER" ]; then
@@ -49,16 +44,35 @@ check_task_roles() {
         bad "a firewall took away the rules for 169.254.170.2: tasks get no credentials" "$SELF task-network"
     else
         ok "rules for task roles"
+        check_task_role_address
     fi
 }
 
+# The rules alone do not say that the address answers: route, another firewall, another program on the port.
+check_task_role_address() {
+    case "$(status_of http://127.0.0.1:51679/)" in
+        000 | "") return 0 ;;
+    esac
+    case "$(status_of http://169.254.170.2/)" in
+        000 | "")
+            bad "169.254.170.2 does not answer on this machine: containers get no logs and end as CannotStartContainerError" \
+                "$SELF task-network; if it stays, see whether a firewall rejects it: ip route get 169.254.170.2, iptables -S"
+            ;;
+        *) ok "169.254.170.2 answers" ;;
+    esac
+}
+
+# What the services were started with, not what is written for their next start.
 check_proxies() {
     [ -n "$PROXY" ] || return 0
-    for unit in ecs docker amazon-ssm-agent; do
-        if [ -f "/etc/systemd/system/$unit.service.d/hybrid-proxy.conf" ]; then
+    for unit in ecs docker "$(ssm_unit)"; do
+        if [ ! -f "/etc/systemd/system/$unit.service.d/hybrid-proxy.conf" ]; then
+            bad "service $unit does not know the proxy" "hybrid-host join writes it again; it needs no code"
+        elif knows_proxy "$unit"; then
             ok "proxy of $unit"
         else
-            bad "service $unit does not know the proxy" "hybrid-host join writes it again; it needs no code"
+            bad "service $unit runs without the proxy, which was set after it had started" \
+                "systemctl restart $unit; of Docker it ends the containers"
         fi
     done
 }

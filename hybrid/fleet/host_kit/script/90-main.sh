@@ -3,6 +3,7 @@ preflight() {
     check_tools
     check_room
     check_docker_service
+    if registered; then check_identity bad; fi
     check_ec2
     check_clock
     check_ways

@@ -1,0 +1,86 @@
+"""What a host reaches in AWS: from what its roles allow, not from what agents could ask for elsewhere.
+
+An endpoint is here because a role of the site allows an action of its service; a test holds the two together.
+The script of the host tries these, and the pages for operators list these.
+
+What is not here, though AWS names it for hosts: `ec2messages`, the older channel of Systems Manager. The role
+does not allow it (docs/decisions/iam-anywhere-role.md), and the SSM agent takes `ssmmessages` where that is
+allowed. `kms` and `sts` are called by AWS, or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A host name of AWS, port 443.
+
+    Attributes:
+        services: prefixes of the IAM actions that are called there.
+        name: of the host, with `REGION`, `DOMAIN` and `ACCOUNT` for those of the estate; `*` stands for a
+            part that AWS chooses.
+        tried: the name that is tried, where `name` has a part that AWS chooses.
+        required: without it no task can run there; otherwise something less works.
+        use: what it is for, or what does not work without it.
+    """
+
+    services: tuple[str, ...]
+    name: str
+    use: str
+    required: bool = True
+    tried: str = ""
+
+    def host(self, *, region: str, domain: str, account: str | None) -> str | None:
+        """The name to try; None where it needs an account that the estate does not name."""
+        name = self.tried or self.name
+        if "ACCOUNT" in name and account is None:
+            return None
+        return name.replace("REGION", region).replace("DOMAIN", domain).replace("ACCOUNT", account or "")
+
+
+#: Source of the names: Amazon ECS Developer Guide, "External instances (Amazon ECS Anywhere)", networking;
+#: Amazon ECR User Guide, "Amazon S3 gateway endpoint", for the bucket of the layers; the installer itself
+#: (aws/amazon-ecs-agent, scripts/ecs-anywhere-install.sh) for what it takes from `s3`.
+ENDPOINTS = (
+    Endpoint(("ecs",), "ecs.REGION.DOMAIN", "the ECS agent registers there"),
+    Endpoint(("ecs",), "ecs-a-*.REGION.DOMAIN", "the ECS agent gets its tasks there",
+             tried="ecs-a-1.REGION.DOMAIN"),
+    Endpoint(("ecs",), "ecs-t-*.REGION.DOMAIN", "no figures of containers without it", required=False,
+             tried="ecs-t-1.REGION.DOMAIN"),
+    Endpoint(("ssm",), "ssm.REGION.DOMAIN", "the host registers and gets its credentials there"),
+    Endpoint(("ssmmessages",), "ssmmessages.REGION.DOMAIN",
+             "no Session Manager and no Run Command without it", required=False),
+    Endpoint(("ecr",), "api.ecr.REGION.DOMAIN", "images are found there"),
+    Endpoint(("ecr",), "ACCOUNT.dkr.ecr.REGION.DOMAIN", "images are pulled from there"),
+    Endpoint(("ecr",), "prod-REGION-starport-layer-bucket.s3.REGION.DOMAIN",
+             "layers of images come from there", required=False),
+    Endpoint(("s3",), "s3.REGION.DOMAIN",
+             "the agents are installed from there, and data goes to buckets there"),
+    Endpoint(("logs",), "logs.REGION.DOMAIN", "logs of containers go there, and none starts without"),
+    Endpoint(("secretsmanager",), "secretsmanager.REGION.DOMAIN",
+             "containers read the database's password there"),
+)  # fmt: skip
+
+
+def lines(*, region: str, domain: str, account: str | None) -> Iterator[str]:
+    """The endpoints as the script of a host reads them: `NEED HOST USE` a line.
+
+    NEED is `required`, `useful`, or `numbered`: required, and the name is one of several that AWS numbers, so
+    that a name which nobody knows says nothing.
+    """
+    for one in ENDPOINTS:
+        host = one.host(region=region, domain=domain, account=account)
+        if host is not None:
+            need = ("numbered" if one.tried else "required") if one.required else "useful"
+            yield f"{need} {host} {one.use}"
+
+
+def table() -> str:
+    """The endpoints as a table of Markdown."""
+    rows = (
+        f"| `{one.name}` | {'required' if one.required else 'useful'} | {one.use} |\n" for one in ENDPOINTS
+    )
+    return "| host, port 443 | | for |\n|---|---|---|\n" + "".join(rows)

@@ -1,0 +1,32 @@
+"""A host is asked to reach what its site's roles allow, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from hybrid.fleet.host_kit.endpoints import ENDPOINTS
+from hybrid.review.policies import Role, as_list, statements
+from tests.policy.matrix import estate
+
+
+def _services_called_from_hosts(role: Role) -> set[str]:
+    """Services of the actions that a role allows, but for those that it allows through another service."""
+    called: set[str] = set()
+    for document in role.policies.values():
+        for statement in statements(document):
+            keys = {key for operator in statement.get("Condition", {}).values() for key in operator}
+            if statement["Effect"] == "Allow" and "kms:ViaService" not in keys:
+                called |= {action.partition(":")[0] for action in as_list(statement["Action"])}
+    return called
+
+
+@pytest.mark.parametrize("name", ["acme", "china", "government"])
+def test_the_endpoints_of_a_host_are_those_of_the_actions_of_its_roles(name: str) -> None:
+    # Given the roles that a host and its containers take
+    kinds = ("anywhere", "execution", "task")
+    roles = [role for role in estate(name).policies.roles if role.path.strip("/").split("/")[-1] in kinds]
+    assert len(roles) > len(kinds)
+
+    # Then each service that they may call has an endpoint in the list, and the list has no other
+    allowed = set().union(*(_services_called_from_hosts(role) for role in roles))
+    assert {service for one in ENDPOINTS for service in one.services} == allowed
