@@ -33,6 +33,10 @@ _PACKAGE = "hybrid_airflow.triggers"
 SETTLE_SECONDS = 7.0
 
 
+#: Seconds for which the state of a run is asked for, to see whether a person ended it: less than the
+#: triggerer gives `on_kill` (Airflow, `[triggerer] on_kill_timeout`, 30 s).
+_STATE_SECONDS = 20.0
+
 #: Whether the triggerer itself tells a trigger that a person ended the run (since Airflow 3.3).
 _TELLS = hasattr(BaseTrigger, "on_kill")
 
@@ -108,13 +112,13 @@ class ContainerTrigger(BaseTrigger):
                 }
             )
         except asyncio.CancelledError:
-            if not _TELLS and await self._ended_by_a_person(unless_known=False):
+            if not _TELLS and await self._ended_by_a_person(seconds=0):
                 await self._stop("the run was ended in Airflow")
             raise
 
     async def on_kill(self) -> None:
         """Stop the container: a person marked the run, cleared it, or deleted it."""
-        if await self._ended_by_a_person(unless_known=True):
+        if await self._ended_by_a_person(seconds=_STATE_SECONDS):
             await self._stop("the run was ended in Airflow")
 
     async def _until_ended(self, looks: Poller, reader: LogReader) -> Ended:
@@ -160,30 +164,46 @@ class ContainerTrigger(BaseTrigger):
         except (ClientError, BotoCoreError) as error:
             self.log.warning("ECS did not stop the container: %s", plain(error))
 
-    async def _ended_by_a_person(self, *, unless_known: bool) -> bool:
+    async def _ended_by_a_person(self, *, seconds: float) -> bool:
         """Whether the task instance waits no longer. A trigger handed to another triggerer is cancelled
-        here as well, and its task instance is still deferred.
+        here as well, and its task instance is still deferred. No, when it cannot be read: then a healthy
+        container would pay for it.
 
         Args:
-            unless_known: The answer when the state cannot be read, as while a triggerer goes down.
+            seconds: How long to go on asking.
+        """
+        asking_ends = asyncio.get_running_loop().time() + seconds
+        while True:
+            try:
+                return await self._waits_no_longer()
+            except Exception as error:  # noqa: BLE001  whatever is in the way, there must be an answer
+                if asyncio.get_running_loop().time() >= asking_ends:
+                    self.log.warning(
+                        "The state of the run could not be read, so its container is left alone: %s. If the "
+                        "run was ended, stop it: aws ecs stop-task --cluster %s --task %s",
+                        error, self.cluster, self.arn,
+                    )  # fmt: skip
+                    return False
+            await asyncio.sleep(min(2.0, seconds / 4))
+
+    async def _waits_no_longer(self) -> bool:
+        """As `_ended_by_a_person`, asked once.
+
+        Raises:
+            Exception: Of any kind: Airflow does not say.
         """
         instance = self.task_instance
         if instance is None:
-            return unless_known
-        try:
-            from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415
+            raise LookupError("Airflow did not say which task instance waits")
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415
 
-            states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
-                dag_id=instance.dag_id,
-                task_ids=[instance.task_id],
-                run_ids=[instance.run_id],
-                map_index=instance.map_index,
-            )
-        except Exception as error:  # noqa: BLE001  whatever is in the way, there must be an answer
-            self.log.warning("The state of the run could not be read: %s", error)
-            return unless_known
-        of_run = states.get(instance.run_id, {})
-        return all(state != "deferred" for state in of_run.values())
+        states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
+            dag_id=instance.dag_id,
+            task_ids=[instance.task_id],
+            run_ids=[instance.run_id],
+            map_index=instance.map_index,
+        )
+        return all(state != "deferred" for state in states.get(instance.run_id, {}).values())
 
 
 class SiteTrigger(BaseTrigger):
