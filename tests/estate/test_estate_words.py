@@ -170,10 +170,11 @@ RIGHT = [
     ("schedule", "says"),
     [
         ("0 25 * * *",
-         "dags.both.schedule: `0 25 * * *` is no cron line: out of range; write five fields, as in `30 4 * * *`"),
+         "dags.both.schedule: `0 25 * * *` is no cron line: out of range; write five fields, as in "
+         "`30 4 * * *`"),
         ("@once",
-         "dags.both.schedule: a run by `@once` has no interval, and `customers` reads one; write a cron line or "
-         "another preset"),
+         "dags.both.schedule: a run by `@once` has no interval, and `customers` reads one; write a cron line "
+         "or another preset"),
     ],
 )  # fmt: skip
 def test_a_schedule_of_a_dag_is_judged_as_one_of_a_pipeline_is(schedule: str, says: str) -> None:
