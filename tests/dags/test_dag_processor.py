@@ -3,53 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
-ESTATE = Path(__file__).parent / "fixtures" / "estate"
-DAG_FILES = ("hybrid_pipelines.py", "hybrid_faults.py")
+from airflow_home import ESTATE, airflow, make_home
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An Airflow of its own: a database, and the DAG folder as it is deployed."""
-    home = tmp_path_factory.mktemp("airflow")
-    shutil.copytree(ESTATE, home / "dags")
-    for file in DAG_FILES:
-        shutil.copy(ROOT / "dags" / file, home / "dags")
-    airflow(home, "db", "migrate")
-    return home
-
-
-def airflow(home: Path, *command: str) -> None:
-    environment = {
-        **os.environ,
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "0",
-        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1",
-        "PYTHONPATH": str(ROOT / "dags" / "plugin"),
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "airflow", *command],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return make_home(tmp_path_factory.mktemp("airflow"))
 
 
 def state(home: Path) -> tuple[dict[str, bool], dict[str, str]]:

@@ -55,7 +55,7 @@ def test_a_trigger_made_anew_leaves_a_container_alone_that_its_first_looks_do_no
     event = asyncio.run(asyncio.wait_for(anext(anew.run()), 30)).payload
     # Then the container ends by itself, and the run has landed
     assert aws.count("StopTask") == 0
-    assert defer(worker, ctx, deferred.method_name, event=event, **deferred.kwargs)["rows"] == 3
+    assert defer(worker, ctx, deferred.method_name, event=event, **(deferred.kwargs or {}))["rows"] == 3
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from airflow.sdk import DAG, Asset, Param, TaskGroup, get_parsing_context
 
 from hybrid_airflow import pages
 from hybrid_airflow.deadline import deadline_arguments
+from hybrid_airflow.estate_dag import EstateDag
 from hybrid_airflow.manifest import MANIFEST, Estate, ManifestError, Pipeline, read_estate, read_pipeline
 from hybrid_airflow.operators import RunPipelineOperator, task_arguments
 from hybrid_airflow.overlap import RunAgainOperator
@@ -162,7 +163,7 @@ def pipeline_dag(estate: Estate, pipeline: Pipeline, *, after: Sequence[Asset | 
     Raises:
         ManifestError: Schedule and `after` do not fit, or the start date is none.
     """
-    with DAG(
+    with EstateDag(
         dag_id=estate.dag_id(pipeline.pipeline),
         description=pipeline.description or f"{pipeline.source} at {pipeline.site}",
         schedule=_schedule(pipeline, after),
@@ -186,7 +187,7 @@ def paired_dag(estate: Estate, name: str, pipelines: list[Pipeline]) -> DAG:
     """A DAG with one task per pipeline and no order between them: one that fails leaves the others be."""
     entry = estate.dags[name]
     uses_interval = any(pipeline.uses_interval for pipeline in pipelines)
-    with DAG(
+    with EstateDag(
         dag_id=estate.dag_id(name),
         description=entry.description or f"{', '.join(entry.pipelines)} side by side",
         schedule=timetable(entry.schedule, uses_interval=uses_interval),

@@ -44,13 +44,15 @@ _TELLS = hasattr(BaseTrigger, "on_kill")
 class ContainerTrigger(BaseTrigger):
     """Waits for a container to end, carries its log, and keeps its deadlines.
 
-    Its event is `{"task": SNAPSHOT or None, "because": str or None, "log_token": str or None}`.
+    Its event is `{"task": SNAPSHOT or None, "because": str or None, "log_token": str or None, "plan": PLAN}`.
 
     Args:
         arn: The ECS task.
         since: When the wait began, ISO 8601.
         end_by: When the container must have ended in any case, ISO 8601.
         log_token: Where the log was read to.
+        plan: What the task goes on with, as JSON; the event brings it back. (Airflow's `dag.test()` drops
+            whatever else a task deferred with.)
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class ContainerTrigger(BaseTrigger):
         grace_seconds: float = watch.GRACE,
         poll_seconds: float = 10.0,
         log_token: str | None = None,
+        plan: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.arn = arn
@@ -84,12 +87,13 @@ class ContainerTrigger(BaseTrigger):
         self.grace_seconds = grace_seconds
         self.poll_seconds = poll_seconds
         self.log_token = log_token
+        self.plan = plan
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class path and arguments, from which any triggerer makes the trigger anew."""
         names = (
             "arn", "cluster", "region", "aws_conn_id", "log_group", "log_stream", "since", "start_seconds",
-            "run_seconds", "end_by", "grace_seconds", "poll_seconds", "log_token",
+            "run_seconds", "end_by", "grace_seconds", "poll_seconds", "log_token", "plan",
         )  # fmt: skip
         return f"{_PACKAGE}.ContainerTrigger", {name: getattr(self, name) for name in names}
 
@@ -109,6 +113,7 @@ class ContainerTrigger(BaseTrigger):
                     "task": dump(ended.task) if ended.task else None,
                     "because": ended.because,
                     "log_token": reader.token,
+                    "plan": self.plan,
                 }
             )
         except asyncio.CancelledError:
@@ -209,11 +214,12 @@ class ContainerTrigger(BaseTrigger):
 class SiteTrigger(BaseTrigger):
     """Waits until a site has a connected host, or for a while when it had no room.
 
-    Its event is `{"open": bool, "sentence": str}`.
+    Its event is `{"open": bool, "sentence": str, "plan": PLAN}`.
 
     Args:
         until: When to give up, ISO 8601.
         rest_seconds: Wait at least so long before the first look.
+        plan: What the task goes on with, as `ContainerTrigger` has it.
     """
 
     def __init__(
@@ -226,6 +232,7 @@ class SiteTrigger(BaseTrigger):
         until: str,
         rest_seconds: float = 0.0,
         poll_seconds: float = 30.0,
+        plan: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.name = name
@@ -235,10 +242,11 @@ class SiteTrigger(BaseTrigger):
         self.until = until
         self.rest_seconds = rest_seconds
         self.poll_seconds = poll_seconds
+        self.plan = plan
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class path and arguments, from which any triggerer makes the trigger anew."""
-        names = ("name", "cluster", "region", "aws_conn_id", "until", "rest_seconds", "poll_seconds")
+        names = ("name", "cluster", "region", "aws_conn_id", "until", "rest_seconds", "poll_seconds", "plan")
         return f"{_PACKAGE}.SiteTrigger", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -251,10 +259,10 @@ class SiteTrigger(BaseTrigger):
             state = await in_thread(self._look, looks)
             if state is None or state.open:
                 await _settled(began)
-                yield TriggerEvent({"open": True, "sentence": ""})
+                yield TriggerEvent({"open": True, "sentence": "", "plan": self.plan})
                 return
             if watch.now() >= datetime.fromisoformat(self.until):
-                yield TriggerEvent({"open": False, "sentence": state.sentence()})
+                yield TriggerEvent({"open": False, "sentence": state.sentence(), "plan": self.plan})
                 return
             await asyncio.sleep(self.poll_seconds)
 
