@@ -74,6 +74,7 @@ _MATRIX = (
     "dag_factory",
     "deadline_alert",
     "example_dags",
+    "one_fault_one_dag",
     "parts_and_commit",
     "run_pipeline",
     "poller_batches",

@@ -12,7 +12,6 @@ import pytest
 
 from hybrid_airflow.compat import DeadlineAlert
 from hybrid_airflow.factory import build_dags
-from hybrid_airflow.manifest import ManifestError
 
 ESTATE = Path(__file__).parent / "fixtures" / "estate"
 DAG_FILE = Path(__file__).parents[2] / "dags" / "hybrid_pipelines.py"
@@ -171,11 +170,3 @@ def test_a_deadline_is_an_alert_of_the_whole_run(dags: dict[str, Any]) -> None:
     assert alert.callback.path == "hybrid_airflow.deadline.deadline_missed"
     assert alert.callback.kwargs == {"estate": "acme", "region": "eu-west-1", "seconds": 7200}
     assert not dags["acme-orders-regional"].deadline
-
-
-def test_after_without_a_pipeline_is_refused(tmp_path: Path) -> None:
-    directory = Path(shutil.copytree(ESTATE, tmp_path / "dags"))
-    path = directory / "manifest" / "orders-report.json"
-    path.write_text(path.read_text().replace('"orders-regional",', "").replace('"customers-regional"', ""))
-    with pytest.raises(ManifestError, match="'after' names no pipeline"):
-        build_dags(directory)

@@ -28,7 +28,7 @@ DAGS = HERE.parents[1] / "dags"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The DAG folder as it is deployed: DAG files beside the manifest."""
     folder = Path(shutil.copytree(HERE / "fixtures" / "estate", tmp_path_factory.mktemp("dags") / "dags"))
-    for file in (DAGS / "hybrid_pipelines.py", *sorted((DAGS / "examples").glob("*.py"))):
+    for file in (*sorted(DAGS.glob("*.py")), *sorted((DAGS / "examples").glob("*.py"))):
         shutil.copy(file, folder)
     return folder
 
@@ -47,7 +47,8 @@ def each_task(bag: Any) -> list[tuple[Any, Any]]:
 
 def test_every_file_imports_and_has_a_dag(bag: Any, folder: Path) -> None:
     assert bag.import_errors == {}
-    assert {Path(dag.fileloc).name for dag in bag.dags.values()} == {f.name for f in folder.glob("*.py")}
+    with_dags = {file.name for file in folder.glob("*.py")} - {"hybrid_faults.py"}
+    assert {Path(dag.fileloc).name for dag in bag.dags.values()} == with_dags
 
 
 def test_every_dag_says_what_it_is_and_can_be_found(bag: Any) -> None:

@@ -51,12 +51,6 @@ def test_a_pipeline_without_its_part_says_which(directory: Path) -> None:
     [
         ("manifest.json", {"version": 2}, "version: Input should be 1"),
         ("manifest.json", {"lake_bucket": None}, "lake_bucket: Input should be a valid string"),
-        (
-            "manifest.json",
-            {"dags": {"customers-regional": {"pipelines": ["customers-regional"]}}},
-            "Rename one",
-        ),
-        ("manifest.json", {"dags": {"all": {"pipelines": ["nobody"]}}}, "dags.all runs nobody"),
         ("manifest/customers-regional.json", {"site": "moon"}, "site 'moon' is not in manifest.json"),
         (
             "manifest/customers-regional.json",

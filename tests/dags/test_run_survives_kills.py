@@ -119,7 +119,7 @@ def test_a_triggerer_that_goes_down_leaves_the_container_and_the_next_goes_on(aw
     asyncio.run(first_triggerer())
     assert aws.count("StopTask") == 0
     event = asyncio.run(anext(trigger_of(deferred).run())).payload
-    assert defer(task, ctx, deferred.method_name, event=event, **deferred.kwargs)["rows"] == 3
+    assert defer(task, ctx, deferred.method_name, event=event, **(deferred.kwargs or {}))["rows"] == 3
     assert len(aws.tasks) == 1
 
 
@@ -165,6 +165,19 @@ def test_a_kill_in_the_worker_stops_the_container_even_while_it_is_being_started
         run(task, context())
     # Then the container was found and stopped
     assert aws.running == []
+
+
+def test_a_run_that_an_earlier_release_deferred_goes_on(aws: ScriptedAws) -> None:
+    # Given a run that deferred before its plan came back with the event
+    aws.script = Script(running=0.3)
+    task, ctx = operator(), context()
+    deferred = defer(task, ctx)
+    trigger = trigger_of(deferred)
+    plan, trigger.plan = trigger.plan, None
+    # When its container has ended
+    event = asyncio.run(anext(trigger.run())).payload
+    # Then it lands by the plan that it deferred with
+    assert defer(task, ctx, deferred.method_name, event=event, plan=plan)["rows"] == 3
 
 
 def test_a_token_that_is_used_up_leads_to_the_container_it_started(aws: ScriptedAws) -> None:

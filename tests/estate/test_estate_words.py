@@ -94,6 +94,32 @@ WRONG = [
     ("schedule: every day",
      ["schedule: `every day` is no cron line; write five fields, as in `30 4 * * *`, or a preset, as "
       "`@daily`"]),
+    ("schedule: 0 25 * * *",
+     ["schedule: `0 25 * * *` is no cron line: out of range; write five fields, as in `30 4 * * *`"]),
+    ("schedule: 0 4 * * 0-6/0",
+     ["schedule: `0 4 * * 0-6/0` is no cron line: step '0' in field 4 is not acceptable; write five fields, "
+      "as in `30 4 * * *`"]),
+    ("schedule: '@fortnightly'", ["schedule: `@fortnightly` is no preset; did you mean `@monthly`?"]),
+    ("schedule: H 4 * * *", ["schedule: `H` in `H 4 * * *` would be drawn by lot; write a number"]),
+    ("schedule: 0 R/5 * * *", ["schedule: `R/5` in `0 R/5 * * *` would be drawn by lot; write a number"]),
+    ("schedule: 0 0 30 2 *",
+     ["schedule: `0 0 30 2 *` never comes; write a day that its months have"]),
+    ("schedule: after",
+     ["schedule: `after` is a key of its own; write `after: [PIPELINE]` in place of `schedule`"]),
+    ("schedule: '@daily'\n    start_date: 9999-12-31",
+     ["schedule: `@daily` has no run after `start_date` 9999-12-31; write an earlier date"]),
+    ("schedule: '@continuous'\n    max_active_runs: 2",
+     ["max_active_runs: `schedule: '@continuous'` has one run at a time; write 1, or leave this out"]),
+    *((f"schedule: '{preset}'\n    incremental_column: day",
+       [f"schedule: a run by `{preset}` has no interval, and `customers` reads one; write a cron line or "
+        "another preset"]) for preset in ("@once", "@continuous")),
+    (f"tags: [{'x' * 120}]", ["tags.0: has 120 characters, and Airflow keeps 100; shorten it by 20"]),
+    # What lands before it
+    ("incremental_column: day\n    after: [orders]\n  orders: {source: erp, query: select 1 as n}",
+     ["after: `customers` reads the interval that landed before it, and `orders` does not land an interval; "
+      "write a `schedule` in place of this, or name a pipeline that does"]),
+    ("after: [b]\n  b: {source: erp, query: select 1 as n, after: [customers]}",
+     ["after: `customers` waits for itself by way of another pipeline"]),
 ]  # fmt: skip
 
 
@@ -107,17 +133,54 @@ def told(text: str) -> list[str]:
 
 @pytest.mark.parametrize(("lines", "says"), WRONG, ids=[lines for lines, _ in WRONG])
 def test_a_wrong_pipeline_is_told_in_words(lines: str, says: list[str]) -> None:
-    assert told(f"{FILE}    {lines}\n") == [f"pipelines.customers.{one}" for one in says]
+    # Of a cycle, each pipeline in it is told; what is said of this one counts.
+    found = [one for one in told(f"{FILE}    {lines}\n") if not one.startswith("pipelines.b.")]
+    assert found == [f"pipelines.customers.{one}" for one in says]
 
 
 RIGHT = [
     "schedule: 0 4 * * MON-FRI",
     "schedule: '@daily'",
+    *(
+        f"schedule: '{line}'"
+        for line in (
+            "0 0 L * *",
+            "0 0 29 2 *",
+            "0 9-17/2 * * mon-fri",
+            "0 0 * * MON#2",
+            "30 0 4 * * *",
+            "@quarterly",
+            "@midnight",
+        )
+    ),
+    "schedule: '@continuous'",
+    "schedule: '@once'\n    max_active_runs: 2",
+    "incremental_column: day\n    schedule: '@hourly'\n    max_active_runs: 4",
+    "incremental_column: day\n    after: [a, b]\n  a: {source: erp, query: select 1 as n}\n"
+    "  b: {source: erp, query: select 1 as n, incremental_column: n, incremental_unit: seconds, prefix: b}",
+    f"tags: [{'x' * 100}]",
     "masks: {email: {kind: hash}}",
     "partition_by: [day]",
     "parameters: {x: [1, a, 2.5]}",
     "catchup: yes",
 ]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "says"),
+    [
+        ("0 25 * * *",
+         "dags.both.schedule: `0 25 * * *` is no cron line: out of range; write five fields, as in "
+         "`30 4 * * *`"),
+        ("@once",
+         "dags.both.schedule: a run by `@once` has no interval, and `customers` reads one; write a cron line "
+         "or another preset"),
+    ],
+)  # fmt: skip
+def test_a_schedule_of_a_dag_is_judged_as_one_of_a_pipeline_is(schedule: str, says: str) -> None:
+    dag = f"dags: {{both: {{pipelines: [customers, other], schedule: '{schedule}'}}}}\n"
+    pipelines = "    incremental_column: day\n  other: {source: erp, query: select 1 as n}\n"
+    assert told(FILE + pipelines + dag) == [says]
 
 
 @pytest.mark.parametrize("lines", RIGHT)

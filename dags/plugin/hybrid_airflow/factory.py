@@ -2,50 +2,147 @@
 
 DAG ids are `ESTATE-PIPELINE` and `ESTATE-NAME`. Every task that lands a pipeline has the pipeline's asset
 as its outlet, so that a pipeline with `schedule: after` runs when all that it waits for has landed.
+
+A fault costs the DAG that it is of: the others are built, and `refuse_faults` says it in a file of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Asset, Param, TaskGroup, get_parsing_context
 
 from hybrid_airflow import pages
 from hybrid_airflow.deadline import deadline_arguments
-from hybrid_airflow.manifest import Estate, ManifestError, Pipeline, read_estate, read_pipeline
+from hybrid_airflow.estate_dag import EstateDag
+from hybrid_airflow.manifest import MANIFEST, Estate, ManifestError, Pipeline, read_estate, read_pipeline
 from hybrid_airflow.operators import RunPipelineOperator, task_arguments
 from hybrid_airflow.overlap import RunAgainOperator
 from hybrid_airflow.parts import CommitPartsOperator, RunPartOperator
-from hybrid_airflow.timetables import AFTER, WITHOUT_INTERVAL, timetable
+from hybrid_airflow.timetables import AFTER, WITHOUT_INTERVAL, refuse_schedule, timetable
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.asset import AssetNameRef
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a manifest becomes.
+
+    Attributes:
+        dags: The DAGs by DAG id, in order of their names.
+        faults: Key of the estate file → why there is no DAG of it, a sentence.
+    """
+
+    dags: Mapping[str, DAG]
+    faults: Mapping[str, str]
 
 
 def build_dags(directory: Path) -> dict[str, DAG]:
-    """The DAGs of the manifest in `directory`, by DAG id, in order of their names.
+    """The DAGs of the manifest in `directory`, by DAG id, in order of their names; without those that have a
+    fault, which `refuse_faults` tells.
 
     At the start of a task only the DAG of that task is built, from two small files
     (Airflow, "Optimizing Dag parsing delays during execution").
 
     Raises:
-        ManifestError: The manifest is missing or wrong.
+        ManifestError: The estate's part of the manifest is missing or wrong; or a task starts whose DAG
+            has a fault.
+    """
+    wanted = get_parsing_context().dag_id
+    built = build(directory, wanted=wanted)
+    if wanted is not None and built.faults:
+        raise ManifestError(*built.faults.values())
+    return dict(built.dags)
+
+
+def refuse_faults(directory: Path) -> None:
+    """Say which DAGs of the manifest in `directory` are not there; nothing at the start of a task, and where
+    the estate's part cannot be read, which `build_dags` says.
+
+    Raises:
+        ManifestError: A DAG has a fault; the message names each, with what is wrong.
+    """
+    if get_parsing_context().dag_id is not None:
+        return
+    try:
+        built = build(directory)
+    except ManifestError:
+        return
+    if built.faults:
+        named = [f"{key} of the estate file has no DAG: {fault}" for key, fault in built.faults.items()]
+        raise ManifestError("\n".join(named))
+
+
+def build(directory: Path, *, wanted: str | None = None) -> Built:
+    """Every DAG of the manifest in `directory` that can be built, and why the others cannot.
+
+    Args:
+        wanted: Build only the DAG of this id.
+
+    Raises:
+        ManifestError: The estate's part of the manifest is missing or wrong.
     """
     estate = read_estate(directory)
-    wanted = get_parsing_context().dag_id
+    makers: list[tuple[str, str, Callable[[], DAG]]] = []
+    for name in estate.pipelines:
+        single = partial(_read_single, directory, name, estate=estate)
+        makers.append((estate.dag_id(name), f"pipelines.{name}", single))
+    for name in estate.dags:
+        paired = partial(_read_paired, directory, name, estate=estate)
+        makers.append((estate.dag_id(name), f"dags.{name}", paired))
     dags: dict[str, DAG] = {}
-    for name in sorted(estate.pipelines):
-        if wanted in (None, estate.dag_id(name)):
-            pipeline = read_pipeline(directory, name, estate=estate)
-            after = [read_pipeline(directory, other, estate=estate) for other in pipeline.after]
-            dags[estate.dag_id(name)] = pipeline_dag(estate, pipeline, after=after)
-    for name in sorted(estate.dags):
-        if wanted in (None, estate.dag_id(name)):
-            parts = [
-                read_pipeline(directory, part, estate=estate) for part in sorted(estate.dags[name].pipelines)
-            ]
-            dags[estate.dag_id(name)] = paired_dag(estate, name, parts)
-    return dags
+    faults: dict[str, str] = {}
+    for dag_id, key, make in sorted(makers, key=lambda maker: maker[0]):
+        if wanted not in (None, dag_id):
+            continue
+        try:
+            dag = make()
+            refuse_schedule(dag)
+        except ManifestError as error:
+            faults[key] = str(error)
+        except Exception as error:  # noqa: BLE001  what Airflow refuses is of this one alone
+            faults[key] = f"Airflow does not take it ({type(error).__name__}: {error})."
+        else:
+            dags[dag_id] = dag
+    return Built(dags=dags, faults=faults)
+
+
+def _read_single(directory: Path, name: str, *, estate: Estate) -> DAG:
+    pipeline = read_pipeline(directory, name, estate=estate)
+    after = [_landed_by(directory, other, estate=estate) for other in pipeline.after]
+    return pipeline_dag(estate, pipeline, after=after)
+
+
+def _read_paired(directory: Path, name: str, *, estate: Estate) -> DAG:
+    parts = estate.dags[name].pipelines
+    if name in estate.pipelines:
+        raise ManifestError(
+            f"{directory / MANIFEST}: dags.{name} has the name of a pipeline, and both would be the DAG "
+            f"'{estate.dag_id(name)}'. Rename one of them in the estate file."
+        )
+    if unknown := sorted(set(parts) - set(estate.pipelines)):
+        raise ManifestError(
+            f"{directory / MANIFEST}: dags.{name} runs {', '.join(unknown)}, which 'pipelines' does not list."
+        )
+    return paired_dag(estate, name, [read_pipeline(directory, part, estate=estate) for part in sorted(parts)])
+
+
+def _landed_by(directory: Path, name: str, *, estate: Estate) -> Asset | AssetNameRef:
+    """What a pipeline lands; by name alone where its own part has a fault, which is not the waiting one's."""
+    if name not in estate.pipelines:
+        raise ManifestError(
+            f"{directory / MANIFEST}: 'pipelines' does not list '{name}', which this pipeline waits for."
+        )
+    try:
+        return asset(estate, read_pipeline(directory, name, estate=estate))
+    except ManifestError:
+        return Asset.ref(name=estate.dag_id(name))
 
 
 def asset(estate: Estate, pipeline: Pipeline) -> Asset:
@@ -57,25 +154,26 @@ def asset(estate: Estate, pipeline: Pipeline) -> Asset:
     )
 
 
-def pipeline_dag(estate: Estate, pipeline: Pipeline, *, after: Sequence[Pipeline] = ()) -> DAG:
+def pipeline_dag(estate: Estate, pipeline: Pipeline, *, after: Sequence[Asset | AssetNameRef] = ()) -> DAG:
     """The DAG of one pipeline: one task by the name of the pipeline, or one for each part and their commit.
 
     Args:
-        after: The pipelines of `pipeline.after`.
+        after: What the pipelines of `pipeline.after` land.
 
     Raises:
         ManifestError: Schedule and `after` do not fit, or the start date is none.
     """
-    with DAG(
+    with EstateDag(
         dag_id=estate.dag_id(pipeline.pipeline),
         description=pipeline.description or f"{pipeline.source} at {pipeline.site}",
-        schedule=_schedule(estate, pipeline, after),
+        schedule=_schedule(pipeline, after),
         start_date=_start_date(pipeline),
         catchup=pipeline.catchup,
         max_active_runs=pipeline.max_active_runs,
         tags=sorted({*pipeline.tags, f"site:{pipeline.site}", f"source:{pipeline.source}"}),
         doc_md=pages.pipeline_page(estate, pipeline),
         default_args={"owner": pipeline.owner},
+        auto_register=False,
         **deadline_arguments(estate, pipeline.deadline_seconds),
     ) as dag:
         _tasks(estate, pipeline)
@@ -89,7 +187,7 @@ def paired_dag(estate: Estate, name: str, pipelines: list[Pipeline]) -> DAG:
     """A DAG with one task per pipeline and no order between them: one that fails leaves the others be."""
     entry = estate.dags[name]
     uses_interval = any(pipeline.uses_interval for pipeline in pipelines)
-    with DAG(
+    with EstateDag(
         dag_id=estate.dag_id(name),
         description=entry.description or f"{', '.join(entry.pipelines)} side by side",
         schedule=timetable(entry.schedule, uses_interval=uses_interval),
@@ -99,6 +197,7 @@ def paired_dag(estate: Estate, name: str, pipelines: list[Pipeline]) -> DAG:
         tags=sorted({*entry.tags, *(f"site:{pipeline.site}" for pipeline in pipelines)}),
         doc_md=pages.paired_page(estate, name, pipelines),
         default_args={"owner": entry.owner},
+        auto_register=False,
         **deadline_arguments(estate, entry.deadline_seconds),
     ) as dag:
         for pipeline in pipelines:
@@ -142,14 +241,14 @@ def _read_again(estate: Estate, pipeline: Pipeline, *, schedule: str | None, sta
     ).expand(back=list(range(1, pipeline.overlap + 1)))
 
 
-def _schedule(estate: Estate, pipeline: Pipeline, after: Sequence[Pipeline]) -> Any:
+def _schedule(pipeline: Pipeline, after: Sequence[Asset | AssetNameRef]) -> Any:
     if pipeline.schedule != AFTER:
         return timetable(pipeline.schedule, uses_interval=pipeline.uses_interval)
     if not after:
         raise ManifestError(
             f"manifest/{pipeline.pipeline}.json: schedule is 'after', and 'after' names no pipeline."
         )
-    return [asset(estate, other) for other in after]
+    return list(after)
 
 
 def _start_date(pipeline: Pipeline) -> datetime:

@@ -143,20 +143,8 @@ def read_estate(directory: Path) -> Estate:
     Raises:
         ManifestError: There is no such file, or it is not a manifest; the message names file and key.
     """
-    path = directory / MANIFEST
-    estate = _read(path, Estate, missing="deploy the dags stack, which writes it beside the DAG files")
-    known = set(estate.pipelines)
-    for name, dag in estate.dags.items():
-        if name in known:
-            raise ManifestError(
-                f"{path}: dags.{name} has the name of a pipeline, and both would be the DAG "
-                f"'{estate.dag_id(name)}'. Rename one of them in the estate file."
-            )
-        if unknown := sorted(set(dag.pipelines) - known):
-            raise ManifestError(
-                f"{path}: dags.{name} runs {', '.join(unknown)}, which 'pipelines' does not list."
-            )
-    return estate
+    missing = "deploy the dags stack, which writes it beside the DAG files"
+    return _read(directory / MANIFEST, Estate, missing=missing)
 
 
 def read_pipeline(directory: Path, name: str, *, estate: Estate) -> Pipeline:

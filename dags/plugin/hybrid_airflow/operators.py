@@ -110,20 +110,20 @@ class RunPipelineOperator(BaseOperator):
         return self._go(context, plan)
 
     def resume_at_site(
-        self, context: Any, event: Mapping[str, Any], plan: Mapping[str, Any]
+        self, context: Any, event: Mapping[str, Any], plan: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Go on after the wait for the site."""
+        """Go on after the wait for the site. `plan` is what a task of an earlier release deferred with."""
         if not event["open"]:
             raise self._error(event["sentence"])
-        return self._go(context, Plan.load(plan))
+        return self._go(context, Plan.load(plan or event["plan"]))
 
     def resume_at_end(
-        self, context: Any, event: Mapping[str, Any], plan: Mapping[str, Any]
+        self, context: Any, event: Mapping[str, Any], plan: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Go on after the container has ended, or the wait for it."""
+        """Go on after the container has ended, or the wait for it; `plan` as in `resume_at_site`."""
         ended = Ended(task=load(event["task"]) if event["task"] else None, because=event["because"])
         reader = self._reader(ended.task.task_id, token=event["log_token"]) if ended.task else None
-        return self._conclude(context, Plan.load(plan), ended, reader)
+        return self._conclude(context, Plan.load(plan or event["plan"]), ended, reader)
 
     def on_kill(self) -> None:
         """Stop the container of this try, also when the kill came while it was being started."""
@@ -215,9 +215,7 @@ class RunPipelineOperator(BaseOperator):
         if task.stopped:
             return self._conclude(context, plan, Ended(task=task), reader)
         if self.deferrable:
-            self.defer(
-                trigger=self._trigger(plan, task), method_name="resume_at_end", kwargs={"plan": plan.dump()}
-            )
+            self.defer(trigger=self._trigger(plan, task), method_name="resume_at_end")
         return self._conclude(context, plan, self._wait(plan, task, reader), reader)
 
     def _start(self, plan: Plan, order: Order) -> TaskSnapshot:
@@ -266,9 +264,9 @@ class RunPipelineOperator(BaseOperator):
                         until=plan.room_until.isoformat(),
                         rest_seconds=rest,
                         poll_seconds=min(30.0, 3 * self.poll_seconds),
+                        plan=plan.dump(),
                     ),
                     method_name="resume_at_site",
-                    kwargs={"plan": plan.dump()},
                 )
             time.sleep(rest or min(30.0, 3 * self.poll_seconds))
             rest = 0.0
@@ -407,6 +405,7 @@ class RunPipelineOperator(BaseOperator):
             end_by=_iso(limits.end_by),
             grace_seconds=limits.grace_seconds,
             poll_seconds=self.poll_seconds,
+            plan=plan.dump(),
         )
 
 

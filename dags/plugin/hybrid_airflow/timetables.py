@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
+
+from airflow.sdk import DAG
+from croniter import croniter
 
 from hybrid_airflow.compat import CronDataIntervalTimetable
 from hybrid_airflow.interval import Interval
+from hybrid_airflow.manifest import ManifestError
 
 #: Presets whose runs have none.
 WITHOUT_INTERVAL = frozenset({"@once", "@continuous"})
@@ -24,6 +29,36 @@ def timetable(schedule: str | None, *, uses_interval: bool) -> Any:
     if schedule is None or not uses_interval or schedule in WITHOUT_INTERVAL:
         return schedule
     return CronDataIntervalTimetable(schedule, timezone="UTC")
+
+
+def refuse_schedule(dag: DAG) -> None:
+    """Refuse a DAG whose schedule Airflow would not take, or by which it finds no run.
+
+    Airflow asks only when it has read all of a file's DAGs, and then loses all of them.
+
+    Raises:
+        ManifestError: The schedule is none, or it never comes.
+    """
+    try:
+        dag.validate()  # type: ignore[no-untyped-call]
+        timetable: Any = dag.timetable
+        # Airflow before 3.2 calls it by the other name.
+        line = getattr(timetable, "expression", None) or getattr(timetable, "_expression", None)
+        if line:
+            _refuse_line(line, dag.start_date)
+    except Exception as error:  # noqa: BLE001  Airflow's, croniter's, or of a year beyond 9999
+        raise ManifestError(
+            f"Its schedule is none that Airflow takes ({error}). Change 'schedule' in the estate file; "
+            "'hybrid validate' says what is wrong with it."
+        ) from None
+
+
+@lru_cache(maxsize=4096)
+def _refuse_line(line: str, start: datetime | None) -> None:
+    """Raise what Airflow's parser of cron lines raises where a run's begin and end cannot be found."""
+    times = croniter(line, start or datetime(2026, 1, 1, tzinfo=UTC))
+    times.get_next()
+    times.get_next()
 
 
 def interval_before(schedule: str, interval: Interval) -> Interval:

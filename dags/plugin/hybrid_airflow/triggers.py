@@ -33,6 +33,10 @@ _PACKAGE = "hybrid_airflow.triggers"
 SETTLE_SECONDS = 7.0
 
 
+#: Seconds for which the state of a run is asked for, to see whether a person ended it: less than the
+#: triggerer gives `on_kill` (Airflow, `[triggerer] on_kill_timeout`, 30 s).
+_STATE_SECONDS = 20.0
+
 #: Whether the triggerer itself tells a trigger that a person ended the run (since Airflow 3.3).
 _TELLS = hasattr(BaseTrigger, "on_kill")
 
@@ -40,13 +44,15 @@ _TELLS = hasattr(BaseTrigger, "on_kill")
 class ContainerTrigger(BaseTrigger):
     """Waits for a container to end, carries its log, and keeps its deadlines.
 
-    Its event is `{"task": SNAPSHOT or None, "because": str or None, "log_token": str or None}`.
+    Its event is `{"task": SNAPSHOT or None, "because": str or None, "log_token": str or None, "plan": PLAN}`.
 
     Args:
         arn: The ECS task.
         since: When the wait began, ISO 8601.
         end_by: When the container must have ended in any case, ISO 8601.
         log_token: Where the log was read to.
+        plan: What the task goes on with, as JSON; the event brings it back. (Airflow's `dag.test()` drops
+            whatever else a task deferred with.)
     """
 
     def __init__(
@@ -65,6 +71,7 @@ class ContainerTrigger(BaseTrigger):
         grace_seconds: float = watch.GRACE,
         poll_seconds: float = 10.0,
         log_token: str | None = None,
+        plan: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.arn = arn
@@ -80,12 +87,13 @@ class ContainerTrigger(BaseTrigger):
         self.grace_seconds = grace_seconds
         self.poll_seconds = poll_seconds
         self.log_token = log_token
+        self.plan = plan
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class path and arguments, from which any triggerer makes the trigger anew."""
         names = (
             "arn", "cluster", "region", "aws_conn_id", "log_group", "log_stream", "since", "start_seconds",
-            "run_seconds", "end_by", "grace_seconds", "poll_seconds", "log_token",
+            "run_seconds", "end_by", "grace_seconds", "poll_seconds", "log_token", "plan",
         )  # fmt: skip
         return f"{_PACKAGE}.ContainerTrigger", {name: getattr(self, name) for name in names}
 
@@ -105,16 +113,17 @@ class ContainerTrigger(BaseTrigger):
                     "task": dump(ended.task) if ended.task else None,
                     "because": ended.because,
                     "log_token": reader.token,
+                    "plan": self.plan,
                 }
             )
         except asyncio.CancelledError:
-            if not _TELLS and await self._ended_by_a_person(unless_known=False):
+            if not _TELLS and await self._ended_by_a_person(seconds=0):
                 await self._stop("the run was ended in Airflow")
             raise
 
     async def on_kill(self) -> None:
         """Stop the container: a person marked the run, cleared it, or deleted it."""
-        if await self._ended_by_a_person(unless_known=True):
+        if await self._ended_by_a_person(seconds=_STATE_SECONDS):
             await self._stop("the run was ended in Airflow")
 
     async def _until_ended(self, looks: Poller, reader: LogReader) -> Ended:
@@ -160,40 +169,57 @@ class ContainerTrigger(BaseTrigger):
         except (ClientError, BotoCoreError) as error:
             self.log.warning("ECS did not stop the container: %s", plain(error))
 
-    async def _ended_by_a_person(self, *, unless_known: bool) -> bool:
+    async def _ended_by_a_person(self, *, seconds: float) -> bool:
         """Whether the task instance waits no longer. A trigger handed to another triggerer is cancelled
-        here as well, and its task instance is still deferred.
+        here as well, and its task instance is still deferred. No, when it cannot be read: then a healthy
+        container would pay for it.
 
         Args:
-            unless_known: The answer when the state cannot be read, as while a triggerer goes down.
+            seconds: How long to go on asking.
+        """
+        asking_ends = asyncio.get_running_loop().time() + seconds
+        while True:
+            try:
+                return await self._waits_no_longer()
+            except Exception as error:  # noqa: BLE001  whatever is in the way, there must be an answer
+                if asyncio.get_running_loop().time() >= asking_ends:
+                    self.log.warning(
+                        "The state of the run could not be read, so its container is left alone: %s. If the "
+                        "run was ended, stop it: aws ecs stop-task --cluster %s --task %s",
+                        error, self.cluster, self.arn,
+                    )  # fmt: skip
+                    return False
+            await asyncio.sleep(min(2.0, seconds / 4))
+
+    async def _waits_no_longer(self) -> bool:
+        """As `_ended_by_a_person`, asked once.
+
+        Raises:
+            Exception: Of any kind: Airflow does not say.
         """
         instance = self.task_instance
         if instance is None:
-            return unless_known
-        try:
-            from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415
+            raise LookupError("Airflow did not say which task instance waits")
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415
 
-            states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
-                dag_id=instance.dag_id,
-                task_ids=[instance.task_id],
-                run_ids=[instance.run_id],
-                map_index=instance.map_index,
-            )
-        except Exception as error:  # noqa: BLE001  whatever is in the way, there must be an answer
-            self.log.warning("The state of the run could not be read: %s", error)
-            return unless_known
-        of_run = states.get(instance.run_id, {})
-        return all(state != "deferred" for state in of_run.values())
+        states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
+            dag_id=instance.dag_id,
+            task_ids=[instance.task_id],
+            run_ids=[instance.run_id],
+            map_index=instance.map_index,
+        )
+        return all(state != "deferred" for state in states.get(instance.run_id, {}).values())
 
 
 class SiteTrigger(BaseTrigger):
     """Waits until a site has a connected host, or for a while when it had no room.
 
-    Its event is `{"open": bool, "sentence": str}`.
+    Its event is `{"open": bool, "sentence": str, "plan": PLAN}`.
 
     Args:
         until: When to give up, ISO 8601.
         rest_seconds: Wait at least so long before the first look.
+        plan: What the task goes on with, as `ContainerTrigger` has it.
     """
 
     def __init__(
@@ -206,6 +232,7 @@ class SiteTrigger(BaseTrigger):
         until: str,
         rest_seconds: float = 0.0,
         poll_seconds: float = 30.0,
+        plan: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.name = name
@@ -215,10 +242,11 @@ class SiteTrigger(BaseTrigger):
         self.until = until
         self.rest_seconds = rest_seconds
         self.poll_seconds = poll_seconds
+        self.plan = plan
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class path and arguments, from which any triggerer makes the trigger anew."""
-        names = ("name", "cluster", "region", "aws_conn_id", "until", "rest_seconds", "poll_seconds")
+        names = ("name", "cluster", "region", "aws_conn_id", "until", "rest_seconds", "poll_seconds", "plan")
         return f"{_PACKAGE}.SiteTrigger", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -231,10 +259,10 @@ class SiteTrigger(BaseTrigger):
             state = await in_thread(self._look, looks)
             if state is None or state.open:
                 await _settled(began)
-                yield TriggerEvent({"open": True, "sentence": ""})
+                yield TriggerEvent({"open": True, "sentence": "", "plan": self.plan})
                 return
             if watch.now() >= datetime.fromisoformat(self.until):
-                yield TriggerEvent({"open": False, "sentence": state.sentence()})
+                yield TriggerEvent({"open": False, "sentence": state.sentence(), "plan": self.plan})
                 return
             await asyncio.sleep(self.poll_seconds)
 

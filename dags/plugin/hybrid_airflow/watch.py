@@ -60,6 +60,9 @@ class Ended:
 class Watch:
     """Decides about one container, look by look. Made anew at any time, it decides the same again.
 
+    A container is stopped because of what a look showed, never because a look showed nothing: its deadlines
+    are kept at the looks that show it. Only `end_by` holds whatever is seen.
+
     ECS tells times by its own clock, and deadlines are kept by this one: a time that ECS tells is taken to
     lie between the begin of the try and the look that first showed it, so that no difference between the
     clocks ends a container early, or leaves it running for ever.
@@ -81,7 +84,7 @@ class Watch:
         if task is None:
             self._misses += 1
             gone = f"ECS has no task of this name any more; last seen: {self._seen()}"
-            return Ended(task=self._last, because=gone) if self._misses >= _MISSES else self._late(now)
+            return Ended(task=self._last, because=gone) if self._misses >= _MISSES else self._unseen(now)
         self._misses = 0
         self._last = task
         self._first_seen = self._first_seen or now
@@ -89,52 +92,65 @@ class Watch:
             self._first_started = self._first_started or now
         if task.stopped:
             return Ended(task=task)
-        return self._late(now)
+        reason = self._due(self._ending(now) or self._overdue(task, now), now)
+        if reason is None:
+            return Wait()
+        return self._cut_off(reason) if self._grace_is_over(now) else Stop(reason=reason)
 
     def refused(self, said: str, now: datetime, *, passes: bool) -> Wait | Stop | Ended:
         """What to do after AWS did not answer a look."""
         self._refusals = 0 if passes else self._refusals + 1
         if self._refusals >= _REFUSALS:
             return Ended(task=self._last, because=f"AWS does not let Airflow see the container ({said})")
-        return self._late(now)
+        return self._unseen(now)
 
-    def _late(self, now: datetime) -> Wait | Stop | Ended:
-        reason = self._stopping[0] if self._stopping else self._overdue(now)
+    def _unseen(self, now: datetime) -> Wait | Stop | Ended:
+        """What to do after a look that showed nothing: a stop that was decided is told again."""
+        reason = self._due(self._ending(now), now)
         if reason is None:
             return Wait()
-        if self._stopping is None:
-            self._stopping = (reason, now)
-        if now - self._stopping[1] >= timedelta(seconds=self._deadlines.grace_seconds):
-            return Ended(
-                task=self._last,
-                because=f"{reason}; it was told to stop, and did not confirm it "
-                f"in {self._deadlines.grace_seconds:g} s, "
-                "as when its host is cut off: look at the host",
-            )
+        if self._ending(now) and self._grace_is_over(now):
+            return self._cut_off(reason)
         return Stop(reason=reason)
 
-    def _overdue(self, now: datetime) -> str | None:
-        task, limits = self._last, self._deadlines
-        if limits.end_by is not None and now >= limits.end_by:
-            return "the task's execution_timeout is over"
-        if task is not None and self._first_started is not None:
-            begun = self._here(task.started_at or task.created_at, seen=self._first_started)
-            over = now - begun >= timedelta(seconds=limits.run_seconds)
-            return (
-                f"the container ran longer than its run deadline of {span(limits.run_seconds)}"
-                if over
-                else None
-            )
-        created = self._here(task.created_at if task else None, seen=self._first_seen or now)
+    def _due(self, reason: str | None, now: datetime) -> str | None:
+        """Why the container is to stop: what was decided first, else this reason."""
+        if self._stopping is None and reason is not None:
+            self._stopping = (reason, now)
+        return self._stopping[0] if self._stopping else None
+
+    def _grace_is_over(self, now: datetime) -> bool:
+        grace = timedelta(seconds=self._deadlines.grace_seconds)
+        return self._stopping is not None and now - self._stopping[1] >= grace
+
+    def _cut_off(self, reason: str) -> Ended:
+        return Ended(
+            task=self._last,
+            because=f"{reason}; it was told to stop, and did not confirm it "
+            f"in {self._deadlines.grace_seconds:g} s, "
+            "as when its host is cut off: look at the host",
+        )
+
+    def _ending(self, now: datetime) -> str | None:
+        over = self._deadlines.end_by is not None and now >= self._deadlines.end_by
+        return "the task's execution_timeout is over" if over else None
+
+    def _overdue(self, task: TaskSnapshot, now: datetime) -> str | None:
+        limits = self._deadlines
+        if self._first_started is not None:
+            begun = self._here(task.started_at, seen=self._first_started)
+            if now - begun >= timedelta(seconds=limits.run_seconds):
+                return f"the container ran longer than its run deadline of {span(limits.run_seconds)}"
+            return None
+        created = self._here(task.created_at, seen=self._first_seen or now)
         if now - created >= timedelta(seconds=limits.start_seconds):
-            status = task.last_status if task else "not visible"
             limit = span(limits.start_seconds)
-            return f"the container did not start within its start deadline of {limit} ({status})"
+            return f"the container did not start within its start deadline of {limit} ({task.last_status})"
         return None
 
     def _here(self, told: datetime | None, *, seen: datetime) -> datetime:
-        """A time of ECS by this clock; the begin of the try where ECS tells none."""
-        return min(max(told or self._since, self._since), seen)
+        """A time of ECS by this clock; the look that first showed it where ECS tells none."""
+        return min(max(told or seen, self._since), seen)
 
     def _seen(self) -> str:
         return self._last.last_status if self._last else "never"
