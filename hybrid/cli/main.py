@@ -14,7 +14,7 @@ from typer._click.exceptions import NoArgsIsHelpError, UsageError
 
 from hybrid.cli.commands import Commands
 from hybrid.cli.terminal import say
-from hybrid.cli.usage import explained
+from hybrid.cli.usage import empty_option, explained
 from workspace.paths import ROOT
 from workspace.supply.process import prepare
 
@@ -75,6 +75,11 @@ def main() -> None:
 
 def _run() -> int:
     """Run the command; what it is given wrongly is told in our own words. Returns the exit code."""
+    words = sys.argv[1:]
+    # Those of the CDK are the CDK's.
+    if words[:1] != ["cdk"] and (empty := empty_option(words)):
+        say(empty)
+        return 2
     try:
         code = app(prog_name="bin/hybrid", standalone_mode=False)
         sys.stdout.flush()

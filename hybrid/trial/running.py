@@ -129,13 +129,14 @@ class Trial:
             secret = Names(self.estate.environment.name).source_secret(source)
             if self.secret is not None:
                 (directory / "secret.json").write_text(json.dumps(dict(self.secret)), encoding="utf-8")
-                secret = f"file://{directory}/secret.json"
+                secret = (directory / "secret.json").as_uri()
             self._make_lake()
             yield (
                 digest,
                 {
-                    "HYBRID_SPECIFICATIONS": f"file://{directory}",
-                    "HYBRID_LAKE": f"file://{self.lake.resolve()}",
+                    # As URIs: a `#`, a `?`, a `%` or a line break of a path would otherwise name another one.
+                    "HYBRID_SPECIFICATIONS": directory.as_uri(),
+                    "HYBRID_LAKE": self.lake.resolve().as_uri(),
                     "HYBRID_SECRET": secret,
                     "AWS_REGION": os.environ.get("AWS_REGION") or self.estate.environment.region,
                     "PYTHONPATH": str(ETL),
@@ -158,7 +159,7 @@ class Trial:
             text
             for name, at in zip(interval, self.interval or (), strict=True)
             for text in (name, at.isoformat())
-        ] + (["--full"] if self.full and command == "run" else [])
+        ] + (["--full"] if self.full else [])
         last = ""
         with tempfile.TemporaryFile() as aside:
             process = subprocess.Popen(

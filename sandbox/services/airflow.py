@@ -135,6 +135,10 @@ class AirflowServer:
             "AIRFLOW__SCHEDULER__PARSING_CLEANUP_INTERVAL": "3",
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
             "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "120",
+            # A busy machine takes half a minute for the first request of a task. With Airflow's 5 s the task
+            # is killed for it, and stays `running` until it is missed, which takes Airflow's 300 s.
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "120",
             "PYTHONUNBUFFERED": "1",
         }
 
