@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 from typer._click.exceptions import NoArgsIsHelpError, UsageError
 
-from hybrid.cli.commands import Commands
+from hybrid.cli.commands import COMMANDS
+from hybrid.cli.lazy_group import group_of
 from hybrid.cli.terminal import say
 from hybrid.cli.usage import empty_option, explained
 from workspace.paths import ROOT
@@ -25,7 +26,7 @@ _NARROW = {"terminal_width": max(_COLUMNS - 2, 20)} if _COLUMNS < 52 else {}
 app = typer.Typer(
     name="hybrid",
     help="Managed Airflow in AWS, ETL containers beside the data.",
-    cls=Commands,
+    cls=group_of(COMMANDS),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

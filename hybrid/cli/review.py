@@ -16,7 +16,8 @@ from typing import Annotated
 import typer
 
 from hybrid.cli import terminal
-from hybrid.cli.estate_file import EstateFile, read_estate
+from hybrid.cli.estate_file import read_estate
+from hybrid.cli.estate_option import EstateFile
 from hybrid.review.against import PolicyFileError, read_policy_file
 from hybrid.review.assembly import AssemblyError, Stack, read_assembly
 from hybrid.review.comparison import PermissionChange, compare

@@ -18,7 +18,6 @@ from hybrid.cli.intervals import From, To, interval_of
 from hybrid.estate import Estate
 from sandbox.cli.demo_directory import (
     FAILURES,
-    OwnDirectory,
     command,
     demo_of,
     landed_table,
@@ -26,6 +25,7 @@ from sandbox.cli.demo_directory import (
     times_table,
     working_on,
 )
+from sandbox.cli.directory_option import OwnDirectory
 from sandbox.demo import run
 from sandbox.demo.apply import Applied, ApplyFailed, NotApplicable, apply
 from sandbox.demo.directory import Facts, write_facts

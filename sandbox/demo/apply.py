@@ -8,10 +8,11 @@ from pathlib import Path
 
 from hybrid.artifacts import image_build
 from hybrid.estate import Estate
-from sandbox.demo import run, task_mode
+from sandbox.demo import run
 from sandbox.demo.changes import CHANGED, REMOVED, Deployed, DeployedChange, differences, read_deployed
 from sandbox.demo.deployment import DeploymentError
 from sandbox.demo.environment import DemoEnvironment
+from sandbox.demo.mode import Mode
 from sandbox.demo.reading import DagState, read_anew
 from workspace.steps import Steps
 
@@ -102,7 +103,7 @@ def apply(demo: DemoEnvironment, steps: Steps) -> Applied:
 
 def _deploy(demo: DemoEnvironment, steps: Steps) -> None:
     deployment = demo.deployment
-    if demo.mode is task_mode.Mode.CONTAINER:
+    if demo.mode is Mode.CONTAINER:
         log = demo.directory / "image.log"
         try:
             with steps.step("The image of the ETL container", log=log):

@@ -22,8 +22,9 @@ from hybrid.estate.loading import check, text_of
 from hybrid.estate.naming import Names
 from sandbox.demo.deployment import Deployment
 from sandbox.demo.directory import write_modes
+from sandbox.demo.mode import Mode
 from sandbox.demo.ports import ports
-from sandbox.demo.task_mode import Mode, host_address
+from sandbox.demo.task_mode import host_address
 from sandbox.demo.user_databases import is_made_up, kept_secrets
 from sandbox.launching import DockerContainers, Processes, agent_command, endpoint_command
 from sandbox.services.airflow import AirflowServer
