@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trial_servers import say
 
 from workspace.paths import ROOT
 
@@ -331,3 +332,31 @@ def test_an_option_that_no_save_puts_right_ends_a_watch(run: Run, options: list[
     done = run("daily", "--watch", *options)
 
     assert (done.returncode, says in done.stderr) == (2, True)
+
+
+def test_intervals_of_two_databases_are_kept_apart(run: Run, estate: Path, shop: Any) -> None:
+    # Given an interval of one database
+    times = ("--from", "2026-11-03T00:00:00Z", "--to", "2026-11-05T00:00:00Z")
+    assert run("daily", *times).returncode == 0
+
+    # When an estate of the same name is run against another one
+    say(shop, "create database other")
+    query = "select id, day from customers"
+    estate.write_text(
+        estate.read_text().replace(query, "select 1 as id, timestamptz '2026-11-05 12:00Z' as day")
+    )
+    other = {"HYBRID_DATABASE": f"postgresql://{shop.username}@{shop.host}:{shop.port}/other"}
+    later = ("--from", "2026-11-05T00:00:00Z", "--to", "2026-11-06T00:00:00Z")
+    done = run("daily", *later, **other)
+
+    # Then it is refused, and nothing of it is there
+    assert done.returncode == 2
+    assert f"from localhost:{shop.port}/{shop.dbname}, and" in done.stderr
+    assert f"from localhost:{shop.port}/other: name" in done.stderr
+    assert "--lake" in done.stderr
+    assert len(list((estate.parent / "lake").rglob("_manifest.json"))) == 1
+
+    # And all rows of the other one replace it, after which its intervals are taken
+    assert run("daily", "--full", **other).returncode == 0
+    assert run("daily", *later, **other).returncode == 0
+    assert run("daily", *later).returncode == 2
