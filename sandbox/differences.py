@@ -39,7 +39,7 @@ LEFT_OUT: dict[str, Difference] = {
     "AWS::MWAA::Environment": Difference(
         "AWS::MWAA::Environment",
         "Amazon MWAA runs Airflow",
-        "`airflow standalone` of the same version on PostgreSQL; DAGs and plugins.zip from the same bucket",
+        "the services of the same version on PostgreSQL; DAGs and plugins.zip from the same bucket",
         f"{_TEMPLATE}; that MWAA accepts it, {_ACCOUNT}",
     ),
     "AWS::EC2::EIP": Difference("AWS::EC2::EIP", "address of a NAT gateway", "none", _TEMPLATE),

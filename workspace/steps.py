@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-#: Seconds between two lines of progress where no terminal shows a spinner.
-_QUIET_SECONDS = 20
+#: Seconds until the first line of a step where no terminal shows a spinner, and between the others.
+_FIRST_SECONDS, _QUIET_SECONDS = 2, 20
 
 
 def _console() -> Console:
@@ -46,7 +46,8 @@ class Steps:
         """Show a step while it runs, with the last line of its log, and its duration when it is done."""
         start = time.monotonic()
         done = Event()
-        watcher = Thread(target=self._watch, args=(name, log, start, done), daemon=True)
+        tail = _Tail(log)
+        watcher = Thread(target=self._watch, args=(name, tail, start, done), daemon=True)
         watcher.start()
         try:
             yield
@@ -63,11 +64,13 @@ class Steps:
         done.set()
         watcher.join()
 
-    def _watch(self, name: str, log: Path | None, start: float, done: Event) -> None:
+    def _watch(self, name: str, tail: _Tail, start: float, done: Event) -> None:
         if not sys.stderr.isatty():
-            while not done.wait(_QUIET_SECONDS):
+            wait = _FIRST_SECONDS
+            while not done.wait(wait):
+                wait = _QUIET_SECONDS
                 self.console.print(
-                    f"  … {name}, {time.monotonic() - start:.0f} s {_last_line(log)}".rstrip(), markup=False
+                    f"  … {name}, {time.monotonic() - start:.0f} s {tail.last_line()}".rstrip(), markup=False
                 )
             return
         from rich.markup import escape  # noqa: PLC0415 - help does not wait for it
@@ -76,13 +79,27 @@ class Steps:
             while not done.wait(0.25):
                 seconds = f"{time.monotonic() - start:.0f} s"
                 room = max(self.console.width - len(name) - len(seconds) - 8, 0)
-                status.update(f"{escape(name)} {seconds} [dim]{escape(_last_line(log)[:room])}[/dim]")
+                status.update(f"{escape(name)} {seconds} [dim]{escape(tail.last_line()[:room])}[/dim]")
 
 
-def _last_line(log: Path | None) -> str:
-    if log is None or not log.is_file():
-        return ""
-    with log.open("rb") as file:
-        file.seek(max(log.stat().st_size - 2000, 0))
-        lines = file.read().decode(errors="replace").strip().splitlines()
-    return lines[-1].strip() if lines else ""
+class _Tail:
+    """What a step writes to its log, less what was there before: the log of a service goes on for days."""
+
+    def __init__(self, log: Path | None) -> None:
+        self._log = log
+        self._begin = self._size()
+
+    def _size(self) -> int:
+        return self._log.stat().st_size if self._log is not None and self._log.is_file() else 0
+
+    def last_line(self) -> str:
+        """The last line that the step wrote, empty where it wrote none."""
+        size = self._size()
+        # A log that is shorter was begun anew.
+        begin = self._begin if size >= self._begin else 0
+        if self._log is None or size == begin:
+            return ""
+        with self._log.open("rb") as file:
+            file.seek(max(size - 2000, begin))
+            lines = file.read().decode(errors="replace").strip().splitlines()
+        return lines[-1].strip() if lines else ""

@@ -67,11 +67,14 @@ def _parser() -> argparse.ArgumentParser:
         writing.add_argument(
             "--full", action="store_true", help="the interval is all there is: it lands as interval=full"
         )
-    _command(commands, "describe", _describe, "print the columns that a run would write")
-    _command(commands, "preview", _preview, "print the first rows, masked, at a terminal").add_argument(
+    describing = _command(commands, "describe", _describe, "print the columns that a run would write")
+    previewing = _command(commands, "preview", _preview, "print the first rows, masked, at a terminal")
+    previewing.add_argument(
         "--rows", type=int, default=10, metavar="N", help="how many, at most 1000 (default 10)"
     )
-    _command(commands, "check", _check, "try specification, secret, database, query and lake")
+    checking = _command(commands, "check", _check, "try specification, secret, database, query and lake")
+    for looking in (describing, previewing, checking):
+        looking.add_argument("--full", action="store_true", help="as `run --full` would read it")
     comparing = _command(
         commands, "reconcile", _reconcile, "compare what landed with the source as it is now"
     )

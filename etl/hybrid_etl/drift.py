@@ -153,7 +153,7 @@ def check_drift(specification: Specification, columns: list[Column], previous: P
     policy = specification.contract.on_drift
     said: dict[str, object] = {"on_drift": policy, "compared_with": previous.key, "reason": previous.reason}
     if previous.receipt is None:
-        emit("info", "Columns are compared with no run before.", reason=previous.reason)
+        emit("info", f"Columns are compared with no run before: {previous.reason}", reason=previous.reason)
         return {"drift": said | {"own_change": None, "changes": []}, "shape": shape_of(specification)}
     own = _is_own(specification, previous.receipt)
     try:
@@ -166,7 +166,7 @@ def check_drift(specification: Specification, columns: list[Column], previous: P
         )
     except (KeyError, TypeError):
         said["reason"] = f"{previous.key} does not say its columns as this version does."
-        emit("warning", "Columns are compared with no run before.", reason=said["reason"])
+        emit("warning", f"Columns are compared with no run before: {said['reason']}", reason=said["reason"])
         found = []
     judged = [
         Change(**(asdict(change) | {"passed": _passes(change, specification, own=own)})) for change in found

@@ -148,7 +148,8 @@ def wait_until_settled(
             raise Failure(_still_open(found, interval, now, settling))
         if found and (settled.looks == 1 or clock() - said >= _SAY_SECONDS):
             said = clock()
-            emit("info", "Waiting for what may still write into the interval.", open=found.sentence(now))
+            sentence = found.sentence(now)
+            emit("info", f"Waiting for what may still write into the interval: {sentence}.", open=sentence)
         rest = ahead if ahead > 0 else watch.again_seconds if clean else poll
         if found:
             poll = min(poll * 1.5, _SLOWEST_POLL_SECONDS)
@@ -157,7 +158,13 @@ def wait_until_settled(
     settled.waited_seconds = clock() - began
     settled.unseen = list(watch.unseen)
     if settled.unseen:
-        emit("warning", "Not all that may still write can be seen.", unseen="; ".join(settled.unseen))
+        unseen = "; ".join(settled.unseen)
+        emit(
+            "warning",
+            f"Rows that come late may be missing from the interval, for this cannot be seen: {unseen}. Else "
+            "read intervals later, with settle.",
+            unseen=unseen,
+        )
     return settled
 
 

@@ -1,18 +1,12 @@
-"""Which commands there are, and a group that loads the module of a command only when it is asked for.
-
-`bin/hybrid --help` would else import boto3, pydantic and the whole demo, which takes a second.
-"""
+"""Which commands there are."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
-import typer
-from typer.core import TyperGroup
-
 from hybrid.cli.command import Command
+from hybrid.cli.lazy_group import loaded
 from hybrid.extensions import extensions
 
 #: What `hybrid cdk` passes on as it is: every argument, `--help` too.
@@ -88,40 +82,10 @@ def _brought() -> dict[str, Command]:
 COMMANDS: Mapping[str, Command] = {**_brought(), **_OWN}
 
 
-class Commands(TyperGroup):
-    """The commands of COMMANDS, each loaded when it is run, or when its own help is asked for."""
-
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the group's signature
-        """Names, in the order of COMMANDS."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the group's signature
-        """The loaded command, None for a name that is none."""
-        return load(cmd_name) if cmd_name in COMMANDS else None
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the group's signature
-        """The list of commands in the help, without loading one."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, command.help) for name, command in COMMANDS.items()])
-
-
 def load(name: str) -> Any:
     """The command of that name, as `typer` runs it.
 
     Raises:
         KeyError: There is no such command.
     """
-    described = COMMANDS[name]
-    found = getattr(importlib.import_module(described.module), described.name)
-    # A group of one command: made alone, it would have options of its own for completion.
-    group = typer.Typer(add_completion=False, rich_markup_mode=None, callback=lambda: None)
-    if isinstance(found, typer.Typer):
-        group.add_typer(found, name=name)
-    else:
-        group.command(name, context_settings=dict(described.context or {}))(found)
-    made: Any = typer.main.get_command(group)
-    command = made.commands[name]
-    if getattr(command, "commands", None) and "Example:" not in (command.help or ""):
-        _, _, example = next(iter(command.commands.values())).help.partition("Example:")
-        command.help = f"{command.help}\n\nExample:{example}"
-    return command
+    return loaded(name, COMMANDS[name])

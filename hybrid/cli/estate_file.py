@@ -16,10 +16,6 @@ from hybrid.estate.loading import check, load_with_warnings
 from hybrid.estate.schema import schema_text
 from workspace.paths import ESTATE
 
-EstateFile = Annotated[
-    Path, typer.Option("--estate", "-e", help="The estate file.", show_default="hybrid.yaml of the clone")
-]
-
 
 def read_estate(path: Path) -> Estate:
     """The estate of a file.

@@ -11,7 +11,8 @@ import typer
 
 from hybrid.cli import terminal
 from hybrid.cli.aws_options import Json, Region, fleet_errors
-from hybrid.cli.estate_file import EstateFile, read_estate
+from hybrid.cli.estate_file import read_estate
+from hybrid.cli.estate_option import EstateFile
 from hybrid.fleet.errors import DestinationRefused, OptionsRefused
 from hybrid.fleet.host_kit.kit import DockerSource, HostSettings, KitFile, KitFormat, SettingRefused, files
 from hybrid.fleet.maintenance import labels

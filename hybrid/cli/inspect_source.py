@@ -19,7 +19,8 @@ from hybrid.cli.database_option import (
     exit_codes_of_the_container,
     secret_from,
 )
-from hybrid.cli.estate_file import EstateFile, read_estate
+from hybrid.cli.estate_file import read_estate
+from hybrid.cli.estate_option import EstateFile
 from hybrid.estate import Estate
 from hybrid.estate.suggestion import suggestion
 from workspace.paths import ESTATE

@@ -13,9 +13,10 @@ from typing import Annotated
 import typer
 from typer._click.exceptions import NoArgsIsHelpError, UsageError
 
-from hybrid.cli.commands import Commands
+from hybrid.cli.commands import COMMANDS
+from hybrid.cli.lazy_group import group_of
 from hybrid.cli.terminal import say
-from hybrid.cli.usage import explained
+from hybrid.cli.usage import empty_option, explained
 from workspace.paths import ROOT
 from workspace.supply.process import prepare
 
@@ -26,7 +27,7 @@ _NARROW = {"terminal_width": max(_COLUMNS - 2, 20)} if _COLUMNS < 52 else {}
 app = typer.Typer(
     name="hybrid",
     help="Managed Airflow in AWS, ETL containers beside the data.",
-    cls=Commands,
+    cls=group_of(COMMANDS),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -79,6 +80,11 @@ def main() -> None:
 
 def _run() -> int:
     """Run the command; what it is given wrongly is told in our own words. Returns the exit code."""
+    words = sys.argv[1:]
+    # Those of the CDK are the CDK's.
+    if words[:1] != ["cdk"] and (empty := empty_option(words)):
+        say(empty)
+        return 2
     try:
         code = app(prog_name="bin/hybrid", standalone_mode=False)
         sys.stdout.flush()

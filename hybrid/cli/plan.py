@@ -11,7 +11,8 @@ import typer
 
 from hybrid.cli import terminal
 from hybrid.cli.aws_options import Json, Profile, Region, fleet_errors
-from hybrid.cli.estate_file import EstateFile, read_estate
+from hybrid.cli.estate_file import read_estate
+from hybrid.cli.estate_option import EstateFile
 from hybrid.cli.synthesis import review_errors, synthesized
 from hybrid.estate.naming import Names
 from hybrid.review.assembly import Stack, read_assembly

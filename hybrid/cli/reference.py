@@ -62,8 +62,8 @@ def commands() -> Iterator[tuple[Any, Any]]:
 def _below(command: Any, name: str, *, parent: Any) -> Iterator[tuple[Any, Any]]:
     context = command.context_class(command, info_name=name, parent=parent)
     yield command, context
-    for child, described in getattr(command, "commands", {}).items():
-        yield from _below(described, child, parent=context)
+    for child in command.list_commands(context) if hasattr(command, "list_commands") else ():
+        yield from _below(command.get_command(context, child), child, parent=context)
 
 
 def _variables() -> Iterator[str]:

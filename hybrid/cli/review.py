@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from hybrid.cli import terminal
-from hybrid.cli.estate_file import EstateFile
+from hybrid.cli.estate_option import EstateFile
 from hybrid.cli.synthesis import review_errors, synthesized
 from hybrid.review.against import read_policy_file
 from hybrid.review.assembly import Stack, read_assembly

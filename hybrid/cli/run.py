@@ -17,7 +17,8 @@ from hybrid.cli.database_option import (
     exit_codes_of_the_container,
     secret_from,
 )
-from hybrid.cli.estate_file import EstateFile, read_estate
+from hybrid.cli.estate_file import read_estate
+from hybrid.cli.estate_option import EstateFile
 from hybrid.cli.intervals import From, To, interval_of
 from hybrid.estate import Estate
 from hybrid.estate.suggestion import suggestion
@@ -76,6 +77,10 @@ def run(
             terminal.result(" ".join(f"{name}={value}" for name, value in row.items()))
 
     with terminal.exit_codes():
+        # At once: no save of the file puts an option right.
+        if full and (start, end) != (None, None):
+            raise terminal.UserError("--full reads from the beginning up to now: leave --from and --to out")
+        interval_of(start, end)
         ensure_container_code()
         if not watch:
             once()
@@ -98,8 +103,12 @@ def _trial(
             f"the estate has no pipeline `{pipeline}`; {suggestion(pipeline, estate.pipelines)}"
         )
     by_interval = bool(pipeline_manifest(estate, pipeline)["uses_interval"])
-    if full and times != (None, None):
-        raise terminal.UserError("--full reads from the beginning up to now: leave --from and --to out")
+    if times != (None, None) and not by_interval:
+        # Its rows would land as if they were of that interval, beside those of the next.
+        raise terminal.UserError(
+            f"{pipeline} reads no interval: leave --from and --to out, or give it an incremental_column, or "
+            ":from and :to in its query"
+        )
     expected = estate.pipelines[pipeline].expect
     if limit is not None and expected and (unjudged := UNJUDGED & expected.model_fields_set):
         terminal.say(f"   expect.{', expect.'.join(sorted(unjudged))}: not judged of rows that are limited")
@@ -122,7 +131,9 @@ def _interval(
         if not wanted:
             return None
         if full:
-            return BEGINNING, datetime.now(UTC).replace(microsecond=0)
+            now = datetime.now(UTC).replace(microsecond=0)
+            terminal.say(f"   reading all rows before {now:%Y-%m-%dT%H:%M:%SZ}, and those without a time")
+            return BEGINNING, now
         today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         terminal.say(f"   reading the interval of yesterday, {today - timedelta(days=1):%Y-%m-%d} in UTC")
         return today - timedelta(days=1), today

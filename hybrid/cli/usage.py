@@ -6,7 +6,7 @@ import difflib
 import itertools
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from typer._click.exceptions import MissingParameter, NoSuchOption, UsageError
 
@@ -24,6 +24,18 @@ def explained(error: UsageError) -> str:
     """An error of usage, as a sentence and a hint at the command's help."""
     command = error.ctx.command_path if error.ctx else _typed()
     return f"{command}: {_sentence(error)}\n`{command} --help` shows what it takes"
+
+
+def empty_option(words: Sequence[str]) -> str | None:
+    """What is said of an option whose value is an empty text, as of a variable that is not set; else None.
+
+    An empty path would be the directory that one is in, and no option means anything by an empty text.
+    """
+    for before, word in itertools.pairwise(["", *words]):
+        option = before if word == "" else word[:-1] if word.endswith("=") else ""
+        if option.startswith("--"):
+            return f"{_typed()}: {option} needs a value\n`{_typed()} --help` shows what it takes"
+    return None
 
 
 def _typed() -> str:

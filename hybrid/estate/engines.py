@@ -31,6 +31,7 @@ class Engine(BaseModel):
     named: tuple[str, ...]
     schemes: tuple[str, ...]
     catalog: str | None
+    socket: Literal["file", "directory"]
 
     def quoted(self, name: str) -> str:
         """An identifier as the engine's SQL has it."""

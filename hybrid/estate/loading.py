@@ -71,7 +71,7 @@ def load_with_warnings(
     Raises:
         EstateError: the file is missing, is not YAML, or describes something that cannot be deployed.
     """
-    return check(_text(path, remedy=remedy), file=str(path))
+    return check(text_of(path, remedy=remedy), file=str(path))
 
 
 def check(text: str, *, file: str) -> tuple[Estate, list[Problem]]:
@@ -114,7 +114,12 @@ def check(text: str, *, file: str) -> tuple[Estate, list[Problem]]:
     )
 
 
-def _text(path: Path, *, remedy: str) -> str:
+def text_of(path: Path, *, remedy: str = "name another with `-c estate=FILE`") -> str:
+    """The text of an estate file, which `check` reads.
+
+    Raises:
+        EstateError: the file cannot be read.
+    """
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:

@@ -23,6 +23,7 @@ from typing import Any
 from hybrid.artifacts.compile import canonical_json, specification
 from hybrid.estate import Estate
 from hybrid.estate.naming import Names
+from hybrid.trial import origin
 from workspace.environments import ETL_PROCESS
 from workspace.paths import ETL, STATE
 
@@ -73,7 +74,9 @@ class Trial:
             RunFailed: It did not land.
         """
         with self._prepared() as (digest, environment):
+            self._keep_apart(landed=False)
             self._call("run", digest, environment, lambda line: say(json.loads(line)))
+            self._keep_apart(landed=True)
         receipt: dict[str, Any] = json.loads(self.receipt.read_text(encoding="utf-8"))
         return receipt
 
@@ -117,6 +120,39 @@ class Trial:
             message = f"the lake {self.lake} cannot be written ({why}): name another with --lake"
             raise RunFailed(message, 2) from error
 
+    def _keep_apart(self, *, landed: bool) -> None:
+        """Keep the intervals of two databases apart; what stands for all rows may be of another one.
+
+        Raises:
+            RunFailed: the intervals that are there are of another database.
+        """
+        directory = self.lake / self.estate.prefix_of(self.pipeline)
+        try:
+            if landed:
+                origin.note(directory, self._database())
+            elif self.interval is not None and not self.full:
+                origin.refuse_another(directory, self._database())
+        except origin.AnotherDatabase as error:
+            raise RunFailed(
+                f"the lake {self.lake} has intervals of {self.pipeline} from {error}, and this run would add "
+                f"one from {self._database()}: name another lake with --lake, or replace them by all rows of "
+                "this one with --full",
+                2,
+            ) from error
+        except OSError as error:
+            why = error.strerror or error
+            raise RunFailed(
+                f"the lake {self.lake} cannot be used ({why}): name another with --lake", 2
+            ) from error
+
+    def _database(self) -> str:
+        """The database as it is told apart from others."""
+        if self.secret is not None:
+            return origin.address_of(self.secret)
+        source = self.estate.pipelines[self.pipeline].source
+        environment = self.estate.environment
+        return f"the secret {Names(environment.name).source_secret(source)} of {environment.region}"
+
     @contextmanager
     def _prepared(self) -> Iterator[tuple[str, dict[str, str]]]:
         """Digest of the specification, and the variables that a task definition would set."""
@@ -129,13 +165,14 @@ class Trial:
             secret = Names(self.estate.environment.name).source_secret(source)
             if self.secret is not None:
                 (directory / "secret.json").write_text(json.dumps(dict(self.secret)), encoding="utf-8")
-                secret = f"file://{directory}/secret.json"
+                secret = (directory / "secret.json").as_uri()
             self._make_lake()
             yield (
                 digest,
                 {
-                    "HYBRID_SPECIFICATIONS": f"file://{directory}",
-                    "HYBRID_LAKE": f"file://{self.lake.resolve()}",
+                    # As URIs: a `#`, a `?`, a `%` or a line break of a path would otherwise name another one.
+                    "HYBRID_SPECIFICATIONS": directory.as_uri(),
+                    "HYBRID_LAKE": self.lake.resolve().as_uri(),
                     "HYBRID_SECRET": secret,
                     "AWS_REGION": os.environ.get("AWS_REGION") or self.estate.environment.region,
                     "PYTHONPATH": str(ETL),
@@ -158,7 +195,7 @@ class Trial:
             text
             for name, at in zip(interval, self.interval or (), strict=True)
             for text in (name, at.isoformat())
-        ] + (["--full"] if self.full and command == "run" else [])
+        ] + (["--full"] if self.full else [])
         last = ""
         with tempfile.TemporaryFile() as aside:
             process = subprocess.Popen(

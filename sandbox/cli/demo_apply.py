@@ -18,7 +18,6 @@ from hybrid.cli.intervals import From, To, interval_of
 from hybrid.estate import Estate
 from sandbox.cli.demo_directory import (
     FAILURES,
-    OwnDirectory,
     command,
     demo_of,
     landed_table,
@@ -26,6 +25,7 @@ from sandbox.cli.demo_directory import (
     times_table,
     working_on,
 )
+from sandbox.cli.directory_option import OwnDirectory
 from sandbox.demo import run
 from sandbox.demo.apply import Applied, ApplyFailed, NotApplicable, apply
 from sandbox.demo.directory import Facts, write_facts
@@ -77,6 +77,7 @@ def apply_changes(
                     "restarted": applied.restarted,
                     "dags": [asdict(one) for one in applied.dags],
                     "errors": applied.errors,
+                    "skipped": applied.skipped,
                     "landed": [asdict(one) for one in landed],
                     "failed": failed,
                     "seconds": {**steps.durations, "all": seconds},
@@ -168,6 +169,11 @@ def _show(applied: Applied, steps: Steps, seconds: float) -> None:
         terminal.result_table(
             ("DAG", "version", "state"),
             [(one.dag, one.version or "", _state(one.version, is_read=one.is_read)) for one in applied.dags],
+        )
+    for file in applied.skipped:
+        terminal.result(
+            f"\nAirflow looks for no DAG in dags/{file}, as in every file without the words `dag` and "
+            "`airflow`. A module that others import needs neither"
         )
     times_table(steps.durations)
     terminal.result(f"\n{seconds:.1f} s in all.")

@@ -6,9 +6,6 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from hybrid.artifacts import image_build
 from hybrid.cli import terminal
@@ -23,22 +20,8 @@ from sandbox.services.airflow_api import AirflowError
 from sandbox.services.databases import DatabaseError
 from sandbox.services.supervisor import ServiceFailed, Services
 from workspace.environments import EnvironmentFailure
-from workspace.paths import DEMO, ROOT
+from workspace.paths import DEMO
 
-_DEFAULT = str(DEMO.relative_to(ROOT))
-OwnDirectory = Annotated[
-    Path | None,
-    typer.Option("--directory", help="Where the demo keeps everything.", show_default=_DEFAULT),
-]
-Directory = Annotated[
-    Path,
-    typer.Option(
-        "--directory",
-        envvar="HYBRID_DEMO_DIRECTORY",
-        help="Where the demo keeps everything.",
-        show_default=_DEFAULT,
-    ),
-]
 FAILURES = (
     AirflowError,
     DatabaseError,

@@ -11,7 +11,8 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hybrid.cli import terminal
-from sandbox.cli.demo_directory import FAILURES, OwnDirectory, command, running_demo
+from sandbox.cli.demo_directory import FAILURES, command, running_demo
+from sandbox.cli.directory_option import OwnDirectory
 from sandbox.demo.environment import DemoEnvironment
 from sandbox.demo.task_logs import Line, airflow_lines, container_lines, last_try
 from sandbox.services.airflow_api import TaskTry
@@ -35,7 +36,7 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written.")] = False,
     directory: OwnDirectory = None,
 ) -> None:
-    """The end of the services' logs, or the log of a pipeline's last run (`--task`, which shows it whole).
+    """The end of the services' logs, or the log of a pipeline's last run (`--task`: all of it).
 
     With -f it goes on until Ctrl-C; with --task, until the run has ended.
 

@@ -13,7 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from hybrid.cli import terminal
 from hybrid.cli.estate_file import read_estate
-from sandbox.cli.demo_directory import FAILURES, OwnDirectory, command, demo_of, working_on
+from sandbox.cli.demo_directory import FAILURES, command, demo_of, working_on
+from sandbox.cli.directory_option import OwnDirectory
 from sandbox.demo.directory import described, read_facts
 from sandbox.demo.restarting import restart
 from sandbox.services.supervisor import Services

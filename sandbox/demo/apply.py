@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import ast
+from collections.abc import Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hybrid.artifacts import image_build
 from hybrid.estate import Estate
-from sandbox.demo import run, task_mode
+from sandbox.demo import run
 from sandbox.demo.changes import CHANGED, REMOVED, Deployed, DeployedChange, differences, read_deployed
 from sandbox.demo.deployment import DeploymentError
 from sandbox.demo.environment import DemoEnvironment
+from sandbox.demo.mode import Mode
 from sandbox.demo.reading import DagState, read_anew
 from workspace.steps import Steps
 
@@ -41,13 +45,15 @@ class Applied:
         changes: what is deployed otherwise than before.
         restarted: services that were started or started anew.
         dags: the DAGs of what changed, as Airflow has them now.
-        errors: what Airflow could not read: file → the end of its message.
+        errors: files of DAGs that cannot be read: file → the end of what Python says.
+        skipped: changed files that Airflow does not read as DAGs, because a word is not in them.
     """
 
     changes: list[DeployedChange]
     restarted: list[str]
     dags: list[DagState] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
 
     @property
     def is_anything(self) -> bool:
@@ -72,14 +78,15 @@ def apply(demo: DemoEnvironment, steps: Steps) -> Applied:
         ApplyFailed: the synthesis failed, or the emulator refused the change.
     """
     before, pids = _deployed(demo), _pids(demo)
-    with steps.step("cdk synth, with all checks", log=demo.deployment.log):
-        try:
-            demo.deployment.synthesize()
-        except DeploymentError as error:
-            raise ApplyFailed(f"{error}\nNothing was deployed: the demo runs as before") from error
-    _refuse_what_takes_a_new_demo(before, demo)
-    if not demo.deployment.is_deployed:
-        _deploy(demo, steps)
+    with _image(demo, steps) as image:
+        with steps.step("cdk synth, with all checks", log=demo.deployment.log):
+            try:
+                demo.deployment.synthesize()
+            except DeploymentError as error:
+                raise ApplyFailed(f"{error}\nNothing was deployed: the demo runs as before") from error
+        _refuse_what_takes_a_new_demo(before, demo)
+        if not demo.deployment.is_deployed:
+            _deploy(demo, image, steps)
     run.take_databases(demo, steps, {}, insist=True)
     run.start_sites(demo, steps)
     run.start_databases(demo, steps)
@@ -97,16 +104,41 @@ def apply(demo: DemoEnvironment, steps: Steps) -> Applied:
             removed=_removed_dags(changes, demo),
             since=demo.dags_changed_at,
         )
-    return Applied(changes, restarted, dags, errors)
+    skipped = [name for name in _changed_code(changes) if not _may_hold_dags(demo.dags / name)]
+    return Applied(changes, restarted, dags, {**errors, **_broken(skipped, demo)}, skipped)
 
 
-def _deploy(demo: DemoEnvironment, steps: Steps) -> None:
-    deployment = demo.deployment
-    if demo.mode is task_mode.Mode.CONTAINER:
-        log = demo.directory / "image.log"
+@contextmanager
+def _image(demo: DemoEnvironment, steps: Steps) -> Iterator[Future[object]]:
+    """Build the image of the containers, where tasks run in them, while the app is synthesized: neither waits
+    for the other, and an image that no task definition names does nothing."""
+    with ThreadPoolExecutor(1) as background:
+        if demo.mode is Mode.CONTAINER:
+            image = background.submit(image_build.build_with_any_decoder, demo.image, log=_image_log(demo))
+        else:
+            image = background.submit(lambda: None)
         try:
-            with steps.step("The image of the ETL container", log=log):
-                image_build.build_with_any_decoder(demo.image, log=log)
+            yield image
+        finally:
+            if not image.done():
+                with steps.step(
+                    "The end of the image's build, which is not needed now", log=_image_log(demo)
+                ):
+                    wait([image])
+
+
+def _image_log(demo: DemoEnvironment) -> Path:
+    return demo.directory / "image.log"
+
+
+def _deploy(demo: DemoEnvironment, image: Future[object], steps: Steps) -> None:
+    deployment = demo.deployment
+    if demo.mode is Mode.CONTAINER:
+        try:
+            with steps.step("The image of the ETL container", log=_image_log(demo)):
+                image.result()
+                # Of etl/ as the synthesis found it, where somebody has saved a file of it meanwhile.
+                image_build.build_with_any_decoder(demo.image, log=_image_log(demo))
         except image_build.ImageError as error:
             raise ApplyFailed(f"{error}\nNothing was deployed: the demo runs as before") from error
     with steps.step("cdk deploy, what has changed", log=deployment.log):
@@ -159,11 +191,27 @@ def _with_stacks_of_files(changes: list[DeployedChange], demo: DemoEnvironment) 
 
 def _changed_files(changes: Collection[DeployedChange], demo: DemoEnvironment) -> set[str]:
     """Files of DAGs that Airflow has to read; the one of the pipelines' DAGs reads their manifests."""
-    files = {one.name for one in changes if one.kind == "file" and one.how != REMOVED}
-    files = {name for name in files if name.endswith(".py") and _may_hold_dags(demo.dags / name)}
+    files = {name for name in _changed_code(changes) if _may_hold_dags(demo.dags / name)}
     if any(one.kind in {"pipeline", "DAG"} or one.name == "plugins.zip" for one in changes):
         files.add("hybrid_pipelines.py")
     return files
+
+
+def _changed_code(changes: Collection[DeployedChange]) -> list[str]:
+    """Python files of dags/ that were added or changed."""
+    files = {one.name for one in changes if one.kind == "file" and one.how != REMOVED}
+    return sorted(name for name in files if name.endswith(".py"))
+
+
+def _broken(skipped: Collection[str], demo: DemoEnvironment) -> dict[str, str]:
+    """Of files that Airflow skips, and of which it reports nothing, those that are no Python."""
+    found = {}
+    for name in skipped:
+        try:
+            ast.parse((demo.dags / name).read_bytes())
+        except (SyntaxError, ValueError) as error:
+            found[name] = f"{type(error).__name__}: {error}"
+    return found
 
 
 def _may_hold_dags(file: Path) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.demo.task_mode import Mode
+from sandbox.demo.mode import Mode
 from sandbox.services.airflow import USER, password_file
 from sandbox.services.emulator import Emulator
 from sandbox.services.supervisor import Services

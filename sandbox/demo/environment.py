@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hybrid.artifacts.image import image_tag
-from hybrid.estate import load_estate
+from hybrid.estate.loading import check, text_of
 from hybrid.estate.naming import Names
 from sandbox.demo.deployment import Deployment
 from sandbox.demo.directory import write_modes
+from sandbox.demo.mode import Mode
 from sandbox.demo.ports import ports
-from sandbox.demo.task_mode import Mode, host_address
+from sandbox.demo.task_mode import host_address
 from sandbox.demo.user_databases import is_made_up, kept_secrets
 from sandbox.launching import DockerContainers, Processes, agent_command, endpoint_command
 from sandbox.services.airflow import AirflowServer
@@ -65,8 +66,10 @@ class DemoEnvironment:
         self.mode = mode
         self._databases_for = databases_for or mode
         self.directory = private_directory(directory.resolve())
-        self.estate_file = estate.resolve()
-        self.estate = load_estate(estate)
+        # Read once: an editor may save the file while the demo comes up, and what is deployed, run and shown
+        # is to be of one estate. `demo apply` takes the newer one.
+        self._estate_text = text_of(estate)
+        self.estate, _ = check(self._estate_text, file=str(estate))
         self.names = Names(self.estate.environment.name)
         self.services = Services(self.directory / "services")
         self.ports = ports(self.directory / "ports.json")
@@ -132,13 +135,20 @@ class DemoEnvironment:
     def deployment(self) -> Deployment:
         """The estate's stacks in the emulator."""
         return Deployment(
-            estate=self.estate_file,
+            estate=self._estate_as_read(),
             directory=self.directory / "deployment",
             environment=self.emulator.client_environment(),
             s3=self.s3,
             account=ACCOUNT,
             region=self.region,
         )
+
+    def _estate_as_read(self) -> Path:
+        """A file with the estate as it was read, for processes of their own."""
+        file = self.directory / "estate.yaml"
+        if not file.is_file() or file.read_text(encoding="utf-8") != self._estate_text:
+            write_whole(file, self._estate_text)
+        return file
 
     @property
     def lake_bucket(self) -> str:
@@ -330,7 +340,7 @@ class DemoEnvironment:
         """
         clean = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
         done = subprocess.run(
-            [sys.executable, "-m", "hybrid", *arguments, "--estate", str(self.estate_file)],
+            [sys.executable, "-m", "hybrid", *arguments, "--estate", str(self._estate_as_read())],
             cwd=ROOT,
             env={**clean, **self.aws},
             input=given or "",

@@ -13,11 +13,11 @@ from typing import Any
 from hybrid.artifacts import image_build
 from hybrid.artifacts.compile import pipeline_manifest
 from hybrid.estate import Estate
-from sandbox.demo import task_mode
 from sandbox.demo.dag_runs import Following
 from sandbox.demo.environment import DemoEnvironment
 from sandbox.demo.interrupts import interruptible, uninterrupted
 from sandbox.demo.landed import Landed, landed
+from sandbox.demo.mode import Mode
 from sandbox.demo.user_databases import on_this_machine
 from sandbox.services.databases import SERVERS, stand_in
 from sandbox.services.supervisor import PortTaken, Services
@@ -99,7 +99,7 @@ def prepare(
             on_a_port(demo, "emulator", demo.start_emulator, steps)
         _deploy(demo, steps)
         take_databases(demo, steps, databases or {}, insist=insist)
-        if demo.mode is task_mode.Mode.CONTAINER:
+        if demo.mode is Mode.CONTAINER:
             _build_image(demo, steps, insist=insist)
         start_sites(demo, steps)
         start_databases(demo, steps)
@@ -258,14 +258,14 @@ def take_databases(
     for source, secret in sorted(demo.user_secrets.items()):
         how = "as given" if source in given else "its secret is kept"
         steps.say(f"    source {source} reads {secret['host']}:{secret.get('port', '')} ({how})")
-        if demo.mode is task_mode.Mode.CONTAINER and on_this_machine(secret):
+        if demo.mode is Mode.CONTAINER and on_this_machine(secret):
             why = f"to a container {secret['host']} is another machine than this one"
             if insist:
                 raise DatabaseOutOfReach(
                     f"source {source}: {why}: name an address that it reaches, or `--mode process`"
                 )
             steps.say(f"    {why}, so the tasks run as processes with the same entry point")
-            demo.mode = task_mode.Mode.PROCESS
+            demo.mode = Mode.PROCESS
 
 
 def _build_image(demo: DemoEnvironment, steps: Steps, *, insist: bool) -> None:
@@ -281,12 +281,12 @@ def _build_image(demo: DemoEnvironment, steps: Steps, *, insist: bool) -> None:
         if insist:
             raise
         steps.say(f"{error}\nSo the tasks run as processes with the same entry point, not in containers.")
-        demo.mode = task_mode.Mode.PROCESS
+        demo.mode = Mode.PROCESS
 
 
 def start_sites(demo: DemoEnvironment, steps: Steps) -> None:
     """Start the local ECS and SSM, a host of each site and Fargate's capacity, where they do not run."""
-    if demo.mode is task_mode.Mode.PROCESS:
+    if demo.mode is Mode.PROCESS:
         with steps.step("The Python environment of the ETL process"):
             environments.ETL_PROCESS.ensure()
     with steps.step("The local ECS and SSM", log=demo.services.log("site")):

@@ -7,18 +7,11 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass
-from enum import StrEnum
 
 import psutil
 
 from hybrid.artifacts.image_build import ImageError
-
-
-class Mode(StrEnum):
-    """How a task runs."""
-
-    CONTAINER = "container"
-    PROCESS = "process"
+from sandbox.demo.mode import Mode
 
 
 @dataclass(frozen=True)

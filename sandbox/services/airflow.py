@@ -1,8 +1,8 @@
 """Airflow on this machine, as near to MWAA's as can be: same version, DAGs from the bucket, plugins unpacked.
 
-`airflow standalone` runs scheduler, DAG processor, triggerer and API server; its database is PostgreSQL,
-its DAG folder follows the DAG bucket of the emulator (sandbox/services/dag_folder.py), and its plugins
-folder is the unpacked plugins.zip.
+Scheduler, DAG processor, triggerer and API server run as one service; its database is PostgreSQL, its DAG
+folder follows the DAG bucket of the emulator (sandbox/services/dag_folder.py), and its plugins folder is the
+unpacked plugins.zip.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.services import airflow_standalone
+from sandbox.services import airflow_services
 from sandbox.services.airflow_api import AirflowClient, AirflowError, request
 from sandbox.services.listening import Address
 from sandbox.services.supervisor import Services
@@ -84,7 +84,7 @@ class AirflowServer:
         return self.services.start(
             SERVICE,
             # -P: beside the file lies one that is called airflow.
-            [str(self.python), "-P", str(Path(airflow_standalone.__file__))],
+            [str(self.python), "-P", str(Path(airflow_services.__file__))],
             environment=self.environment(),
             ready=self._is_healthy,
             timeout=timeout,
@@ -135,6 +135,10 @@ class AirflowServer:
             "AIRFLOW__SCHEDULER__PARSING_CLEANUP_INTERVAL": "3",
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
             "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "120",
+            # A busy machine takes half a minute for the first request of a task. With Airflow's 5 s the task
+            # is killed for it, and stays `running` until it is missed, which takes Airflow's 300 s.
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "120",
             "PYTHONUNBUFFERED": "1",
         }
 

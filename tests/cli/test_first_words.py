@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from hybrid.cli.commands import COMMANDS, load
+from hybrid.cli.lazy_group import loaded
+from sandbox.cli import demo
 from workspace.paths import ROOT
 
 Hybrid = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -50,6 +52,13 @@ def test_the_list_of_commands_says_of_each_what_the_command_itself_says(name: st
     assert first_line == COMMANDS[name].help
 
 
+@pytest.mark.parametrize("name", sorted(demo.COMMANDS))
+def test_the_help_of_the_demo_says_of_each_command_what_the_command_itself_says(name: str) -> None:
+    described = demo.COMMANDS[name]
+
+    assert " ".join((loaded(name, described).help or "").split("\n\n")[0].split()) == described.help
+
+
 #: What takes long to import; pydantic only reads the estate.
 SLOW = {"boto3", "botocore", "rich", "aws_cdk", "jsii", "urllib3", "psutil", "asyncio", "ssl"}
 
@@ -61,7 +70,8 @@ SLOW = {"boto3", "botocore", "rich", "aws_cdk", "jsii", "urllib3", "psutil", "as
         (["--version"], {*SLOW, "pydantic", "yaml", "hybrid.estate", "sandbox.demo"}),
         (["validate"], {*SLOW, "sandbox.demo", "hybrid.fleet"}),
         (["schema"], {*SLOW, "sandbox.demo", "hybrid.fleet"}),
-        (["demo", "--help"], {"boto3", "rich", "urllib3"}),
+        (["demo", "--help"], {*SLOW, "yaml", "hybrid.estate", "sandbox.demo.run"}),
+        (["demo", "nosuch"], {*SLOW, "yaml", "hybrid.estate", "sandbox.demo.run"}),
         (["sites", "--help"], {"boto3", "rich", "urllib3"}),
         (["nosuch"], {*SLOW, "yaml", "hybrid.estate", "sandbox.demo"}),
     ],

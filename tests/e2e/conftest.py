@@ -12,8 +12,8 @@ from dag_runs import run_dag
 
 from sandbox.demo import run, task_mode
 from sandbox.demo.environment import DemoEnvironment
+from sandbox.demo.mode import Mode
 from sandbox.demo.ports import ports
-from sandbox.demo.task_mode import Mode
 from sandbox.services.databases import MariaDbServer
 from tests.policy.recordings import RECORDER, recording_of
 from workspace import environments

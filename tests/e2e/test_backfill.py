@@ -11,7 +11,7 @@ import pytest
 from lake import answer, receipts, table
 
 from sandbox.demo.environment import DemoEnvironment
-from sandbox.demo.task_mode import Mode
+from sandbox.demo.mode import Mode
 
 pytestmark = pytest.mark.e2e
 

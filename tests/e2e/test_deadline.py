@@ -10,7 +10,7 @@ import pytest
 from dag_runs import run_dag
 
 from sandbox.demo.environment import DemoEnvironment
-from sandbox.demo.task_mode import Mode
+from sandbox.demo.mode import Mode
 
 pytestmark = pytest.mark.e2e
 

@@ -6,7 +6,7 @@ import pytest
 
 from bench.campaign.campaign import campaign
 from sandbox.demo.environment import DemoEnvironment
-from sandbox.demo.task_mode import Mode
+from sandbox.demo.mode import Mode
 
 pytestmark = pytest.mark.e2e
 

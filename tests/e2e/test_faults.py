@@ -19,7 +19,7 @@ from dag_runs import finish, start
 from lake import receipts
 
 from sandbox.demo.environment import DemoEnvironment
-from sandbox.demo.task_mode import Mode
+from sandbox.demo.mode import Mode
 
 pytestmark = pytest.mark.e2e
 

@@ -253,12 +253,18 @@ def test_what_cannot_be_applied_is_refused_and_leaves_the_demo_as_it_is(two: Two
     assert "the network changes" in network.stderr
     assert "`bin/hybrid demo down --purge" in network.stderr
 
-    # And a DAG that Python cannot read is told by its name
+    # And a DAG that Python cannot read is told by its name, and so is a file that Airflow skips
     (clone / "dags" / "mine.py").write_text(f"{_DAG}\ndef broken(:\n")
+    (clone / "dags" / "skipped.py").write_text("def broken(:\n")
+    (clone / "dags" / "module.py").write_text("answer = 42\n")
     broken = demo.hybrid("demo", "apply")
-    (clone / "dags" / "mine.py").unlink()
+    for name in ("mine", "skipped", "module"):
+        (clone / "dags" / f"{name}.py").unlink()
     assert broken.returncode == 1
     assert "Airflow cannot read dags/mine.py: SyntaxError" in broken.stderr
+    assert "Airflow cannot read dags/skipped.py: SyntaxError" in broken.stderr
+    assert "looks for no DAG in dags/module.py" in broken.stdout
+    assert "Airflow cannot read dags/module.py" not in broken.stderr
     assert {name: demo.services.process(name) for name in demo.services.names()} == pids
 
 

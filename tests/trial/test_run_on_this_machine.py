@@ -6,12 +6,14 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from trial_servers import say
 
 from workspace.paths import ROOT
 
@@ -265,3 +267,96 @@ def test_all_rows_of_a_pipeline_that_reads_an_interval_and_what_is_told_of_none(
     assert json.loads(run("daily", "--full", "--limit", "2", "--json").stdout)["rows"] == 2
     both = run("daily", "--full", "--from", "2026-11-03T00:00:00Z", "--to", "2026-11-05T00:00:00Z")
     assert (both.returncode, "leave --from and --to out" in both.stderr) == (2, True)
+
+
+def test_a_preview_of_all_rows_has_those_without_a_time(run: Run, estate: Path) -> None:
+    # Given rows that no interval has: one without a time, and one before the year 1000
+    query = "select id, day from customers"
+    other = (
+        "select id, case id when 1 then null when 2 then timestamptz '0044-03-15 BC' else day end as day "
+        "from customers"
+    )
+    estate.write_text(estate.read_text().replace(query, other))
+
+    done = run("daily", "--full", "--preview", "5")
+
+    # Then what is shown is what landed
+    assert done.returncode == 0, done.stderr
+    assert "5 rows, " in done.stdout
+    shown = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("id=")]
+    assert sorted(shown) == ["id=1", "id=2", "id=3", "id=4", "id=5"]
+    assert "all rows before 20" in done.stderr
+
+
+def test_an_interval_of_a_pipeline_that_reads_none_is_refused(run: Run, estate: Path) -> None:
+    done = run("customers", "--from", "2026-11-03T00:00:00Z", "--to", "2026-11-05T00:00:00Z")
+
+    assert (done.returncode, "customers reads no interval" in done.stderr) == (2, True)
+    assert list((estate.parent / "lake").rglob("_manifest.json")) == []
+
+
+@pytest.mark.parametrize("name", ["a#1", "what?", "50%41", "[1] *", "two\nlines", "$HOME ü"])
+def test_a_lake_is_where_it_was_named(run: Run, estate: Path, environment: dict[str, str], name: str) -> None:
+    # Given a directory whose name has what would end, or change, an address
+    lake = estate.parent / name
+
+    done = run("customers", "--lake", str(lake), TMPDIR=str(estate.parent))
+
+    # Then the run's files are there and nowhere else, and are read from there
+    assert done.returncode == 0, done.stderr
+    assert list((lake / "shop" / "customers" / "interval=full").glob("*/*.parquet")) != []
+    assert {path.name for path in estate.parent.iterdir()} == {estate.name, name}
+    asked = ["lake", "query", "select count(*) as n from customers", "--csv", "--lake", str(lake)]
+    found = subprocess.run(
+        [sys.executable, "-m", "hybrid", *asked, "--estate", str(estate)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (found.stdout.split(), found.stderr) == (['"n"', "5"], "")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--from", "2026-11-03T00:00:00Z"], "--to is missing"),
+        (
+            ["--full", "--from", "2026-11-03T00:00:00Z", "--to", "2026-11-04T00:00:00Z"],
+            "leave --from and --to",
+        ),
+    ],
+)
+def test_an_option_that_no_save_puts_right_ends_a_watch(run: Run, options: list[str], says: str) -> None:
+    done = run("daily", "--watch", *options)
+
+    assert (done.returncode, says in done.stderr) == (2, True)
+
+
+def test_intervals_of_two_databases_are_kept_apart(run: Run, estate: Path, shop: Any) -> None:
+    # Given an interval of one database
+    times = ("--from", "2026-11-03T00:00:00Z", "--to", "2026-11-05T00:00:00Z")
+    assert run("daily", *times).returncode == 0
+
+    # When an estate of the same name is run against another one
+    say(shop, "create database other")
+    query = "select id, day from customers"
+    estate.write_text(
+        estate.read_text().replace(query, "select 1 as id, timestamptz '2026-11-05 12:00Z' as day")
+    )
+    other = {"HYBRID_DATABASE": f"postgresql://{shop.username}@{shop.host}:{shop.port}/other"}
+    later = ("--from", "2026-11-05T00:00:00Z", "--to", "2026-11-06T00:00:00Z")
+    done = run("daily", *later, **other)
+
+    # Then it is refused, and nothing of it is there
+    assert done.returncode == 2
+    assert f"from localhost:{shop.port}/{shop.dbname}, and" in done.stderr
+    assert f"from localhost:{shop.port}/other: name" in done.stderr
+    assert "--lake" in done.stderr
+    assert len(list((estate.parent / "lake").rglob("_manifest.json"))) == 1
+
+    # And all rows of the other one replace it, after which its intervals are taken
+    assert run("daily", "--full", **other).returncode == 0
+    assert run("daily", *later, **other).returncode == 0
+    assert run("daily", *later).returncode == 2

@@ -51,5 +51,6 @@ def acquire_source_lock(
             )
         if now - said >= _SAY_SECONDS:
             said = now
-            emit("info", "Waiting for other runs of this source.", connections=connections)
+            message = f"Waiting for other runs of this source: its connections allow {connections} at a time."
+            emit("info", message, connections=connections)
         sleep(random.uniform(0.5, 1.0) * _POLL_SECONDS)  # noqa: S311 - only spreads load

@@ -13,7 +13,7 @@ import pytest
 from sandbox.agent.__main__ import main as agent
 from sandbox.demo import environment as environment_module
 from sandbox.demo.environment import DemoEnvironment
-from sandbox.demo.task_mode import Mode
+from sandbox.demo.mode import Mode
 from sandbox.services.databases import DatabaseServer, MariaDbServer, PostgresServer
 from sandbox.services.listening import addresses_of
 from sandbox.services.supervisor import Services

@@ -12,6 +12,7 @@ import pytest
 from hybrid.artifacts import image_build
 from hybrid.artifacts.image import build_files
 from sandbox.demo import task_mode
+from sandbox.demo.mode import Mode
 from workspace.paths import ETL
 
 pytestmark = pytest.mark.containers
@@ -19,7 +20,7 @@ _LEFT = ("hybrid_etl/run.py~", "hybrid_etl/.run.py.swp", "hybrid_etl/native/old.
 
 
 def test_docker_may_copy_the_files_of_the_tag_and_no_others(tmp_path: Path) -> None:
-    if task_mode.choose(None).mode is task_mode.Mode.PROCESS:
+    if task_mode.choose(None).mode is Mode.PROCESS:
         pytest.skip("no Docker engine runs here")
     # Given the build's folder, with what editors and tools leave behind
     folder, copied = tmp_path / "etl", tmp_path / "copied"
