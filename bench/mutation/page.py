@@ -1,9 +1,10 @@
-"""The page of what survived: numbers, survivors, and a reason of each."""
+"""The page of what survived: for each part its numbers, its survivors, and a reason of each."""
 
 from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,12 +14,20 @@ from bench.mutation.trial import Drawn, Fate
 from workspace.paths import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "mutation.md"
-_WHAT = """\
-A mutant is the source with one change: a condition is turned, a comparison or an operator is another one, a
-number is one more or less, an exception is not caught, a loop does not run (the operators of cosmic-ray), or
-a call or a `raise` is gone. The tests are to fail with it. The command draws places by the seed, and one
-change of each; the part's quick tests run over it, then the nearest of those with servers."""
-_REASONS = Path(__file__).with_name("reasons.json")
+REASONS = Path(__file__).with_name("reasons.json")
+_HEAD = """\
+# Mutation testing
+
+A mutant is a source with one change: a condition is negated, a comparison or an operator is another one, a
+number is one more or less, an exception is not caught, a loop does not run (the operators of cosmic-ray), or a
+call or a `raise` is removed. A test should fail with it; a mutant that no test sees has survived. The command
+draws places by a seed, and one change of each. The part's quick tests run over every mutant, those of its tests
+that need servers or seconds over what is left, of the files that are nearest. A kill counts when the test fails
+twice. It works in a copy of the clone: [why so](../decisions/mutation-testing.md).
+
+A sample says how dense the tests are, not that every guard has one. Each section is written by the command at
+its head. A survivor is *equivalent* where no input makes a difference.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,81 +40,66 @@ class Survivor:
     difference: str
 
     @property
-    def key(self) -> str:
+    def key(self) -> tuple[str, str]:
         """What its reason is found by; it holds while lines move."""
-        return f"{self.file}\n{self.difference}"
+        return self.file, self.difference
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What became of the mutants that were drawn of a part; `possible` is how many there are in all."""
+    """What became of the mutants that were drawn of a part.
 
-    part: str
+    Attributes:
+        command: options that repeat the draw.
+        possible: how many mutants the sources have.
+        skipped: why tests were skipped.
+    """
+
     sources: str
+    command: str
     possible: int
     fates: Sequence[Fate]
     survivors: Sequence[Survivor]
-    seconds: float
-
-    def count(self, fate: Fate) -> int:
-        """How many had this fate."""
-        return sum(one is fate for one in self.fates)
+    skipped: Sequence[str] = ()
 
     def summary(self) -> str:
         """One line."""
-        drawn, left = len(self.fates), self.count(Fate.SURVIVED)
-        share = f" ({(drawn - left) / drawn:.0%})" if drawn else ""
-        told = f"{drawn} of {self.possible} mutants, {drawn - left} killed{share}, {left} survived"
-        return f"{self.sources}: {told}"
+        left = len(self.survivors)
+        killed = len(self.fates) - left
+        share = f" ({killed / len(self.fates):.0%})" if self.fates else ""
+        late = sum(fate is Fate.KILLED_LATE for fate in self.fates)
+        return (
+            f"{len(self.fates)} of {self.possible} mutants: {killed} killed{share}, "
+            f"{late} of them by tests with servers only; {left} survived"
+        )
 
 
 def survivor(mutant: Drawn, source: str) -> Survivor:
     """A mutant, with its difference from the source."""
     changed = difflib.unified_diff(source.splitlines(), mutant.text.splitlines(), n=0, lineterm="")
-    lines = [*changed][2:]
-    told = "\n".join(line for line in lines if not line.startswith("@@"))
-    return Survivor(file=mutant.file, line=mutant.line, operator=mutant.operator, difference=told)
+    difference = "\n".join(line for line in [*changed][2:] if not line.startswith("@@"))
+    return Survivor(file=mutant.file, line=mutant.line, operator=mutant.operator, difference=difference)
 
 
-def reasons() -> dict[str, str]:
+def reasons() -> dict[tuple[str, str], str]:
     """Key of a survivor → why it may survive."""
-    found = json.loads(_REASONS.read_text())
-    return {f"{one['file']}\n{chr(10).join(one['difference'])}": one["reason"] for one in found}
+    found = json.loads(REASONS.read_text())
+    return {(one["file"], "\n".join(one["difference"])): one["reason"] for one in found}
 
 
-def written(results: Sequence[Result], *, seed: int, known: Mapping[str, str]) -> str:
-    """The page."""
-    number = max(len(result.fates) for result in results)
-    lines = [
-        "# Mutation testing",
-        "",
-        f"Written by `.venv/bin/python -m bench.mutation --number {number} --seed {seed} --document`, "
-        f"{datetime.now(UTC):%Y-%m-%d}.",
-        "",
-        _WHAT,
-        "",
-        "| Sources | mutants | drawn | killed by quick tests | by tests with servers | survived | rate |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-        *(_row(result) for result in results),
-        "",
-        "A sample says how dense the tests are, not that every guard has one. What survived, and why it may:",
-        "",
-    ]
-    for result in results:
-        for one in result.survivors:
-            lines += [
-                f"**`{one.file}`, {one.operator}**: {known.get(one.key, 'no reason yet.')}",
-                "",
-                "```diff",
-                one.difference,
-                "```",
-                "",
-            ]
-    return "\n".join(lines).rstrip() + "\n"
+def written(page: str, result: Result, known: Mapping[tuple[str, str], str]) -> str:
+    """The page with a part's section anew; the other parts' sections stay."""
+    sections = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
+    sections[result.sources] = _section(result, known)
+    return _HEAD + "".join(f"\n## {name}\n\n{text.strip()}\n" for name, text in sorted(sections.items()))
 
 
-def _row(result: Result) -> str:
-    drawn, left = len(result.fates), result.count(Fate.SURVIVED)
-    rate = f"{(drawn - left) / drawn:.0%}" if drawn else "-"
-    killed, late = result.count(Fate.KILLED), result.count(Fate.KILLED_LATE)
-    return f"| `{result.sources}` | {result.possible} | {drawn} | {killed} | {late} | {left} | {rate} |"
+def _section(result: Result, known: Mapping[tuple[str, str], str]) -> str:
+    command = f".venv/bin/python -m bench.mutation {result.command} --document"
+    lines = [f"{result.summary()}. `{command}`, {datetime.now(UTC):%Y-%m-%d}."]
+    if result.skipped:
+        lines += ["", f"Skipped were tests, because {'; '.join(sorted(result.skipped))}."]
+    for one in sorted(result.survivors, key=lambda one: (one.file, one.line)):
+        reason = known.get(one.key, "no reason is written yet.")
+        lines += ["", f"**`{one.file}`**, {one.operator}: {reason}", "", "```diff", one.difference, "```"]
+    return "\n".join(lines)

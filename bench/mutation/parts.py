@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
-from workspace.environments import AIRFLOW, ETL_PROCESS
+from workspace.environments import AIRFLOW, ETL_PROCESS, ensure_development
 from workspace.paths import ROOT
 
 #: What needs no server and no seconds, as in `bin/hybrid test --fast`.
 QUICK = "not containers and not servers and not e2e and not slow"
-#: The others that one machine can run without Docker.
+#: The others that a machine without Docker runs.
 THOROUGH = "(servers or slow) and not containers and not e2e"
 
 
@@ -24,42 +25,82 @@ class Part:
         sources: folder of the clone.
         tests: folder of the clone; its quick tests are run over every mutant.
         python: interpreter with the part's packages.
-        nearest: pattern of a path below `sources` → names of the test files that what is left is shown to, by
-            all patterns that fit.
-        left_out: patterns of files that no test could judge.
+        ensure: makes the environment of `python` where it is missing or out of date.
+        nearest: pattern of a path below `sources` → names of the test files that are run first, and that a
+            mutant that is left meets with servers; those of all patterns that fit.
+        left_out: patterns of sources that no test here can judge.
+        left_out_tests: files of `tests` that are about other sources.
+        environment: variables of the tests.
     """
 
     name: str
     sources: str
     tests: str
     python: Path
+    ensure: Callable[[], object]
     nearest: Mapping[str, tuple[str, ...]]
     left_out: tuple[str, ...] = ()
+    left_out_tests: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def files(self) -> list[str]:
-        """The sources, as paths in the clone."""
-        found = (path.relative_to(ROOT).as_posix() for path in sorted((ROOT / self.sources).rglob("*.py")))
+    def files(self, root: Path = ROOT) -> list[str]:
+        """The sources, as paths in the clone or a copy of it."""
+        found = (path.relative_to(root).as_posix() for path in sorted((root / self.sources).rglob("*.py")))
         return [name for name in found if not any(fnmatch(name, pattern) for pattern in self.left_out)]
 
     def nearest_to(self, file: str) -> list[str]:
         """Test files that are near to a source, as paths in the clone."""
         below = Path(file).relative_to(self.sources).as_posix()
-        names = dict.fromkeys(
-            name for pattern, tests in self.nearest.items() if fnmatch(below, pattern) for name in tests
-        )
-        return [f"{self.tests}/test_{name}.py" for name in names]
+        found = [tests for pattern, tests in self.nearest.items() if fnmatch(below, pattern)]
+        return [
+            f"{self.tests}/test_{name}.py" for name in dict.fromkeys(name for one in found for name in one)
+        ]
 
 
-_OF_BOTH = ("counts_are_held_against_each_other", "errors_have_kinds", "look_before_running", "connecting")
-_INTERVALS = ("incremental_columns", "boundaries_of_the_window", "settling", "concurrent_writers")
-_FILES = (
-    "types_in_each_format",
-    "files_roll_and_split",
-    "round_trips",
-    "csv_of_one_column",
-    "ends_of_the_calendar",
-)
+_ETL = {
+    "*": ("without_servers", "contract", "run_writes_a_manifest"),
+    "readers/*": (
+        *("types_by_reader", "counts_are_held_against_each_other"),
+        *("errors_have_kinds", "connecting"),
+    ),
+    "readers/postgresql/*": (
+        "types_postgresql",
+        "csv_passthrough",
+        "encodings",
+        "wide_and_computed_decimals",
+    ),
+    "readers/mysql/*": ("types_mysql", "computed_bits", "parameters_of_mysql", "wide_and_computed_decimals"),
+    "readers/*/describe.py": ("look_before_running", "parameters_in_the_select_list", "row_level_security"),
+    "readers/*/interval.py": ("incremental_columns", "ends_of_the_calendar"),
+    "readers/*/settling.py": ("settling", "tables_changed_meanwhile", "row_level_security"),
+    "readers/*/reader.py": ("pooler", "encrypted_connections", "look_before_running"),
+    "readers/*/parameters.py": ("parameters_in_the_select_list", "long_lists"),
+    "readers/source_lock.py": ("source_lock", "pooler"),
+    "engines/*": ("look_before_running", "connecting", "parameters_of_mysql"),
+    "writers/*": ("types_in_each_format", "files_roll_and_split", "csv_of_one_column", "lean_parquet"),
+    "writers/partition_paths.py": ("partition_paths",),
+    "writers/passthrough.py": ("csv_passthrough",),
+    "sinks/*": ("data_files_are_written_once", "failures_leave_nothing_visible", "files_roll_and_split"),
+    "expectation*": ("expectations", "expectations_are_checked"),
+    "commit.py": ("parts_and_their_commit",),
+    "reconcile.py": ("reconcile",),
+    "drift.py": ("drift",),
+    "previous.py": ("drift", "data_files_are_written_once"),
+    "kept.py": ("drift", "data_files_are_written_once"),
+    "landed.py": ("data_files_are_written_once",),
+    "masks.py": ("masks", "drift"),
+    "column*.py": ("column_names", "drift"),
+    "incremental.py": ("incremental_columns", "ends_of_the_calendar"),
+    "interval.py": ("incremental_columns", "ends_of_the_calendar"),
+    "settling.py": ("settling", "tables_changed_meanwhile"),
+    "query*.py": ("query_text", "parameters_in_the_select_list", "parameters_of_mysql"),
+    "partition*.py": ("partition_paths", "files_roll_and_split"),
+    "room.py": ("long_values",),
+    "memory.py": ("long_values",),
+    "secret.py": ("connecting",),
+    "run.py": ("errors_have_kinds", "drift", "settling", "data_files_are_written_once"),
+    "cli.py": ("errors_have_kinds", "look_before_running", "reconcile"),
+}
 
 PARTS = (
     Part(
@@ -67,84 +108,40 @@ PARTS = (
         sources="etl/hybrid_etl",
         tests="tests/etl",
         python=ETL_PROCESS.python,
-        nearest={
-            "*": ("run_writes_a_manifest", "contract", "failures_leave_nothing_visible"),
-            "readers/*": (*_OF_BOTH, "types_by_reader", "pooler", "encrypted_connections", "source_lock"),
-            "readers/postgresql/*": (
-                *("types_postgresql", "every_builtin_type", "csv_passthrough", "text_of_sql_ascii"),
-                *("row_level_security", "wide_and_computed_decimals", "settling", "encodings"),
-            ),
-            "readers/mysql/*": (
-                *("types_mysql", "computed_bits", "parameters_of_mysql", "settling", "encodings"),
-                *("boundaries_of_buffers", "wide_and_computed_decimals", "parameters_in_the_select_list"),
-            ),
-            "engines/*": ("parameters_in_the_select_list", "look_before_running"),
-            "writers/*": (*_FILES, "csv_passthrough", "lean_parquet", "partition_paths"),
-            "sinks/*": (
-                "data_files_are_written_once",
-                "failures_leave_nothing_visible",
-                "parts_and_their_commit",
-            ),
-            "expectations/*": ("expectations", "expectations_are_checked"),
-            "expectation_results.py": ("expectations", "expectations_are_checked"),
-            "commit.py": ("parts_and_their_commit", "failures_leave_nothing_visible"),
-            "reconcile.py": ("reconcile",),
-            "drift.py": ("drift",),
-            "previous.py": ("drift", "data_files_are_written_once"),
-            "kept.py": ("drift", "data_files_are_written_once"),
-            "landed.py": ("data_files_are_written_once",),
-            "masks.py": ("masks", "drift"),
-            "column*.py": ("column_names", "drift"),
-            "incremental.py": _INTERVALS,
-            "interval.py": _INTERVALS,
-            "settling.py": _INTERVALS,
-            "query*.py": ("query_text", "parameters_in_the_select_list", "parameters_of_mysql"),
-            "partition*.py": ("partition_paths", "files_roll_and_split"),
-            "refusals.py": ("types_postgresql", "types_mysql"),
-            "room.py": ("long_values", "long_lists"),
-            "memory.py": ("long_values", "long_lists"),
-            "native/*": ("native_decoders_hold_damage", "types_postgresql", "types_mysql"),
-            "run.py": ("errors_have_kinds", "drift", "incremental_columns", "source_lock"),
-            "cli.py": ("errors_have_kinds", "look_before_running", "reconcile"),
-        },
+        ensure=ETL_PROCESS.ensure,
+        nearest=_ETL,
+        # They are about hybrid/lake.
+        left_out_tests=tuple(
+            f"tests/etl/test_{name}.py"
+            for name in ("lake_query", "lake_query_of_databases", "lake_query_refused", "sweep_of_the_lake")
+        ),
     ),
     Part(
         name="dags",
         sources="dags/plugin",
         tests="tests/dags",
         python=AIRFLOW.python,
+        ensure=AIRFLOW.ensure,
         environment={"AIRFLOW__CORE__LOAD_EXAMPLES": "False"},
         nearest={
             "*": (
-                *(
-                    "run_pipeline",
-                    "promises",
-                    "log_reading",
-                    "parts_and_commit",
-                    "trigger_settles",
-                    "overlap",
-                ),
-                *("poller_batches", "run_intervals", "site_gate", "deadline_alert", "manifest_reading"),
-            ),
+                "run_pipeline",
+                "promises",
+                "parts_and_commit",
+                "run_intervals",
+                "site_gate",
+                "deadline_alert",
+            )
         },
     ),
     Part(
         name="fleet",
         sources="hybrid/fleet",
         tests="tests/fleet",
-        python=ROOT / ".venv" / "bin" / "python",
-        nearest={
-            "*": (
-                "activate",
-                "hosts",
-                "faults",
-                "rollout",
-                "source_secrets",
-                "secrets_stay_secret",
-                "host_kit",
-            )
-        },
-        # Playbooks and units: the machines of tests/fleet/machine run them.
+        python=Path(sys.executable),
+        ensure=ensure_development,
+        nearest={"*": ("activate", "hosts", "faults", "rollout", "source_secrets", "secrets_stay_secret")},
+        # Playbooks and units: machines in containers run them.
         left_out=("hybrid/fleet/host_kit/ansible/*",),
     ),
 )

@@ -1,27 +1,32 @@
-"""A copy of the clone in which mutants are put to the tests, one after the other."""
+"""A copy of the clone in which mutants are put to the tests, one after the other. The clone stays as it is."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from bench.mutation.parts import QUICK, THOROUGH, Part
 from workspace.paths import ROOT, STATE
 
-#: Seconds that a single test may take; so a mutant that waits for ever fails, and its servers end in order.
+#: Seconds that a single test may take, so that a mutant that waits without end fails.
 _TEST_SECONDS = 120
+#: Seconds for all tests of one run; beyond them a mutant counts as one that hangs.
+_RUN_SECONDS = 1200
+_PYTEST_FAILED, _PYTEST_NONE_SELECTED = 1, 5
 
 
 class Fate(StrEnum):
     """What became of a mutant."""
 
     KILLED = "killed"
-    KILLED_LATE = "killed by the nearest tests with servers"
+    KILLED_LATE = "killed by tests with servers"
     SURVIVED = "survived"
 
 
@@ -36,49 +41,58 @@ class Drawn:
 
 
 class BaselineFailure(Exception):
-    """The tests fail without any mutant, so that they would tell nothing of one."""
+    """The tests fail without any mutant, or read other sources than the copy's: they would tell nothing."""
 
 
+@dataclass
 class Tree:
-    """A copy of what git sees of the clone. The part's own interpreters are those of the clone."""
+    """A copy of what git sees of the clone, with its changes that are not committed.
 
-    def __init__(self, directory: Path, *, root: Path = ROOT) -> None:
-        self.directory = directory
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=root,
-            capture_output=True,
-            check=True,
-        ).stdout
+    Attributes:
+        directory: where the copy is made; must be empty.
+        root: the clone.
+        skipped: why pytest skipped tests; a survivor may be one that these would see.
+    """
+
+    directory: Path
+    root: Path = ROOT
+    skipped: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        listing = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        listed = subprocess.run(listing, cwd=self.root, capture_output=True, check=True).stdout
         for name in filter(None, os.fsdecode(listed).split("\0")):
-            if (root / name).is_file():
-                (directory / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(root / name, directory / name)
-        servers = STATE / "mysql"
-        if servers.is_dir():
-            (directory / ".hybrid").mkdir()
-            (directory / ".hybrid" / "mysql").symlink_to(servers)
+            if (self.root / name).is_file():
+                (self.directory / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(self.root / name, self.directory / name)
 
     def begin(self, part: Part) -> None:
-        """Run the quick tests as the sources are.
+        """Run the quick tests over the sources as they are, then over one that cannot be imported.
 
         Raises:
-            BaselineFailure: they fail.
+            BaselineFailure: the first fails, or the second does not.
         """
         if output := self._failure(part, [part.tests], QUICK):
             end = "\n".join(output.splitlines()[-15:])
             raise BaselineFailure(f"the quick tests of {part.tests} fail without a mutant:\n{end}")
+        package = next(name for name in part.files(self.root) if name.endswith("/__init__.py"))
+        broken = Drawn(file=package, line=1, operator="", text="raise ImportError\n")
+        if self.judge(part, broken) is not Fate.KILLED:
+            raise BaselineFailure(
+                f"the quick tests of {part.tests} pass without {package}: they read another"
+            )
 
     def judge(self, part: Part, mutant: Drawn) -> Fate:
         """Put a mutant in place, run the tests, and put the source back."""
         file = self.directory / mutant.file
         kept = file.read_text()
+        near = part.nearest_to(mutant.file)
         try:
             file.write_text(mutant.text)
             self._forget(file)
-            if self._failure(part, [part.tests], QUICK):
+            if self._failure(part, [*near, part.tests], QUICK):
                 return Fate.KILLED
-            if self._failure(part, part.nearest_to(mutant.file), THOROUGH):
+            if near and self._failure(part, near, THOROUGH):
                 return Fate.KILLED_LATE
             return Fate.SURVIVED
         finally:
@@ -90,34 +104,58 @@ class Tree:
         shutil.rmtree(file.parent / "__pycache__", ignore_errors=True)
 
     def _failure(self, part: Part, paths: list[str], marked: str) -> str:
-        """What pytest wrote where a test failed or nothing could be collected, else empty."""
-        home = {"AIRFLOW_HOME": str(self.directory / ".hybrid" / f"home-{part.name}")}
+        """What pytest wrote where a test failed, and failed again alone: one that fails by chance is none."""
+        options = ("-q", "-x", "-rs", "--timeout", str(_TEST_SECONDS), "-m", marked)
         command = [
-            *(str(part.python), "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"),
-            *("--timeout", str(_TEST_SECONDS), "-m", marked, *paths),
+            *(str(part.python), "-m", "pytest", *options, "-o", "cache_dir=.mutation"),
+            *(argument for name in part.left_out_tests for argument in ("--ignore", name)),
+            *paths,
         ]
+        for _ in range(3):
+            code, output = self._run(part, command)
+            self.skipped.update(re.findall(r"^SKIPPED \[\d+\] [^:]+:\d+: (.*)$", output, re.MULTILINE))
+            if code in {0, _PYTEST_NONE_SELECTED}:
+                return ""
+            if code != _PYTEST_FAILED or self._run(part, [*command, "--last-failed"])[0]:
+                return output or f"exit code {code}"
+        return ""
+
+    def _run(self, part: Part, command: list[str]) -> tuple[int, str]:
+        own = {
+            "AIRFLOW_HOME": str(self.directory / ".hybrid" / f"home-{part.name}"),
+            "HYBRID_TEST_MYSQL": os.environ.get("HYBRID_TEST_MYSQL") or str(STATE / "mysql"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         log = self.directory / ".mutation.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command,
                 cwd=self.directory,
-                env={**os.environ, **home, **part.environment, "PYTHONDONTWRITEBYTECODE": "1"},
+                env={**os.environ, **part.environment, **own},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
             code = _wait(process)
-        # 5: no test is so marked.
-        return "" if code in {0, 5} else log.read_text(errors="replace") or f"exit code {code}"
+        return code, log.read_text(errors="replace")
 
 
-def _wait(process: subprocess.Popen[bytes], *, seconds: float = 1200) -> int:
-    """The exit code. What hangs all the same is interrupted, so that its servers end, then killed."""
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """The exit code. What hangs is interrupted, so that its servers end, then killed; so it is on Ctrl-C."""
+    try:
+        return process.wait(timeout=_RUN_SECONDS)
+    except subprocess.TimeoutExpired:
+        return _ended(process)
+    except BaseException:
+        _ended(process)
+        raise
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int:
     for number in (signal.SIGINT, signal.SIGKILL):
-        try:
-            return process.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-            seconds = 60
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(timeout=30)
     return process.wait()
