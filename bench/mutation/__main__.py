@@ -2,9 +2,9 @@
 
     .venv/bin/python -m bench.mutation --count 20 --seed 1
 
-Draws mutants of each part by the seed, judges them in a copy of the clone, and prints those that survive, with
-their reasons from reasons.json. Exit code 0: every survivor has a reason; 1: one has none, or the tests fail
-without a mutant; 130: interrupted.
+Draws mutants of each part by the seed, judges them in a copy of the clone, and prints those that survive,
+with their reasons from reasons.json. Exit code 0: every survivor has a reason; 1: one has none, or the tests
+fail without a mutant; 130: interrupted.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """`drawing.py ROOT COUNT SEED FILE …`: mutants of files below ROOT, drawn by a seed, as JSON.
 
 The operators are cosmic-ray's, and the removal of a statement. A place is drawn first and one of its changes
-then, so that a comparison, which can be changed in eight ways, weighs no more than a removed call. The rank of
-a place is a hash of the seed, the file and the line's text: what changes elsewhere leaves the draw as it was.
-Runs in the environment of requirements.txt beside this file.
+then, so that a comparison, which can be changed in eight ways, weighs no more than a removed call. The rank
+of a place is a hash of the seed, the file and the line's text: what changes elsewhere leaves the draw as it
+was. Runs in the environment of requirements.txt beside this file.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class RemoveStatement(Operator):  # type: ignore[misc]
         if node.type == "simple_stmt" and _is_removable(node.children[0]):
             yield node.children[0].start_pos, node.children[0].end_pos
 
-    def mutate(self, node: Any, index: int) -> Any:
+    def mutate(self, node: Any, index: int) -> Any:  # noqa: ARG002 - one way each
         """The statement without its effect."""
         statement = node.children[0]
         node.children[0] = Name("pass", statement.start_pos, prefix=statement.get_first_leaf().prefix)

@@ -1,4 +1,4 @@
-"""A copy of the clone in which mutants are put to the tests, one after the other. The clone stays as it is."""
+"""A copy of the clone in which mutants are put to the tests, one after the other; the clone is only read."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Tree:
             raise BaselineFailure(f"the quick tests of {part.tests} fail without a mutant:\n{end}")
         package = next(name for name in part.files(self.root) if name.endswith("/__init__.py"))
         broken = Drawn(file=package, line=1, operator="", text="raise ImportError\n")
-        if self.judge(part, broken) is not Fate.KILLED:
+        if self.judge(part, broken) is Fate.SURVIVED:
             raise BaselineFailure(
                 f"the quick tests of {part.tests} pass without {package}: they read another"
             )
@@ -90,11 +90,11 @@ class Tree:
         try:
             file.write_text(mutant.text)
             self._forget(file)
-            if self._failure(part, [*near, part.tests], QUICK):
+            if self._failure(part, near, QUICK):
                 return Fate.KILLED
-            if near and self._failure(part, near, THOROUGH):
+            if self._failure(part, near, THOROUGH):
                 return Fate.KILLED_LATE
-            return Fate.SURVIVED
+            return Fate.KILLED if self._failure(part, [part.tests], QUICK) else Fate.SURVIVED
         finally:
             file.write_text(kept)
             self._forget(file)
