@@ -19,14 +19,14 @@ _HEAD = """\
 # Mutation testing
 
 A mutant is a source with one change: a condition is negated, a comparison or an operator is another one, a
-number is one more or less, an exception is not caught, a loop does not run (the operators of cosmic-ray), or a
-call or a `raise` is removed. A test should fail with it; a mutant that no test sees has survived. The command
-draws places by a seed, and one change of each. It runs the test files nearest to a mutant's source, those with
-servers last, then all quick tests of the part. A kill counts when the test fails twice.
+number is one more or less, an exception is not caught, a loop does not run (the operators of cosmic-ray), or
+a call or a `raise` is removed. A test should fail with it; a mutant that no test sees has survived. The
+command draws places by a seed, and one change of each. It runs the test files nearest to a mutant's source,
+those with servers last, then all quick tests of the part. A kill counts when the test fails twice.
 [Why so](../decisions/mutation-testing.md).
 
-A sample says how dense the tests are, not that every guard has one. Each section is written by the command at
-its head. A survivor is *equivalent* where no input makes a difference.
+A sample says how dense the tests are, not that every guard has one. Each section is written by the command
+at its head. A survivor is *equivalent* where no input makes a difference.
 """
 
 

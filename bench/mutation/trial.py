@@ -67,14 +67,22 @@ class Tree:
                 shutil.copy2(self.root / name, self.directory / name)
 
     def begin(self, part: Part) -> None:
-        """Run the quick tests over the sources as they are, then over one that cannot be imported.
+        """Run the quick tests over the sources as they are, and see that they read the copy.
 
         Raises:
-            BaselineFailure: the first fails, or the second does not.
+            BaselineFailure: they fail, or they pass whatever the copy holds.
         """
         if output := self._failure(part, [part.tests], QUICK):
             end = "\n".join(output.splitlines()[-15:])
             raise BaselineFailure(f"the quick tests of {part.tests} fail without a mutant:\n{end}")
+        self.see_that_tests_read_it(part)
+
+    def see_that_tests_read_it(self, part: Part) -> None:
+        """Put a package there that cannot be imported.
+
+        Raises:
+            BaselineFailure: the tests pass nonetheless.
+        """
         package = next(name for name in part.files(self.root) if name.endswith("/__init__.py"))
         broken = Drawn(file=package, line=1, operator="", text="raise ImportError\n")
         if self.judge(part, broken) is Fate.SURVIVED:
