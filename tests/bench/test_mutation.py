@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -231,5 +232,5 @@ def test_nearest_tests_are_there(part: Part) -> None:
     near = {name for file in part.files() for name in (*part.nearest_to(file), *part.left_out_tests)}
 
     assert names
-    assert [pattern for pattern in part.nearest if not any(Path(name).match(pattern) for name in names)] == []
+    assert [pattern for pattern in part.nearest if not any(fnmatch(name, pattern) for name in names)] == []
     assert [name for name in near if not (ROOT / name).is_file()] == []
