@@ -28,6 +28,8 @@ class Part:
         ensure: makes the environment of `python` where it is missing or out of date.
         nearest: pattern of a path below `sources` → names of the test files that are run first, and that a
             mutant that is left meets with servers; those of all patterns that fit.
+        first: pattern of a path below `sources` → pytest's expression (`-k`) of the tests with servers that
+            cost least and see most; they run before the others of the nearest.
         left_out: patterns of sources that no test here can judge.
         left_out_tests: files of `tests` that are about other sources.
         environment: variables of the tests.
@@ -39,6 +41,7 @@ class Part:
     python: Path
     ensure: Callable[[], object]
     nearest: Mapping[str, tuple[str, ...]]
+    first: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     left_out_tests: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -50,11 +53,19 @@ class Part:
 
     def nearest_to(self, file: str) -> list[str]:
         """Test files that are near to a source, as paths in the clone."""
-        below = Path(file).relative_to(self.sources).as_posix()
-        found = [tests for pattern, tests in self.nearest.items() if fnmatch(below, pattern)]
-        return [
-            f"{self.tests}/test_{name}.py" for name in dict.fromkeys(name for one in found for name in one)
-        ]
+        found = [tests for pattern, tests in self.nearest.items() if fnmatch(self._below(file), pattern)]
+        # The later a pattern, the nearer.
+        names = dict.fromkeys(name for tests in reversed(found) for name in tests)
+        return [f"{self.tests}/test_{name}.py" for name in names]
+
+    def first_of(self, file: str) -> str | None:
+        """The expression of the tests with servers that run first; None where all run at once."""
+        return next(
+            (only for pattern, only in self.first.items() if fnmatch(self._below(file), pattern)), None
+        )
+
+    def _below(self, file: str) -> str:
+        return Path(file).relative_to(self.sources).as_posix()
 
 
 _ETL = {
@@ -104,6 +115,12 @@ _ETL = {
     "settling.py": ("settling", "tables_changed_meanwhile"),
 }
 
+
+def _without(*engines: str) -> str:
+    """Not the tests whose parameters name these engines."""
+    return " and ".join(f"not {before}{engine}" for engine in engines for before in "[-")
+
+
 PARTS = (
     Part(
         name="etl",
@@ -112,6 +129,8 @@ PARTS = (
         python=ETL_PROCESS.python,
         ensure=ETL_PROCESS.ensure,
         nearest=_ETL,
+        # A server of PostgreSQL is there in a second, MySQL's takes ten.
+        first={"readers/mysql/*": _without("postgresql"), "*": _without("mysql", "mariadb")},
         # They are about hybrid/lake.
         left_out_tests=tuple(
             f"tests/etl/test_{name}.py"

@@ -100,6 +100,9 @@ class Tree:
             self._forget(file)
             if self._failure(part, near, QUICK):
                 return Fate.KILLED
+            first = part.first_of(mutant.file)
+            if first and self._failure(part, near, THOROUGH, "-k", first):
+                return Fate.KILLED_LATE
             if self._failure(part, near, THOROUGH):
                 return Fate.KILLED_LATE
             return Fate.KILLED if self._failure(part, [part.tests], QUICK) else Fate.SURVIVED
@@ -111,12 +114,13 @@ class Tree:
         """Python takes a compiled file for that of a source of the same size and second."""
         shutil.rmtree(file.parent / "__pycache__", ignore_errors=True)
 
-    def _failure(self, part: Part, paths: list[str], marked: str) -> str:
+    def _failure(self, part: Part, paths: list[str], marked: str, *more: str) -> str:
         """What pytest wrote where a test failed, and failed again alone: one that fails by chance is none."""
         options = ("-q", "-x", "-rs", "--timeout", str(_TEST_SECONDS), "-m", marked)
         command = [
             *(str(part.python), "-m", "pytest", *options, "-o", "cache_dir=.mutation"),
             *(argument for name in part.left_out_tests for argument in ("--ignore", name)),
+            *more,
             *paths,
         ]
         for _ in range(3):

@@ -21,7 +21,7 @@ _ISSUED = IssuedActivation("activation", SecretStr("code"))
 
 @contextmanager
 def _a_full_disk() -> Iterator[None]:
-    """A write beyond the limit fails with EFBIG (Python ignores SIGXFSZ), as one to a full disk with ENOSPC."""
+    """A write beyond the limit fails with EFBIG, as one to a full disk with ENOSPC; SIGXFSZ is ignored."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
     try:
