@@ -120,6 +120,7 @@ def test_a_specification_without_its_optional_fields_has_their_defaults() -> Non
         ({"parameters": {"a": [None]}}, "parameter a"),
         ({"limits": {"speed": 1}}, "limits.speed"),
         ({"limits": {"bytes_per_second": -1}}, "limits.bytes_per_second"),
+        *[({"most_rows": value}, "most_rows") for value in (0, -1, 2**63, True, "5", 1.5)],
     ],
 )
 def test_a_wrong_specification_is_refused_by_the_name_of_its_field(
