@@ -87,7 +87,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="take for killed what an earlier run killed, if its file is the same",
+        help="judge no mutant that an earlier run killed, if its file is the same, and none with a reason",
     )
     parser.add_argument("--document", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
     return parser.parse_args()
@@ -97,9 +97,10 @@ def _run(part: Part, tree: Tree, given: argparse.Namespace) -> Result:
     possible, drawn = draw(part, count=given.count, seed=given.seed, root=tree.directory)
     record = STATE / "mutation" / f"{part.name}.json"
     killed: dict[str, str] = json.loads(record.read_text()) if given.resume and record.exists() else {}
+    known = reasons() if given.resume else {}
     fates: list[Fate] = []
     survivors: list[Survivor] = []
-    tree.begin(part)
+    has_begun = False
     end = time.monotonic() + 60 * given.minutes
     for number, mutant in enumerate(drawn, 1):
         start = time.monotonic()
@@ -107,10 +108,19 @@ def _run(part: Part, tree: Tree, given: argparse.Namespace) -> Result:
             sys.stderr.write(f"{part.name}: the {given.minutes:g} minutes are over\n")
             break
         digest = hashlib.sha256(f"{mutant.file}\0{mutant.text}".encode()).hexdigest()
-        fate = Fate(killed[digest]) if digest in killed else tree.judge(part, mutant)
+        perhaps = survivor(mutant, (tree.directory / mutant.file).read_text())
+        if digest in killed:
+            fate = Fate(killed[digest])
+        elif perhaps.key in known:
+            fate = Fate.SURVIVED
+        else:
+            if not has_begun:
+                tree.begin(part)
+                has_begun = True
+            fate = tree.judge(part, mutant)
         fates.append(fate)
         if fate is Fate.SURVIVED:
-            survivors.append(survivor(mutant, (tree.directory / mutant.file).read_text()))
+            survivors.append(perhaps)
         else:
             killed[digest] = fate
             record.parent.mkdir(parents=True, exist_ok=True)

@@ -69,9 +69,10 @@ class Part:
 
 
 _ETL = {
-    "*": ("without_servers", "contract", "run_writes_a_manifest"),
+    "*": ("without_servers", "sentences_without_servers", "contract", "run_writes_a_manifest"),
     "readers/*": ("types_by_reader", "counts_are_held_against_each_other"),
     "readers/postgresql/*": (
+        "values_of_postgresql",
         "types_postgresql",
         "csv_passthrough",
         "encodings",
@@ -93,7 +94,7 @@ _ETL = {
     "writers/partition_paths.py": ("partition_paths",),
     "writers/passthrough.py": ("csv_passthrough",),
     "sinks/*": ("data_files_are_written_once", "failures_leave_nothing_visible", "files_roll_and_split"),
-    "aws.py": ("failures_leave_nothing_visible", "errors_have_kinds"),
+    "aws.py": ("aws_client", "failures_leave_nothing_visible", "errors_have_kinds"),
     "column*.py": ("column_names", "drift"),
     "cli.py": ("errors_have_kinds", "look_before_running", "reconcile"),
     "commit.py": ("parts_and_their_commit",),
@@ -109,9 +110,9 @@ _ETL = {
     "previous.py": ("drift", "data_files_are_written_once"),
     "query*.py": ("query_text", "parameters_in_the_select_list", "parameters_of_mysql"),
     "reconcile.py": ("reconcile",),
-    "room.py": ("long_values",),
+    "room.py": ("room", "long_values"),
     "run.py": ("errors_have_kinds", "drift", "settling", "data_files_are_written_once"),
-    "secret.py": ("connecting",),
+    "secret.py": ("connecting", "encrypted_connections"),
     "settling.py": ("settling", "tables_changed_meanwhile"),
 }
 

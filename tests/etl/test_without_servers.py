@@ -80,6 +80,8 @@ def test_an_incremental_column_is_quoted_as_the_engine_quotes() -> None:
         ("2026-11-01", "2026-11-02"),
         ("x", "y"),
         ("2026-11-02T00:00:00Z", "2026-11-01T00:00:00Z"),
+        ("0001-01-01T00:00:00+01:00", "2026-11-01T00:00:00Z"),
+        ("2026-11-01T00:00:00Z", "9999-12-31T23:30:00-01:00"),
     ],
 )
 def test_a_wrong_interval_is_refused(start: str, end: str | None) -> None:
