@@ -116,6 +116,19 @@ _ETL = {
     "settling.py": ("settling", "tables_changed_meanwhile"),
 }
 
+_DAGS = {
+    "*": ("run_pipeline", "promises", "parts_and_commit", "run_intervals", "site_gate", "deadline_alert"),
+    "*/factory.py": ("dag_factory",),
+    "*/interval.py": ("run_intervals",),
+    "*/logs.py": ("log_lines", "log_reading"),
+    "*/manifest.py": ("manifest_reading", "dag_factory"),
+    "*/overlap.py": ("overlap",),
+    "*/poller.py": ("poller_batches",),
+    "*/pools.py": ("site_pools",),
+    "*/timetables.py": ("run_intervals", "promises"),
+    "*/triggers.py": ("trigger_settles",),
+}
+
 
 def _without(*engines: str) -> str:
     """Not the tests whose parameters name these engines."""
@@ -145,16 +158,7 @@ PARTS = (
         python=AIRFLOW.python,
         ensure=AIRFLOW.ensure,
         environment={"AIRFLOW__CORE__LOAD_EXAMPLES": "False"},
-        nearest={
-            "*": (
-                "run_pipeline",
-                "promises",
-                "parts_and_commit",
-                "run_intervals",
-                "site_gate",
-                "deadline_alert",
-            )
-        },
+        nearest=_DAGS,
     ),
     Part(
         name="fleet",
