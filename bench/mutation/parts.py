@@ -129,6 +129,25 @@ _DAGS = {
     "*/triggers.py": ("trigger_settles",),
 }
 
+_FLEET = {
+    "*": ("activate", "faults", "hosts"),
+    "activating.py": ("secrets_stay_secret", "rollout"),
+    "activation_options.py": ("activate",),
+    "bare_emulator.py": ("emulator_or_another",),
+    "client.py": ("rollout",),
+    "concurrency.py": ("rollout",),
+    "destinations.py": ("code_file", "activate", "secrets_stay_secret"),
+    "diagnosis.py": ("diagnosis", "hosts"),
+    "hardening.py": ("secrets_stay_secret",),
+    "host_kit/*": ("host_kit",),
+    "hosts.py": ("hosts",),
+    "journal.py": ("rollout",),
+    "maintenance.py": ("hosts",),
+    "overview.py": ("activate", "rollout"),
+    "source_*": ("source_secrets", "secrets_stay_secret"),
+    "watching.py": ("hosts",),
+}
+
 
 def _without(*engines: str) -> str:
     """Not the tests whose parameters name these engines."""
@@ -166,7 +185,7 @@ PARTS = (
         tests="tests/fleet",
         python=Path(sys.executable),
         ensure=ensure_development,
-        nearest={"*": ("activate", "hosts", "faults", "rollout", "source_secrets", "secrets_stay_secret")},
+        nearest=_FLEET,
         # Playbooks and units: machines in containers run them.
         left_out=("hybrid/fleet/host_kit/ansible/*",),
     ),
