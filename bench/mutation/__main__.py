@@ -10,7 +10,6 @@ fail without a mutant; 130: interrupted.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import subprocess
 import sys
@@ -20,9 +19,9 @@ from pathlib import Path
 
 from bench.mutation.page import PAGE, Result, Survivor, reasons, survivor, written
 from bench.mutation.parts import PARTS, Part
+from bench.mutation.record import Record
 from bench.mutation.trial import BaselineFailure, Drawn, Fate, Tree
 from workspace.environments import EnvironmentFailure, PythonEnvironment
-from workspace.files import write_whole
 from workspace.paths import ROOT, STATE
 
 _HERE = Path(__file__).resolve().parent
@@ -95,8 +94,7 @@ def _arguments() -> argparse.Namespace:
 
 def _run(part: Part, tree: Tree, given: argparse.Namespace) -> Result:
     possible, drawn = draw(part, count=given.count, seed=given.seed, root=tree.directory)
-    record = STATE / "mutation" / f"{part.name}.json"
-    killed: dict[str, str] = json.loads(record.read_text()) if given.resume and record.exists() else {}
+    record = Record(STATE / "mutation" / f"{part.name}.json", resume=given.resume)
     known = reasons() if given.resume else {}
     fates: list[Fate] = []
     survivors: list[Survivor] = []
@@ -107,24 +105,16 @@ def _run(part: Part, tree: Tree, given: argparse.Namespace) -> Result:
         if start > end:
             sys.stderr.write(f"{part.name}: the {given.minutes:g} minutes are over\n")
             break
-        digest = hashlib.sha256(f"{mutant.file}\0{mutant.text}".encode()).hexdigest()
         perhaps = survivor(mutant, (tree.directory / mutant.file).read_text())
-        if digest in killed:
-            fate = Fate(killed[digest])
-        elif perhaps.key in known:
-            fate = Fate.SURVIVED
-        else:
+        fate = record.fate(mutant) or (Fate.SURVIVED if perhaps.key in known else None)
+        if fate is None:
             if not has_begun:
                 tree.begin(part)
                 has_begun = True
             fate = tree.judge(part, mutant)
+            record.keep(mutant, fate)
         fates.append(fate)
-        if fate is Fate.SURVIVED:
-            survivors.append(perhaps)
-        else:
-            killed[digest] = fate
-            record.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(record, json.dumps(killed), mode=0o644)
+        survivors += [perhaps] if fate is Fate.SURVIVED else []
         place = f"{mutant.file}:{mutant.line} {mutant.operator}"
         seconds = time.monotonic() - start
         sys.stderr.write(f"{part.name} {number}/{len(drawn)} {place}: {fate}, {seconds:.0f} s\n")

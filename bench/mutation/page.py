@@ -98,7 +98,7 @@ def _section(result: Result, known: Mapping[tuple[str, str], str]) -> str:
     command = f".venv/bin/python -m bench.mutation {result.command} --document"
     lines = [f"{result.summary()}. `{command}`, {datetime.now(UTC):%Y-%m-%d}."]
     if result.skipped:
-        lines += ["", f"Skipped were tests, because {'; '.join(sorted(result.skipped))}."]
+        lines += ["", f"Tests that were skipped say: {'; '.join(sorted(result.skipped))}."]
     for one in sorted(result.survivors, key=lambda one: (one.file, one.line)):
         reason = known.get(one.key, "no reason is written yet.")
         lines += ["", f"**`{one.file}`**, {one.operator}: {reason}", "", "```diff", one.difference, "```"]

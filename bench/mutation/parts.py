@@ -80,6 +80,7 @@ _ETL = {
     ),
     "readers/mysql/*": ("types_mysql", "computed_bits", "parameters_of_mysql", "wide_and_computed_decimals"),
     "readers/*/describe.py": ("look_before_running", "parameters_in_the_select_list", "row_level_security"),
+    "readers/postgresql/native.py": ("native_not_available",),
     "readers/*/errors.py": ("errors_have_kinds", "connecting"),
     "readers/*/interval.py": ("incremental_columns", "ends_of_the_calendar"),
     "readers/*/parameters.py": ("parameters_in_the_select_list", "long_lists"),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 from bench.mutation.__main__ import MUTATION, draw
 from bench.mutation.page import PAGE, Result, reasons, survivor, written
 from bench.mutation.parts import PARTS, Part
+from bench.mutation.record import Record
 from bench.mutation.trial import BaselineFailure, Drawn, Fate, Tree
 from workspace.paths import ROOT
 
@@ -175,6 +177,22 @@ def test_an_interrupt_ends_the_tests_and_leaves_the_clone_as_it_was(clone: Path,
         os.kill(int(told.read_text()), 0)
     for root in (clone, tree.directory):
         assert (root / "toy" / "__init__.py").read_text() == _SOURCE
+
+
+def test_a_record_knows_what_was_killed_until_the_source_is_another(tmp_path: Path) -> None:
+    # Given a run that killed a mutant, and one that survived
+    file = tmp_path / "mutation" / "toy.json"
+    other = replace(_WITHOUT_THE_GUARD, text=_SOURCE.replace("!=", "=="))
+    record = Record(file, resume=False)
+    record.keep(_WITHOUT_THE_GUARD, Fate.KILLED_LATE)
+    record.keep(other, Fate.SURVIVED)
+
+    # Then the next run knows the first if it resumes, and judges the survivor, and any other text, again
+    again = Record(file, resume=True)
+    assert again.fate(_WITHOUT_THE_GUARD) is Fate.KILLED_LATE
+    assert again.fate(other) is None
+    assert again.fate(replace(_WITHOUT_THE_GUARD, text=_WITHOUT_THE_GUARD.text + "\n")) is None
+    assert Record(file, resume=False).fate(_WITHOUT_THE_GUARD) is None
 
 
 def test_the_page_has_the_reason_of_a_survivor_and_keeps_the_other_parts() -> None:

@@ -179,3 +179,25 @@ def test_after_without_a_pipeline_is_refused(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"orders-regional",', "").replace('"customers-regional"', ""))
     with pytest.raises(ManifestError, match="'after' names no pipeline"):
         build_dags(directory)
+
+
+@pytest.mark.parametrize(
+    ("written", "start"),
+    [
+        ("2026-03-01", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("2026-03-01T06:00:00+02:00", datetime(2026, 3, 1, 4, tzinfo=UTC)),
+        ("March 2026", None),
+    ],
+)
+def test_a_start_is_a_date_in_utc_or_is_refused(tmp_path: Path, written: str, start: datetime | None) -> None:
+    # Given a pipeline's part with a start
+    directory = Path(shutil.copytree(ESTATE, tmp_path / "dags"))
+    path = directory / "manifest" / "orders-regional.json"
+    path.write_text(path.read_text().replace('"start_date": "2026-01-01"', f'"start_date": "{written}"'))
+
+    # Then the DAG begins there, or the file, the key and the value are told
+    if start:
+        assert build_dags(directory)["acme-orders-regional"].start_date == start
+    else:
+        with pytest.raises(ManifestError, match=r"orders-regional.json: start_date 'March 2026' is no date"):
+            build_dags(directory)
