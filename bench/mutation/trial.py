@@ -101,10 +101,9 @@ class Tree:
             if self._failure(part, near, QUICK):
                 return Fate.KILLED
             first = part.first_of(mutant.file)
-            if first and self._failure(part, near, THOROUGH, "-k", first):
-                return Fate.KILLED_LATE
-            if self._failure(part, near, THOROUGH):
-                return Fate.KILLED_LATE
+            for more in [("-k", first), ("-k", f"not ({first})")] if first else [()]:
+                if self._failure(part, near, THOROUGH, *more):
+                    return Fate.KILLED_LATE
             return Fate.KILLED if self._failure(part, [part.tests], QUICK) else Fate.SURVIVED
         finally:
             file.write_text(kept)

@@ -6,9 +6,11 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import psycopg
+import pymysql  # type: ignore[import-untyped]
 import pytest
 
-from hybrid_etl.errors import EtlError, Failure, UserError
+from hybrid_etl.errors import EtlError, Failure, Fault, UserError
+from hybrid_etl.readers.mysql import errors as of_mysql
 from hybrid_etl.readers.postgresql.errors import explain_connection
 from hybrid_etl.secret import Secret
 from hybrid_etl.settling import Open
@@ -61,6 +63,33 @@ def test_a_refusal_is_the_user_s_and_what_passes_is_tried_again(
     assert type(found) is kind
     assert told in str(found)
     assert "second line" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "told"),
+    [
+        (
+            pymysql.err.InternalError("Packet sequence number wrong"),
+            Failure,
+            "broke the connection (InternalError)",
+        ),
+        (
+            ConnectionResetError(104, "Connection reset by peer"),
+            Failure,
+            "cannot be reached: Connection reset by peer",
+        ),
+        (FileNotFoundError(2, "No such file or directory"), UserError, "names a socket that must be there"),
+        (KeyError("x"), Fault, "cannot be talked to (KeyError)"),
+    ],
+    ids=repr,
+)
+def test_an_error_without_a_number_is_told_by_its_kind(
+    error: Exception, kind: type[EtlError], told: str
+) -> None:
+    found = of_mysql.explain(error, _secret())
+
+    assert type(found) is kind
+    assert told in str(found)
 
 
 @pytest.mark.parametrize(

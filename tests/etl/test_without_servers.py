@@ -21,7 +21,7 @@ from hybrid_etl import sinks
 from hybrid_etl.columns import Column, Kind
 from hybrid_etl.engines import ENGINES
 from hybrid_etl.errors import EtlError, Failure, UserError
-from hybrid_etl.incremental import Bounds
+from hybrid_etl.incremental import Bounds, Incremental
 from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.native.library import NativeDecoder
 from hybrid_etl.query import bind, limit_rows
@@ -102,6 +102,29 @@ def _specify(**changes: Any) -> Specification:
     } | changes
     content = json.dumps(document).encode()
     return Specification.parse(content, digest=hashlib.sha256(content).hexdigest(), where="here")
+
+
+@pytest.mark.parametrize(
+    ("names", "fold", "place"),
+    [
+        (["id", "changed"], False, 1),
+        (["id", "Changed"], True, 1),
+        (["Changed", "changed"], False, 1),
+        (["id", "Changed"], False, None),
+        (["id", "name"], True, None),
+    ],
+)
+def test_the_incremental_column_is_found_as_the_engine_compares_names(
+    names: list[str], fold: bool, place: int | None
+) -> None:
+    found = Incremental.parse({"incremental_column": "changed"}, where="here")
+    assert found is not None
+
+    if place is None:
+        with pytest.raises(UserError, match="incremental_column changed is no column of the query"):
+            found.place(names, fold=fold)
+    else:
+        assert found.place(names, fold=fold) == place
 
 
 def test_a_specification_without_its_optional_fields_has_their_defaults() -> None:
