@@ -27,7 +27,8 @@ class Part:
         python: interpreter with the part's packages.
         ensure: makes the environment of `python` where it is missing or out of date.
         nearest: pattern of a path below `sources` → names of the test files that are run first, and that a
-            mutant that is left meets with servers; those of all patterns that fit.
+            mutant that is left meets with servers; those of all patterns that fit. `FOLDER/NAME` is one of
+            another folder of tests.
         first: pattern of a path below `sources` → pytest's expression (`-k`) of the tests with servers that
             cost least and see most; they run before the others of the nearest.
         left_out: patterns of sources that no test here can judge.
@@ -56,7 +57,8 @@ class Part:
         found = [tests for pattern, tests in self.nearest.items() if fnmatch(self._below(file), pattern)]
         # The later a pattern, the nearer.
         names = dict.fromkeys(name for tests in reversed(found) for name in tests)
-        return [f"{self.tests}/test_{name}.py" for name in names]
+        folders = {name: f"tests/{folder}" for name in names if (folder := name.rpartition("/")[0])}
+        return [f"{folders.get(name, self.tests)}/test_{name.rpartition('/')[2]}.py" for name in names]
 
     def first_of(self, file: str) -> str | None:
         """The expression of the tests with servers that run first; None where all run at once."""
@@ -132,8 +134,9 @@ _FLEET = {
     "*": ("activate", "faults", "hosts"),
     "activating.py": ("secrets_stay_secret", "rollout"),
     "activation_options.py": ("activate",),
+    "aws_errors.py": ("cli/aws_configuration", "faults"),
     "bare_emulator.py": ("emulator_or_another",),
-    "client.py": ("rollout",),
+    "client.py": ("cli/aws_configuration", "rollout"),
     "concurrency.py": ("rollout",),
     "destinations.py": ("code_file", "activate", "secrets_stay_secret"),
     "diagnosis.py": ("diagnosis", "hosts"),
