@@ -16,7 +16,7 @@ from typing import Any
 ALLOWED = frozenset(
     {
         *("Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "PSF-2.0"),
-        *("LGPL-3.0-only", "MPL-2.0"),
+        *("LGPL-2.0-or-later", "LGPL-3.0-only", "MPL-2.0"),
     }
 )
 
@@ -26,6 +26,8 @@ _SPELLED = {
     "apache software license": "Apache-2.0",
     "apache-2.0": "Apache-2.0",
     "bsd license": "BSD-3-Clause",
+    # Where a package names no version of the LGPL, its text lets one choose any.
+    "gnu library or lesser general public license (lgpl)": "LGPL-2.0-or-later",
     "isc license (iscl)": "ISC",
     "mit": "MIT",
     "mit license": "MIT",

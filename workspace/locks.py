@@ -94,4 +94,5 @@ LOCKS = (
     _beside("bench/extract/requirements-airflow"),
     _beside("bench/extract/requirements-peers"),
     _beside("bench/dags/requirements-dag-factory", bounds=("dags/requirements-local",)),
+    _beside("bench/mutation/requirements"),
 )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hybrid_airflow.compat import DeadlineAlert
-from hybrid_airflow.factory import build_dags
+from hybrid_airflow.factory import build, build_dags
 
 ESTATE = Path(__file__).parent / "fixtures" / "estate"
 DAG_FILE = Path(__file__).parents[2] / "dags" / "hybrid_pipelines.py"
@@ -170,3 +170,32 @@ def test_a_deadline_is_an_alert_of_the_whole_run(dags: dict[str, Any]) -> None:
     assert alert.callback.path == "hybrid_airflow.deadline.deadline_missed"
     assert alert.callback.kwargs == {"estate": "acme", "region": "eu-west-1", "seconds": 7200}
     assert not dags["acme-orders-regional"].deadline
+
+
+def test_after_without_a_pipeline_is_refused(tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(ESTATE, tmp_path / "dags"))
+    path = directory / "manifest" / "orders-report.json"
+    path.write_text(path.read_text().replace('"orders-regional",', "").replace('"customers-regional"', ""))
+    assert "'after' names no pipeline" in build(directory).faults["pipelines.orders-report"]
+
+
+@pytest.mark.parametrize(
+    ("written", "start"),
+    [
+        ("2026-03-01", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("2026-03-01T06:00:00+02:00", datetime(2026, 3, 1, 4, tzinfo=UTC)),
+        ("March 2026", None),
+    ],
+)
+def test_a_start_is_a_date_in_utc_or_is_refused(tmp_path: Path, written: str, start: datetime | None) -> None:
+    # Given a pipeline's part with a start
+    directory = Path(shutil.copytree(ESTATE, tmp_path / "dags"))
+    path = directory / "manifest" / "orders-regional.json"
+    path.write_text(path.read_text().replace('"start_date": "2026-01-01"', f'"start_date": "{written}"'))
+
+    # Then the DAG begins there, or the file, the key and the value are told
+    if start:
+        assert build_dags(directory)["acme-orders-regional"].start_date == start
+    else:
+        fault = build(directory).faults["pipelines.orders-regional"]
+        assert "orders-regional.json: start_date 'March 2026' is no date" in fault

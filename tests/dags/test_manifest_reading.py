@@ -30,6 +30,28 @@ def test_an_estate_and_its_pipelines_are_read() -> None:
     assert (pipeline.family, pipeline.run_deadline_seconds) == ("hybrid-acme-regional", 14400)
 
 
+def test_what_a_pipeline_s_part_does_not_say_is_the_least_that_a_pipeline_does(directory: Path) -> None:
+    # Given a part with nothing but what names the run
+    path = directory / "manifest" / "orders-regional.json"
+    document = json.loads(path.read_text())
+    names = ("version", "pipeline", "site", "source", "engine", "family", "container", "log_stream_prefix")
+    path.write_text(json.dumps({name: document[name] for name in (*names, "specification", "prefix")}))
+
+    # When it is read
+    found = read_pipeline(directory, "orders-regional", estate=read_estate(directory))
+
+    # Then it has no interval and no schedule, is tried three times, and has the deadlines of the contract
+    assert (found.incremental, found.uses_interval, found.schedule, found.catchup) == (
+        False,
+        False,
+        None,
+        False,
+    )
+    assert (found.max_active_runs, found.retries, found.retry_delay_seconds) == (1, 2, 300)
+    assert (found.start_deadline_seconds, found.run_deadline_seconds) == (900, 14400)
+    assert (found.deadline_seconds, found.on_drift) == (None, "widen")
+
+
 def test_keys_of_a_newer_manifest_are_let_through(directory: Path) -> None:
     edit(directory / "manifest.json", colour="blue")
     assert read_estate(directory).estate == "acme"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timezone
 from types import SimpleNamespace
 
 import pytest
@@ -71,9 +71,16 @@ def test_a_run_that_has_no_interval_fails_before_anything_starts(aws: ScriptedAw
     assert aws.calls == []
 
 
-def test_an_interval_needs_zones_and_a_length() -> None:
+@pytest.mark.parametrize("zones", [(None, None), (UTC, None), (None, UTC)])
+def test_an_interval_needs_both_zones(zones: tuple[timezone | None, timezone | None]) -> None:
+    start, end = zones
     with pytest.raises(IntervalError, match="needs a time zone"):
-        Interval(start=datetime(2026, 1, 1), end=datetime(2026, 1, 1) + timedelta(days=1))
+        Interval(start=datetime(2026, 1, 1, tzinfo=start), end=datetime(2026, 1, 2, tzinfo=end))
+
+
+def test_an_interval_has_a_length() -> None:
+    with pytest.raises(IntervalError, match="is empty"):
+        Interval(start=DAY[0], end=DAY[0])
 
 
 def test_directories_have_fractions_and_years_as_the_container_writes_them() -> None:

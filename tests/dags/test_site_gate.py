@@ -60,6 +60,22 @@ def test_a_site_without_room_is_asked_again_until_there_is_room(aws: ScriptedAws
     assert (aws.count("RunTask"), len(aws.tasks)) == (3, 1)
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Capacity is unavailable at this time. Please try again later or in a different availability zone",
+        "You've reached the limit on the number of tasks you can run concurrently",
+    ],
+)
+def test_fargate_without_capacity_is_asked_again(aws: ScriptedAws, message: str) -> None:
+    # Given a cloud that has no capacity for now, which ECS says as an error
+    aws.fail("RunTask", Fault(code="ClientException", message=message))
+
+    # Then the run waits for it
+    assert run(operator(), context())["rows"] == 3
+    assert (aws.count("RunTask"), len(aws.tasks)) == (2, 1)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_a_site_without_room_to_the_end_says_what_is_short(aws: ScriptedAws, mode: str) -> None:
     aws.fail("RunTask", *[RESOURCE] * 500)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -54,3 +57,18 @@ def test_the_engines_of_the_contract_are_those_of_the_container() -> None:
     kept = json.loads((_CASES.parent / "engines.json").read_text())
 
     assert kept == json.loads(json.dumps({name: asdict(engine) for name, engine in ENGINES.items()}))
+
+
+def test_the_engines_are_printed_as_the_contract_has_them() -> None:
+    # Given the command that the contract's file is made with
+    root = _CASES.parents[1]
+    done = subprocess.run(
+        [sys.executable, "-m", "hybrid_etl.engines"],
+        env={**os.environ, "PYTHONPATH": str(root / "etl")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    # Then it prints that file
+    assert json.loads(done.stdout) == json.loads((root / "contracts" / "engines.json").read_text())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from hybrid_etl.errors import UserError
+from hybrid_etl.expectation_results import Judged, judge
 from hybrid_etl.expectations.parameters import Expectations
+from hybrid_etl.previous import Previous
 
 
 @pytest.mark.parametrize(
@@ -56,3 +59,36 @@ def test_what_can_be_kept_is_taken() -> None:
 
     assert found is not None
     assert found.unique == (("id",), ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("receipt", "said"),
+    [
+        (None, "not compared: The lake holds no receipt of the pipeline yet."),
+        ({}, "not compared: the receipt before does not say its rows"),
+        ({"rows": "5"}, "not compared: the receipt before does not say its rows"),
+        ({"rows": True}, "not compared: the receipt before does not say its rows"),
+        ({"rows": 0}, "not compared: the run before had no rows"),
+        ({"rows": 4}, "5 rows after 4 of the run before are a change of 25 %, and at most 50 % is expected"),
+    ],
+    ids=str,
+)
+def test_a_change_of_rows_is_compared_with_a_receipt_that_says_its_rows(
+    receipt: dict[str, Any] | None, said: str
+) -> None:
+    # Given an expectation of the change, and what is known of the run before
+    asked = Expectations.parse({"expect": {"rows": {"change": "50%"}}}, where="here")
+    assert asked is not None
+    previous = (
+        Previous(reason="The lake holds no receipt of the pipeline yet.")
+        if receipt is None
+        else Previous(receipt=receipt, key="p/interval=1/_manifest.json")
+    )
+
+    # When five rows are judged
+    run = Judged(rows=5, measured={"unique": []}, full=False, until=datetime.now(UTC), previous=previous)
+    [found] = judge(asked, run)
+
+    # Then they are compared, or it is told why they are not
+    assert (found["expectation"], found["passed"], found["said"]) == ("rows.change", True, said)
+    assert found["compared"] is (receipt == {"rows": 4})

@@ -21,7 +21,7 @@ from hybrid_etl import sinks
 from hybrid_etl.columns import Column, Kind
 from hybrid_etl.engines import ENGINES
 from hybrid_etl.errors import EtlError, Failure, UserError
-from hybrid_etl.incremental import Bounds
+from hybrid_etl.incremental import Bounds, Incremental
 from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.native.library import NativeDecoder
 from hybrid_etl.query import bind, limit_rows
@@ -80,6 +80,8 @@ def test_an_incremental_column_is_quoted_as_the_engine_quotes() -> None:
         ("2026-11-01", "2026-11-02"),
         ("x", "y"),
         ("2026-11-02T00:00:00Z", "2026-11-01T00:00:00Z"),
+        ("0001-01-01T00:00:00+01:00", "2026-11-01T00:00:00Z"),
+        ("2026-11-01T00:00:00Z", "9999-12-31T23:30:00-01:00"),
     ],
 )
 def test_a_wrong_interval_is_refused(start: str, end: str | None) -> None:
@@ -102,6 +104,29 @@ def _specify(**changes: Any) -> Specification:
     return Specification.parse(content, digest=hashlib.sha256(content).hexdigest(), where="here")
 
 
+@pytest.mark.parametrize(
+    ("names", "fold", "place"),
+    [
+        (["id", "changed"], False, 1),
+        (["id", "Changed"], True, 1),
+        (["Changed", "changed"], False, 1),
+        (["id", "Changed"], False, None),
+        (["id", "name"], True, None),
+    ],
+)
+def test_the_incremental_column_is_found_as_the_engine_compares_names(
+    names: list[str], fold: bool, place: int | None
+) -> None:
+    found = Incremental.parse({"incremental_column": "changed"}, where="here")
+    assert found is not None
+
+    if place is None:
+        with pytest.raises(UserError, match="incremental_column changed is no column of the query"):
+            found.place(names, fold=fold)
+    else:
+        assert found.place(names, fold=fold) == place
+
+
 def test_a_specification_without_its_optional_fields_has_their_defaults() -> None:
     found = _specify(limits={"statement_timeout_seconds": None})
     assert (found.format.suffix, found.unrepresentable, found.prefix) == (".parquet", "fail", "a/b")
@@ -120,6 +145,7 @@ def test_a_specification_without_its_optional_fields_has_their_defaults() -> Non
         ({"parameters": {"a": [None]}}, "parameter a"),
         ({"limits": {"speed": 1}}, "limits.speed"),
         ({"limits": {"bytes_per_second": -1}}, "limits.bytes_per_second"),
+        *[({"most_rows": value}, "most_rows") for value in (0, -1, 2**63, True, "5", 1.5)],
     ],
 )
 def test_a_wrong_specification_is_refused_by_the_name_of_its_field(

@@ -88,7 +88,7 @@ def test_show_refuses_where_nobody_watches(depot: DeployedEstate) -> None:
         (["cloudy"], "is of kind cloud"),
         (["depot", "--count", "1001"], "1 to 1,000 hosts"),
         (["depot", "--count", "0"], "1 to 1,000 hosts"),
-        (["depot", "--ttl", "31d"], "one minute to 30 days"),
+        (["depot", "--ttl", "31d"], "--ttl 31d: an activation lives one minute to 30 days"),
         (["depot", "--ttl", "soon"], "is not a time"),
         (["depot", "--tag", "rack"], "write key=value"),
         (["depot", "--tag", "aws:x=1"], "reserved"),

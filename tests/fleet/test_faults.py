@@ -66,6 +66,24 @@ def test_throttling_is_waited_out(depot: DeployedEstate, monkeypatch: pytest.Mon
     assert len(depot.activations()) == 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("throttled", "made"), [(1, 1), (2, 0)])
+def test_an_activation_is_asked_for_as_often_as_attempts_allow(
+    depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch, throttled: int, made: int
+) -> None:
+    # Given two attempts, and a service that throttles one of them, or both
+    monkeypatch.setattr("hybrid.fleet.client.time.sleep", lambda _: None)
+    monkeypatch.setitem(AwsClient.__init__.__kwdefaults__, "attempts", 2)
+    depot.aws.fault("CreateActivation", code="ThrottlingException", times=throttled)
+
+    # When a site is activated
+    done = depot.run("sites", "activate", "depot")
+
+    # Then the second attempt counts, and there is no third
+    assert done.exit_code == (0 if made else 1), done.output
+    assert len(depot.activations()) == made
+
+
 def test_an_activation_whose_answer_was_lost_is_revoked_and_not_made_twice(depot: DeployedEstate) -> None:
     # Given that AWS makes the activation and its answer does not arrive
     depot.aws.fault("CreateActivation", code="InternalServerError", status=500, after=True)

@@ -73,6 +73,18 @@ def test_a_host_that_systems_manager_forgot_is_orphaned_and_can_still_be_taken_o
     assert listed(depot) == []
 
 
+def test_a_site_is_listed_with_the_tasks_that_run_and_those_that_wait(depot: DeployedEstate) -> None:
+    # Given a host that has begun one of three tasks
+    host = depot.host("rack-1")
+    tasks = [depot.start_task() for _ in range(3)]
+    host.report(tasks[0], "RUNNING")
+
+    # Then the site has one that runs, and two that wait
+    done = depot.run("sites", "list", "--json")
+    [site] = [one for one in json.loads(done.stdout) if one["site"] == "depot"]
+    assert (site["hosts"], site["running"], site["pending"]) == (1, 1, 2)
+
+
 def test_draining_waits_until_the_stand_alone_task_has_ended(
     depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.mutation.__main__ import MUTATION
 from workspace.environments import DATABASES, EMULATOR, ETL_PROCESS
 from workspace.licences import refused
 
@@ -14,7 +15,7 @@ _SITE_PACKAGES = {
     "the command line": Path(sysconfig.get_path("purelib")),
     **{
         environment.name: next(iter(environment.directory.glob("lib/python*/site-packages")), None)
-        for environment in (ETL_PROCESS, EMULATOR, DATABASES)
+        for environment in (ETL_PROCESS, EMULATOR, DATABASES, MUTATION)
     },
 }
 
