@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
-from hybrid.artifacts import image_build
+from hybrid.artifacts import image_build, image_push
 from hybrid.artifacts.image import image_tag
 from hybrid.cli import terminal
+from hybrid.cli.aws_options import Fleet, fleet_command
+from hybrid.estate.naming import Names
 from workspace.paths import STATE
 
 app = typer.Typer(help="The image of the ETL container.", no_args_is_help=True, rich_markup_mode=None)
@@ -23,37 +27,88 @@ def tag() -> None:
     terminal.result(image_tag())
 
 
+Base = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME[:TAG][@sha256:DIGEST]",
+        help="Base image, held to one by its digest. Default: $HYBRID_BASE_IMAGE, else etl/Dockerfile's.",
+    ),
+]
+Native = Annotated[
+    image_build.Decoder,
+    typer.Option(help="Whether values are decoded by compiled code, or in Python, at a tenth of the speed."),
+]
+
+
 @app.command()
 def build(
     repository: Annotated[
         str, typer.Argument(help="Repository URI: output RepositoryUri of the storage stack.")
     ],
-    base: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME[:TAG][@sha256:DIGEST]",
-            help="Base image, held to one by its digest. Default: $HYBRID_BASE_IMAGE, else etl/Dockerfile's.",
-        ),
-    ] = None,
-    native: Annotated[
-        image_build.Decoder,
-        typer.Option(
-            help="Whether values are decoded by compiled code, or in Python, at a tenth of the speed."
-        ),
-    ] = image_build.Decoder.REQUIRED,
+    base: Base = None,
+    native: Native = image_build.Decoder.REQUIRED,
 ) -> None:
     """Build the image under the name that the task definitions have for it, and print that name.
 
     The base's digest is in the image's labels, in its bill of materials and in every receipt.
 
-    Example: docker push "$(bin/hybrid image build hybrid-etl)"
+    Example: bin/hybrid image build hybrid-etl
     """
     reference = f"{repository}:{image_tag()}"
-    log = STATE / "image.log"
-    with terminal.exit_codes(), terminal.working(f"building {reference}"):
-        log.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            image_build.build(reference, log=log, base=base, decoder=native)
-        except image_build.ImageError as error:
-            raise terminal.Failure(str(error)) from error
+    with terminal.exit_codes():
+        _build(reference, base=base, native=native)
     terminal.result(reference)
+
+
+@fleet_command(app, "push")
+def push(
+    fleet: Fleet,
+    base: Base = None,
+    native: Native = image_build.Decoder.REQUIRED,
+) -> None:
+    """Build the image and push it to the estate's registry, unless it is there; print its name.
+
+    The login is Docker's for this push alone, and stays nowhere.
+
+    Example: bin/hybrid image push
+    """
+    aws = fleet.aws()
+    stack = Names(fleet.estate.environment.name).stack("storage")
+    repository = (aws.stack_outputs(stack) or {}).get("RepositoryUri")
+    if repository is None:
+        raise terminal.UserError(
+            f"{stack} is not deployed in {fleet.region}, and it makes the registry: "
+            f"bin/hybrid cdk deploy {stack}"
+        )
+    reference = f"{repository}:{image_tag()}"
+    is_there = aws.has_image(repository.partition("/")[2], image_tag())
+    if not is_there:
+        _build(reference, base=base, native=native)
+        login = aws.registry_login()
+        with terminal.working(f"pushing {reference}"), _failures():
+            image_push.push(
+                reference,
+                username=login.username,
+                password=login.password.get_secret_value(),
+                log=STATE / "image-push.log",
+            )
+    if fleet.json_output:
+        terminal.result_json({"image": reference, "pushed": not is_there})
+        return
+    terminal.say("the registry has it already" if is_there else "pushed")
+    terminal.result(reference)
+
+
+def _build(reference: str, *, base: str | None, native: image_build.Decoder) -> None:
+    log = STATE / "image.log"
+    with terminal.working(f"building {reference}"), _failures():
+        log.parent.mkdir(parents=True, exist_ok=True)
+        image_build.build(reference, log=log, base=base, decoder=native)
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    try:
+        yield
+    except image_build.ImageError as error:
+        raise terminal.Failure(str(error)) from error

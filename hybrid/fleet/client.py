@@ -7,6 +7,7 @@ may mean an activation whose code nobody has. It is repeated after throttling on
 
 from __future__ import annotations
 
+import base64
 import os
 import random
 import time
@@ -29,6 +30,7 @@ from hybrid.fleet.records import (
     InstanceRecord,
     IssuedActivation,
     NodeRecord,
+    RegistryLogin,
     SecretRecord,
     StackRecord,
     TaskRecord,
@@ -37,6 +39,7 @@ from hybrid.fleet.records import (
 if TYPE_CHECKING:
     import boto3
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_ecr import ECRClient
     from mypy_boto3_ecs import ECSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -134,6 +137,10 @@ class AwsClient:
     @cached_property
     def _stacks(self) -> CloudFormationClient:
         return self._client("cloudformation")  # type: ignore[no-any-return]
+
+    @cached_property
+    def _registry(self) -> ECRClient:
+        return self._client("ecr")  # type: ignore[no-any-return]
 
     @cached_property
     def s3(self) -> S3Client:
@@ -253,6 +260,34 @@ class AwsClient:
         except errors.NotFound:
             return False
         return True
+
+    # Images
+
+    def has_image(self, repository: str, tag: str) -> bool:
+        """DescribeImages of one tag of a repository.
+
+        Raises:
+            errors.NotFound: there is no such repository.
+            errors.FleetError: AWS refused.
+        """
+        with translated(f"look for {repository}:{tag} in the registry"):
+            try:
+                self._registry.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
+            except self._registry.exceptions.ImageNotFoundException:
+                return False
+        return True
+
+    def registry_login(self) -> RegistryLogin:
+        """GetAuthorizationToken.
+
+        Raises:
+            errors.FleetError: AWS refused.
+        """
+        with translated("log in to the registry"):
+            answer = self._registry.get_authorization_token()
+        token = base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).decode()
+        username, _, password = token.partition(":")
+        return RegistryLogin(username, SecretStr(password))
 
     # Stacks, clusters
 

@@ -20,6 +20,19 @@ class IssuedActivation:
 
 
 @dataclass(frozen=True)
+class RegistryLogin:
+    """What Docker logs in to the account's registry with, for twelve hours (GetAuthorizationToken).
+
+    Attributes:
+        username: always `AWS`.
+        password: the token.
+    """
+
+    username: str
+    password: SecretStr
+
+
+@dataclass(frozen=True)
 class ActivationRecord:
     """An activation as DescribeActivations knows it: everything but the code."""
 

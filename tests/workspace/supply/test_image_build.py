@@ -5,21 +5,18 @@ The real engine and the real Dockerfile's first stage, with a package of the pri
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from private_index import Authority, Index, Machine, locked, tiny
 
+from tests.docker_registry import docker_registry
 from workspace.paths import ETL
 from workspace.supply import offline
 
@@ -221,32 +218,5 @@ def _push(dockerfile: str, tag: str) -> str:
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[str]:
-    """A registry on the loopback, which Docker reaches without TLS."""
-    program = shutil.which("docker-registry")
-    if program is None:
-        pytest.skip("no registry is installed (Debian: docker-registry)")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    settings = tmp_path / "registry.yml"
-    settings.write_text(
-        f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {tmp_path}/registry\n"
-        f"http:\n  addr: {address}\n"
-    )
-    with (tmp_path / "registry.log").open("wb") as log:
-        server = subprocess.Popen([program, "serve", str(settings)], stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{address}/v2/"):
-                break
-            time.sleep(0.1)
+    with docker_registry(tmp_path) as address:
         yield address
-    finally:
-        server.terminate()
-        server.wait()
-        subprocess.run(
-            ["sh", "-c", f"docker images -q '{address}/bases/*' | sort -u | xargs -r docker rmi -f"],
-            capture_output=True,
-            check=False,
-        )
