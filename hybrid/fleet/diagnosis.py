@@ -106,11 +106,37 @@ def _of_site(
                 f"before the next host joins: `bin/hybrid sites activate {site.site}`",
             )  # fmt: skip
     yield from _too_small(estate, site, usable)
-    for name, count in Counter(host.name for host in here).items():
+    yield from _several_of_one_registration(here)
+    for name, count in Counter(name for name, _ in {(host.name, host.node) for host in here}).items():
         if count > 1:
             yield HostFinding(
                 "warning", site.site, name, f"{count} registrations have this name",
                 "a machine that was registered again: deregister the one that is not connected, by its id",
+            )  # fmt: skip
+
+
+def _several_of_one_registration(here: Sequence[Host]) -> Iterator[HostFinding]:
+    """Container instances of one registration: what an agent left that lost its data, or two machines."""
+    by_node: dict[str, list[Host]] = {}
+    for host in here:
+        by_node.setdefault(host.node, []).append(host)
+    for node, several in by_node.items():
+        if len(several) == 1:
+            continue
+        silent = [host for host in several if not host.connected]
+        ids = " ".join(host.instance or "" for host in silent)
+        if len(silent) < len(several) - 1:
+            yield _finding(
+                "error", several[0], f"{len(several)} container instances of the one registration {node} are "
+                "connected: a copy of its disk runs beside it, and both get its tasks",
+                "on the copy: `hybrid-host leave`, a new /etc/machine-id, join with a new activation; then "
+                "deregister its container instance by its id",
+            )  # fmt: skip
+        else:
+            yield _finding(
+                "warning", several[0],
+                f"{len(several)} container instances are of the one registration {node}",
+                f"those that are not connected are left over: `bin/hybrid hosts deregister {ids}`",
             )  # fmt: skip
 
 
@@ -140,7 +166,7 @@ def _of_host(host: Host) -> Iterator[HostFinding]:
                 "on the host: `hybrid-host doctor`, then `hybrid-host join` again, which needs no second "
                 "code",
             )  # fmt: skip
-    elif host.state is HostState.DISCONNECTED:
+    elif host.state is HostState.DISCONNECTED and not host.others:
         since = f" for {as_text(silent)}" if silent else ""
         if host.ping == "Online":
             yield _finding(

@@ -56,6 +56,8 @@ class Host:
         memory: (free, all).
         attributes: custom ones; ECS's own (`ecs.…`, `com.amazonaws.…`) are left out.
         activation_id: with which it joined.
+        others: ids of further container instances of the same registration: left behind, or of a copy of
+            the machine.
     """
 
     site: str
@@ -78,6 +80,7 @@ class Host:
     memory: tuple[int, int]
     attributes: Mapping[str, str]
     activation_id: str
+    others: tuple[str, ...] = ()
 
 
 def hosts(aws: AwsClient, estate: Estate, *, site: str | None = None) -> list[Host]:
@@ -98,11 +101,17 @@ def hosts(aws: AwsClient, estate: Estate, *, site: str | None = None) -> list[Ho
         nodes = {node.node: node for node in tagged.result()}
     untagged = [one.node for found in by_site.values() for one in found if one.node not in nodes]
     nodes |= {node.node: node for node in aws.nodes(ids=untagged)}
+    of_node: dict[str, list[str]] = {}
+    for instance in (one for found in by_site.values() for one in found):
+        of_node.setdefault(instance.node, []).append(instance.id)
     joined = [
-        _joined(name, instance, nodes.get(instance.node))
+        _joined(
+            name, instance, nodes.get(instance.node),
+            others=tuple(other for other in of_node[instance.node] if other != instance.id),
+        )
         for name, found in by_site.items()
         for instance in found
-    ]
+    ]  # fmt: skip
     known = {host.node for host in joined}
     roles = {one.role.rsplit("/", 1)[-1]: one.site for one in chosen}
     for node in nodes.values():
@@ -127,9 +136,14 @@ def _one(known: Iterable[Host], name: str) -> Host:
     if len(found) == 1:
         return found[0]
     if found:
-        ids = ", ".join(f"{host.node} ({host.site}, {host.state})" for host in found)
+        ids = ", ".join(f"{_id(host)} ({host.site}, {host.state})" for host in found)
         raise errors.UnknownHost(f"{len(found)} hosts are called `{name}`: {ids}; name one by its id")
     raise errors.UnknownHost(f"no host `{name}`; `bin/hybrid hosts list` shows the hosts and their ids")
+
+
+def _id(host: Host) -> str:
+    """What names this one and no other."""
+    return host.instance if host.others and host.instance else host.node
 
 
 def _instances(
@@ -151,7 +165,7 @@ def _instances(
     return by_site
 
 
-def _joined(site: str, instance: InstanceRecord, node: NodeRecord | None) -> Host:
+def _joined(site: str, instance: InstanceRecord, node: NodeRecord | None, *, others: tuple[str, ...]) -> Host:
     state = HostState.READY
     if node is None:
         state = HostState.ORPHANED
@@ -181,6 +195,7 @@ def _joined(site: str, instance: InstanceRecord, node: NodeRecord | None) -> Hos
         memory=instance.memory,
         attributes={k: v for k, v in sorted(instance.attributes.items()) if not k.startswith(own)},
         activation_id=node.activation_id if node else "",
+        others=others,
     )
 
 

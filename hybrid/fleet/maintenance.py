@@ -98,6 +98,8 @@ class Deregistered:
 def deregister(aws: AwsClient, estate: Estate, host: Host, *, force: bool) -> Deregistered:
     """Take a host out of its cluster and out of Systems Manager; what is on the machine stays.
 
+    Of a registration with several container instances it takes out that instance only: the others need it.
+
     Repeating it after a failure finishes what is left.
 
     Args:
@@ -116,7 +118,8 @@ def deregister(aws: AwsClient, estate: Estate, host: Host, *, force: bool) -> De
         cluster = anywhere_site(estate, host.site).cluster
         left = aws.deregister_instance(cluster, host.instance, force=force)
     try:
-        gone = aws.deregister_node(host.node) if host.state is not host.state.ORPHANED else False
+        keep = host.state is host.state.ORPHANED or bool(host.others)
+        gone = False if keep else aws.deregister_node(host.node)
     except errors.FleetError as error:
         raise errors.PartlyDone(
             f"host {host.name} is out of ECS, but still in Systems Manager: {error}. Repeat the command with "

@@ -139,26 +139,30 @@ class DeployedEstate:
         identity = plane.register(message)
         joined = RegisteredHost(name, identity.instance_id, plane, identity)
         if in_ecs:
-            keys = plane.role_credentials(identity)
-            ecs = boto3.client(
-                "ecs",
-                region_name=REGION,
-                endpoint_url=self.aws.endpoint,
-                aws_access_key_id=keys["AccessKeyId"],
-                aws_secret_access_key=keys["SecretAccessKey"],
-                aws_session_token=keys["Token"],
-            )
-            answer = ecs.register_container_instance(
-                cluster=self.names.cluster(site),
-                totalResources=[
-                    {"name": "CPU", "type": "INTEGER", "integerValue": 2048},
-                    {"name": "MEMORY", "type": "INTEGER", "integerValue": 4096},
-                ],
-                versionInfo={"agentVersion": "1.99.0", "dockerVersion": "DockerVersion: 27.1.1"},
-                attributes=[{"name": "rack", "value": "b1"}],
-            )
-            joined.instance = answer["containerInstance"]["containerInstanceArn"].rsplit("/", 1)[-1]
+            joined.instance = self.register_again(joined, site=site)
         return joined
+
+    def register_again(self, host: RegisteredHost, *, site: str = "depot") -> str:
+        """A new container instance of a host, as its agent registers one that has no data; its id."""
+        keys = host.plane.role_credentials(host.identity)
+        ecs = boto3.client(
+            "ecs",
+            region_name=REGION,
+            endpoint_url=self.aws.endpoint,
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys["Token"],
+        )
+        answer = ecs.register_container_instance(
+            cluster=self.names.cluster(site),
+            totalResources=[
+                {"name": "CPU", "type": "INTEGER", "integerValue": 2048},
+                {"name": "MEMORY", "type": "INTEGER", "integerValue": 4096},
+            ],
+            versionInfo={"agentVersion": "1.99.0", "dockerVersion": "DockerVersion: 27.1.1"},
+            attributes=[{"name": "rack", "value": "b1"}],
+        )
+        return str(answer["containerInstance"]["containerInstanceArn"].rsplit("/", 1)[-1])
 
     def start_task(self, *, site: str = "depot") -> str:
         """A task of source `ledger`, placed on a host of the site; its ARN."""

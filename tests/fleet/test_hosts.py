@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,9 @@ from botocore.exceptions import ClientError
 from fleet_estate import REGION, DeployedEstate
 from pydantic import SecretStr
 
+from hybrid.fleet import diagnosis
 from hybrid.fleet.client import AwsClient
+from hybrid.fleet.hosts import Host, HostState
 from hybrid.fleet.sites import anywhere_site
 
 pytestmark = pytest.mark.slow
@@ -260,6 +263,60 @@ def test_the_doctor_finds_a_host_that_is_cut_off_and_one_that_is_there_twice(dep
     problems = {one["problem"] for one in json.loads(done.stdout)}
     assert "2 registrations have this name" in problems
     assert any("not connected" in problem for problem in problems)
+
+
+def test_an_instance_that_is_there_twice_is_told_and_taken_out_alone(depot: DeployedEstate) -> None:
+    # Given a host whose agent lost its data and registered anew, with the registration that it had
+    host = depot.host("rack-1")
+    again = depot.register_again(host)
+    assert again != host.instance
+
+    # Then the doctor tells it, as what it is
+    findings = json.loads(depot.run("hosts", "doctor", "--json").stdout)
+    assert [one["problem"] for one in findings if "registrations have this name" in one["problem"]] == []
+    (found,) = [one for one in findings if f"the one registration {host.node}" in one["problem"]]
+    assert found["level"] == "error"  # the local site says of both that they are connected
+    # and the name is refused with ids that tell them apart
+    refused = depot.run("hosts", "deregister", "rack-1")
+    assert refused.exit_code == 2
+    assert host.instance in refused.output
+    assert again in refused.output
+
+    # When one is taken out
+    done = depot.run("hosts", "deregister", host.instance)
+
+    # Then the other one still has its registration
+    assert done.exit_code == 0, done.output
+    assert [(seen["instance"], seen["state"]) for seen in listed(depot)] == [(again, "ready")]
+    # until it goes itself
+    assert depot.run("hosts", "deregister", "rack-1").exit_code == 0
+    assert listed(depot) == []
+
+
+def test_a_left_over_instance_that_is_not_connected_is_a_warning_with_its_id(
+    depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given two of one registration, of which AWS says that one is not connected
+    host = depot.host("rack-1")
+    depot.register_again(host)
+    real = diagnosis.hosts
+
+    def one_is_silent(*arguments: Any, **options: Any) -> list[Host]:
+        return [
+            replace(one, connected=False, state=HostState.DISCONNECTED)
+            if one.instance == host.instance
+            else one
+            for one in real(*arguments, **options)
+        ]
+
+    monkeypatch.setattr(diagnosis, "hosts", one_is_silent)
+    findings = json.loads(depot.run("hosts", "doctor", "--json").stdout)
+    assert [(one["level"], one["remedy"]) for one in findings] == [
+        (
+            "warning",
+            f"those that are not connected are left over: `bin/hybrid hosts deregister {host.instance}`",
+        )
+    ]
 
 
 def test_the_doctor_finds_that_a_source_is_too_large_for_every_host(depot: DeployedEstate) -> None:

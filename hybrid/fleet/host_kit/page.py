@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from hybrid.fleet.host_kit import endpoints
+from hybrid.fleet.host_kit import endpoints, reports
 
 _HEAD = """\
 # A host: what it reaches, and what is found out about it
@@ -27,10 +27,27 @@ Fedora and CentOS without Docker, with `--docker-source all` or `docker`. Data g
 
 `ec2messages`, which AWS names for hosts of Systems Manager, is not among them: the host's role does not allow that older
 channel, and agents use `ssmmessages` ([why](../decisions/iam-anywhere-role.md)). Without `ssmmessages` a host runs tasks all
-the same.
+the same. Nor does the role allow what State Manager, Patch Manager, Inventory and the SSM agent's update of itself need: the
+agent writes each refusal to its log and goes on, and none of these works on such a host.
+"""
+
+
+_FOUND = """
+## What is found out about it
+
+Faults of hosts that others reported, each planted in a test; `…` stands for what differs. What the agents think of AWS's
+answers is read from their logs, whose last word counts; their words are those of amazon-ecs-agent 1.105 and
+amazon-ssm-agent 3.3.
+
+"""
+
+_SEEN = """
+Found here, with the agents or on a machine, without a report of others:
+
 """
 
 
 def page() -> str:
     """The page, as it is kept in docs/reference/hosts.md."""
-    return _HEAD + endpoints.table() + _INSTALL
+    found = reports.table(reports.REPORTS) + _SEEN + reports.table(reports.SEEN)
+    return _HEAD + endpoints.table() + _INSTALL + _FOUND + found

@@ -16,6 +16,10 @@ set -eu
 INSTALLER_URL=${INSTALLER_URL:-https://amazon-ecs-agent.s3.amazonaws.com/ecs-anywhere-install-latest.sh}
 KEY_URL=${KEY_URL:-https://raw.githubusercontent.com/aws/amazon-ecs-agent/master/scripts/amazon-ecs-agent.gpg}
 
+# Where the kernel says which control groups it has, in their second and their first version.
+CONTROLLERS=${CONTROLLERS:-/sys/fs/cgroup/cgroup.controllers}
+CONTROL_GROUPS=${CONTROL_GROUPS:-/proc/cgroups}
+
 CONFIG=/etc/ecs/ecs.config
 SELF=/usr/local/sbin/hybrid-host
 SYSCTL=/etc/sysctl.d/90-hybrid-host.conf

@@ -67,16 +67,21 @@ check_tools() {
     done
 }
 
+tell_room() {
+    free=$(df -Pk "$1" | awk 'NR == 2 { print int($4 / 1048576) }')
+    if [ "$free" -ge 10 ]; then
+        ok "$free GiB free in $1"
+    elif [ "$free" -ge 3 ]; then
+        warn "$free GiB free in $1" "make it 10 GiB, or images will be removed and pulled again and again"
+    else
+        bad "$free GiB free in $1" "make room: at least 3 GiB, better 10"
+    fi
+}
+
 # 10 GiB hold the agents, Docker and a few images of this project.
 check_room() {
-    free=$(df -Pk /var/lib | awk 'NR == 2 { print int($4 / 1048576) }')
-    if [ "$free" -ge 10 ]; then
-        ok "$free GiB free in /var/lib"
-    elif [ "$free" -ge 3 ]; then
-        warn "$free GiB free in /var/lib" "make it 10 GiB, or images will be removed and pulled again and again"
-    else
-        bad "$free GiB free in /var/lib" "make room: at least 3 GiB, better 10"
-    fi
+    tell_room /var/lib
+    check_memory_control
     memory=$(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo)
     wanted=$((RESERVED_MEMORY + 512))
     if [ "$memory" -ge "$wanted" ]; then
@@ -121,7 +126,54 @@ check_ec2() {
 }
 
 check_docker_service() {
-    if has docker && ! docker version >/dev/null 2>&1; then
+    has docker || return 0
+    if ! docker version >/dev/null 2>&1; then
         bad "Docker is installed and does not answer" "systemctl status docker"
+        return 0
     fi
+    check_docker_api
+    check_docker_room
+}
+
+# The agent speaks versions of Docker's API up to 1.44, and Docker drops old ones: with none in common the agent
+# ends. Source: aws/amazon-ecs-agent 1.105, agent/dockerclient/versions.go. A newer agent may speak more.
+check_docker_api() {
+    least=$(docker version --format '{{.Server.MinAPIVersion}}' 2>/dev/null) || least=
+    case "$least" in
+        1.[0-9]*)
+            if [ "${least#1.}" -gt 44 ] 2>/dev/null; then
+                warn "Docker takes no API version below $least, and the ECS agent 1.105 speaks none above 1.44" \
+                    "an older Docker, or DOCKER_MIN_API_VERSION=1.44 in a drop-in of docker.service, unless your agent is newer"
+            else
+                ok "Docker's API"
+            fi
+            ;;
+    esac
+}
+
+# Images and containers are where Docker keeps them, which may be another disk than /var/lib.
+check_docker_room() {
+    kept=$(docker info --format '{{.DockerRootDir}}' 2>/dev/null) || kept=
+    case "$kept" in
+        /var/lib/docker | "") return 0 ;;
+    esac
+    [ -d "$kept" ] || return 0
+    tell_room "$kept"
+}
+
+# Docker limits memory by it, and the agent gives no container without a limit.
+check_memory_control() {
+    on=
+    if [ -r "$CONTROLLERS" ]; then
+        if grep -qw memory "$CONTROLLERS"; then on=yes; else on=no; fi
+    elif [ -r "$CONTROL_GROUPS" ]; then
+        on=$(awk '$1 == "memory" { print ($4 == 1 ? "yes" : "no") }' "$CONTROL_GROUPS")
+    fi
+    case "$on" in
+        yes) ok "the kernel's memory control group is on" ;;
+        no)
+            bad "the kernel's memory control group is off: no container with a memory limit starts" \
+                "boot with cgroup_enable=memory (on a Raspberry Pi also cgroup_memory=1)"
+            ;;
+    esac
 }

@@ -41,13 +41,15 @@ registration_state() {
     esac
 }
 
-# What AWS thinks of the container instance: connected, gone, nocluster, refused, failing or unknown. Source:
+# What AWS thinks of the container instance: connected, gone, nocluster, api, refused, failing
+# or unknown. Source:
 # aws/amazon-ecs-agent, agent/app/agent.go, ecs-agent/acs/session/session.go, ecs-agent/api/ecs/client.
 instance_state() {
     case "$(instance_said)" in
         "") printf unknown ;;
         *"Connected to ACS"* | *"Registered container instance"*) printf connected ;;
         *InactiveInstance* | *"ontainer instance not found"* | *"nstance is inactive"*) printf gone ;;
+        *"is too old"* | *"client not found for docker version"*) printf api ;;
         *ClusterNotFound* | *"luster not found"*) printf nocluster ;;
         *"terminally exit"*) printf refused ;;
         *) printf failing ;;
@@ -56,7 +58,7 @@ instance_state() {
 
 instance_said() {
     last_said "$ECS_LOG" \
-        'Connected to ACS endpoint|Registered container instance with cluster|InactiveInstanceException|ontainer instance not found|nstance is inactive|ClusterNotFound|luster not found|terminally exit|Failed to connect to ACS|Unable to discover poll endpoint'
+        'Connected to ACS endpoint|Registered container instance with cluster|InactiveInstanceException|ontainer instance not found|nstance is inactive|ClusterNotFound|luster not found|terminally exit|Failed to load pause container.*is too old|Error creating Docker client|Failed to connect to ACS|Unable to discover poll endpoint'
 }
 
 # Marks of the machine that registered, as the SSM agent keeps them, against those of this one.
@@ -106,12 +108,32 @@ check_registration_state() {
     esac
 }
 
+# After a start without a way out the agent asks again after minutes, then hours; it gets credentials meanwhile, and
+# is not reached by Session Manager and Run Command. Source: aws/amazon-ssm-agent, agent/hibernation.
+hibernates() {
+    case "$(last_said "$SSM_LOG" 'Entering SSM Agent (Worker )?hibernate|ssm-agent-worker - v')" in
+        *hibernate*) return 0 ;;
+        *) return 1 ;;
+    esac
+}
+
+check_hibernation() {
+    if hibernates; then
+        warn "the SSM agent hibernates since it started without a way out, for up to an hour at a time" \
+            "systemctl restart $(ssm_unit)"
+    fi
+}
+
 check_instance_state() {
     case "$(instance_state)" in
         connected) ok "the ECS agent is connected" ;;
         gone)
             bad "AWS does not know this container instance any more: it was deregistered, or its cluster made anew" \
                 "hybrid-host join: it registers again, without a code"
+            ;;
+        api)
+            bad "Docker and the ECS agent speak no common version of Docker's API: $(instance_said | cut -c 1-300)" \
+                "hybrid-host leave and join bring the newest agent; or DOCKER_MIN_API_VERSION in a drop-in of docker.service, or an older Docker"
             ;;
         nocluster) bad "there is no cluster $CLUSTER" "deploy the site; then hybrid-host join" ;;
         refused | failing)

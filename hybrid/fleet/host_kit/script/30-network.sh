@@ -29,6 +29,9 @@ check_way() {
     reason=$(through_proxy curl $curl_options -o /dev/null "https://$1/" 2>&1 </dev/null) || status=$?
     if [ "$status" -eq 0 ]; then
         ok "way out to $1"
+    elif [ "$status" -eq 60 ]; then
+        bad "the certificate that $1 shows is not trusted here: $reason" \
+            "a proxy inspects TLS: have it leave $1 alone, or put its authority into this machine's store (update-ca-certificates, update-ca-trust)"
     elif [ "$3" = useful ]; then
         warn "no way out to $1:443: $reason" "$2; if you want it, open outbound 443 to it${PROXY:+ on the proxy}"
     elif [ "$3" = numbered ] && [ "$status" -eq 6 ]; then
@@ -46,6 +49,26 @@ check_ways() {
     done <<EOF
 $ENDPOINTS
 EOF
+    check_inspection
+}
+
+# Trust of this machine is not trust of the containers, which have the authorities of their image; and the ECS agent
+# that is given AWS_CA_BUNDLE ends at its start.
+check_inspection() {
+    # shellcheck disable=SC2086 # options are several words
+    issuer=$(through_proxy curl $curl_options -v -o /dev/null "https://ssm.$REGION.$DOMAIN/" 2>&1 </dev/null |
+        sed -n 's/^\* *issuer: //p' | head -n 1)
+    case "$issuer" in
+        "" | *Amazon* | *Starfield* | *DigiCert*) ;;
+        *)
+            warn "TLS to ssm.$REGION.$DOMAIN is inspected: its certificate is of $issuer" \
+                "have the proxy leave *.$DOMAIN alone: containers do not know that authority, and their calls end in an error"
+            ;;
+    esac
+    if grep -qs '^AWS_CA_BUNDLE=' "$CONFIG" /var/lib/ecs/ecs.config; then
+        bad "AWS_CA_BUNDLE is set for the ECS agent, which ends at its start with it" \
+            "take the line out of $CONFIG and /var/lib/ecs/ecs.config; put the authority into this machine's store"
+    fi
 }
 
 check_install_ways() {

@@ -107,6 +107,10 @@ use_registration() {
             ;;
     esac
     step "this machine is registered with Systems Manager as $(node): no code is needed"
+    if [ "$(registration_state)" = failing ] || hibernates || ! systemctl is-active -q "$(ssm_unit)"; then
+        step "starting the SSM agent anew, which would wait for its next attempt"
+        systemctl restart "$(ssm_unit)" || :
+    fi
 }
 
 join() {
@@ -141,7 +145,7 @@ join() {
     step "waiting for the ECS agent"
     wait_for_agent || stop 1 "the ECS agent did not join $CLUSTER; run hybrid-host doctor"
     case "$(instance_state)" in
-        gone | nocluster | refused) stop 1 "AWS does not take this container instance; run hybrid-host doctor" ;;
+        gone | nocluster | api | refused) stop 1 "AWS does not take this container instance; run hybrid-host doctor" ;;
     esac
     if [ -n "$activation_file" ]; then destroy "$activation_file"; fi
     step "this machine is a host of $CLUSTER"

@@ -16,10 +16,12 @@ check_registration() {
     service_named "$(ssm_unit)"
     check_identity warn
     check_registration_state
+    check_hibernation
 }
 
 check_agent() {
     service_named docker
+    check_docker_service
     service_named ecs
     agent=$(curl -s -m 5 --noproxy '*' http://localhost:51678/v1/metadata 2>/dev/null) || agent=
     case "$agent" in
