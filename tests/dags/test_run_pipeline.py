@@ -193,8 +193,8 @@ def test_a_lost_answer_of_run_task_starts_nothing_twice(aws: ScriptedAws, mode: 
 
 
 def test_a_lake_that_is_busy_when_the_receipt_is_read_is_asked_again(aws: ScriptedAws, mode: str) -> None:
-    # Given S3 that refuses more often than one call of boto3 asks
-    aws.lake_is_busy = 6
+    # Given S3 that refuses more often than one call of boto3 asks, from when the container has started
+    aws.hook = lambda operation, _: setattr(aws, "lake_is_busy", 6) if operation == "RunTask" else None
     # When a run has landed
     receipt = run(operator(mode=mode), context(), seconds=60)
     # Then it is a success, and its container ran once

@@ -47,6 +47,13 @@ class TaskSnapshot:
         return self.last_status == "STOPPED"
 
     @property
+    def ended(self) -> bool:
+        """Whether ECS says how each container ended."""
+        return (
+            self.stopped and bool(self.containers) and all(c.exit_code is not None for c in self.containers)
+        )
+
+    @property
     def started(self) -> bool:
         """Whether the containers have begun to run."""
         return self.started_at is not None or self.last_status in {"RUNNING", "DEACTIVATING", "STOPPING"}

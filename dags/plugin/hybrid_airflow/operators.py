@@ -205,6 +205,8 @@ class RunPipelineOperator(BaseOperator):
             task = launch.find(self._clients.ecs, order)
             if task is not None:
                 self.log.info("Task %s of this try is %s: taken up again.", task.task_id, task.last_status)
+            elif (receipt := self._landed_unseen(plan)) is not None:
+                return self._landed(context, receipt)
             else:
                 task = self._start(plan, order)
         except LaunchError as error:
@@ -317,6 +319,8 @@ class RunPipelineOperator(BaseOperator):
                 return self._landed(context, self._receipt(plan))
             except ReceiptError as error:
                 missing = str(error)
+        elif (task is None or not task.ended) and (receipt := self._landed_unseen(plan)) is not None:
+            return self._landed(context, receipt)
         found = failure(
             task,
             pipeline=self.pipeline.pipeline,
@@ -326,6 +330,17 @@ class RunPipelineOperator(BaseOperator):
             receipt=missing,
         )
         raise self._error(found.sentence, final=found.final, lines=found.lines)
+
+    def _landed_unseen(self, plan: Plan) -> Receipt | None:
+        """The receipt of this try, of which ECS does not say how it ended, as it forgets a task an hour after
+        its end. None when there is none, and when the lake cannot be asked."""
+        try:
+            receipt = self._receipt(plan)
+        except ReceiptError as error:
+            self.log.debug("No receipt of this try: %s", error)
+            return None
+        self.log.warning("ECS does not show the container of this try any more; its receipt is in the lake.")
+        return receipt
 
     def _receipt(self, plan: Plan) -> Receipt:
         return read_receipt(
