@@ -109,14 +109,11 @@ def apply(demo: DemoEnvironment, steps: Steps) -> Applied:
 
 
 @contextmanager
-def _image(demo: DemoEnvironment, steps: Steps) -> Iterator[Future[object]]:
+def _image(demo: DemoEnvironment, steps: Steps) -> Iterator[Future[None]]:
     """Build the image of the containers, where tasks run in them, while the app is synthesized: neither waits
     for the other, and an image that no task definition names does nothing."""
     with ThreadPoolExecutor(1) as background:
-        if demo.mode is Mode.CONTAINER:
-            image = background.submit(image_build.build_with_any_decoder, demo.image, log=_image_log(demo))
-        else:
-            image = background.submit(lambda: None)
+        image = background.submit(_build_image, demo)
         try:
             yield image
         finally:
@@ -127,11 +124,16 @@ def _image(demo: DemoEnvironment, steps: Steps) -> Iterator[Future[object]]:
                     wait([image])
 
 
+def _build_image(demo: DemoEnvironment) -> None:
+    if demo.mode is Mode.CONTAINER:
+        image_build.build_with_any_decoder(demo.image, log=_image_log(demo))
+
+
 def _image_log(demo: DemoEnvironment) -> Path:
     return demo.directory / "image.log"
 
 
-def _deploy(demo: DemoEnvironment, image: Future[object], steps: Steps) -> None:
+def _deploy(demo: DemoEnvironment, image: Future[None], steps: Steps) -> None:
     deployment = demo.deployment
     if demo.mode is Mode.CONTAINER:
         try:
