@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sandbox.agent.capabilities import ARCHITECTURES, CAPABILITIES
 from sandbox.agent.control import ControlPlane, Refused, Unreachable
 from sandbox.agent.runner import Runner
 from sandbox.agent.task import AgentTask
@@ -38,12 +39,21 @@ class RegistrationFailed(Exception):
 
 @dataclass(frozen=True)
 class AgentMachine:
-    """What a host says of itself. `cpu` in 1/1024 core, `memory` in MiB."""
+    """What a host says of itself.
+
+    Attributes:
+        name: of the host.
+        cpu: in 1/1024 core.
+        memory: in MiB.
+        attributes: of its owner.
+        capabilities: attributes of its agent.
+    """
 
     name: str
     cpu: int
     memory: int
     attributes: dict[str, str]
+    capabilities: tuple[str, ...] = tuple(CAPABILITIES)
 
 
 def this_machine(name: str) -> AgentMachine:
@@ -236,12 +246,15 @@ def join_cluster(
             ],
             "versionInfo": {"agentVersion": "local", "dockerVersion": runner.version},
             "attributes": [
-                {"name": name, "value": value}
-                for name, value in {
-                    "ecs.cpu-architecture": os.uname().machine,
-                    "local.runner": runner.mode,
-                    **machine.attributes,
-                }.items()
+                *({"name": name} for name in machine.capabilities),
+                *(
+                    {"name": name, "value": value}
+                    for name, value in {
+                        "ecs.cpu-architecture": ARCHITECTURES.get(os.uname().machine, os.uname().machine),
+                        "local.runner": runner.mode,
+                        **machine.attributes,
+                    }.items()
+                ),
             ],
         }
         if identity.container_instance_arn:
