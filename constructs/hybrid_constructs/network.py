@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from aws_cdk import Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from constructs import Construct
@@ -13,7 +14,11 @@ from constructs import Construct
 from hybrid.estate import addresses
 from hybrid_constructs.acknowledgement import acknowledge, nist
 from hybrid_constructs.flow_log import FlowLog
+from hybrid_constructs.function_logs import function_logs, log_to
 from hybrid_constructs.private_endpoints import PrivateEndpoints
+
+#: What the AWS CDK calls the provider whose function takes the rules of the default security group away.
+_RESTRICTING = "Custom::VpcRestrictDefaultSGCustomResourceProvider"
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,8 @@ class Network(Construct):
             restrict_default_security_group=True,
             subnet_configuration=_subnets(with_nat=with_nat),
         )
+        stack = Stack.of(self)
+        log_to(stack, _RESTRICTING, function_logs(stack, "FunctionLogs", key=key))
         self.private_subnets: list[ec2.ISubnet] = (
             self.vpc.private_subnets if with_nat else self.vpc.isolated_subnets
         )

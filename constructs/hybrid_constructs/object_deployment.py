@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_deployment as s3deploy
 from constructs import Construct
 
 from hybrid_constructs.acknowledgement import acknowledge, nist, solutions
+from hybrid_constructs.function_logs import function_logs
 from hybrid_constructs.wildcard_reasons import WildcardReasons
 
 _MEMORY_MIB = 512
@@ -63,23 +63,9 @@ class ObjectDeployment(Construct):
             retain_on_delete=True,
             output_object_keys=False,
             memory_limit=_MEMORY_MIB,
-            log_group=_log_group(Stack.of(self), key),
+            log_group=function_logs(Stack.of(self), "ObjectDeploymentLogs", key=key),
         )
         _acknowledge_function(self.deployment, bucket=destination)
-
-
-def _log_group(stack: Stack, key: kms.IKey) -> logs.ILogGroup:
-    """The log group of the stack's one deployment function."""
-    existing = stack.node.try_find_child("ObjectDeploymentLogs")
-    if isinstance(existing, logs.LogGroup):
-        return existing
-    return logs.LogGroup(
-        stack,
-        "ObjectDeploymentLogs",
-        encryption_key=key,
-        retention=logs.RetentionDays.ONE_MONTH,
-        removal_policy=RemovalPolicy.DESTROY,
-    )
 
 
 def _acknowledge_function(deployment: s3deploy.BucketDeployment, *, bucket: s3.IBucket) -> None:

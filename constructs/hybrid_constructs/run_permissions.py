@@ -67,6 +67,7 @@ def allow_runs(stack: Stack, names: Names, targets: Sequence[RunTarget]) -> list
     ]
     return [
         *runs,
+        _tag(task_arns),
         *_watch(task_arns, {"ArnEquals": {"ecs:cluster": cluster_arns}}),
         _pass_roles(tuple(roles), wildcard=None),
         _read_logs(tuple(arns.log_streams(stack, group) for group in groups)),
@@ -94,6 +95,7 @@ def allow_runs_in_estate(stack: Stack, names: Names, *, with_gate: bool) -> list
             conditions=tagged,
             wildcard=growing,
         ),
+        _tag((arns.tasks(stack, every),)),
         *_watch((arns.tasks(stack, every),), in_estate),
         _pass_roles(
             tuple(arns.role(stack, path=names.role_path(kind), name="*") for kind in ("execution", "task")),
@@ -111,6 +113,20 @@ def _run(stack: Stack, names: Names, target: RunTarget, index: int) -> Permissio
         resources=tuple(arns.family(stack, names.family(source)) for source in target.sources),
         conditions={"ArnEquals": {"ecs:cluster": arns.cluster(stack, names.cluster(target.site))}},
         wildcard=_REVISIONS,
+    )
+
+
+def _tag(task_arns: tuple[str, ...]) -> Permission:
+    """RunTask propagates the task definition's tags, for which ECS asks this too.
+
+    Source: Amazon ECS Developer Guide, "Tagging authorization".
+    """
+    return Permission(
+        sid="TagStartingTasks",
+        actions=("ecs:TagResource",),
+        resources=task_arns,
+        conditions={"StringEquals": {"ecs:CreateAction": "RunTask"}},
+        wildcard=_NEW_TASKS,
     )
 
 

@@ -93,7 +93,7 @@ class Environment(Part):
     )
     tags: dict[str, str] = Field(
         default_factory=dict,
-        description="Tags of every resource of the estate, beside its own `hybrid:estate`.",
+        description="Tags of every resource and every task of the estate, beside its own `hybrid:estate`.",
         examples=[{"cost-centre": "4711"}],
         json_schema_extra=cost(Effect.DEPLOYMENT),
     )

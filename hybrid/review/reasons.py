@@ -30,6 +30,10 @@ _REASONS = {
         "airflow",
         "UseKey",
     ): "Bucket and queue are encrypted with the estate's key; only S3 and SQS use it for Airflow.",
+    (
+        "airflow",
+        "TagStartingTasks",
+    ): "A task gets the tags of its source, for costs and policies, as it starts.",
     ("airflow", "WatchAndStopTasks"): "DAGs wait for their task, and stop it when their run is stopped.",
     (
         "airflow",

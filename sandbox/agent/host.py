@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sandbox.agent.capabilities import ARCHITECTURES, CAPABILITIES
 from sandbox.agent.control import ControlPlane, Refused, Unreachable
 from sandbox.agent.runner import Runner
 from sandbox.agent.task import AgentTask
@@ -20,7 +21,7 @@ from sandbox.wire import HostIdentity, Order, Report
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
-    from mypy_boto3_ecs.type_defs import RegisterContainerInstanceRequestTypeDef
+    from mypy_boto3_ecs.type_defs import AttributeTypeDef, RegisterContainerInstanceRequestTypeDef
 
 logger = logging.getLogger(__name__)
 
@@ -38,12 +39,21 @@ class RegistrationFailed(Exception):
 
 @dataclass(frozen=True)
 class AgentMachine:
-    """What a host says of itself. `cpu` in 1/1024 core, `memory` in MiB."""
+    """What a host says of itself.
+
+    Attributes:
+        name: of the host.
+        cpu: in 1/1024 core.
+        memory: in MiB.
+        attributes: of its owner.
+        capabilities: attributes of its agent.
+    """
 
     name: str
     cpu: int
     memory: int
     attributes: dict[str, str]
+    capabilities: tuple[str, ...] = tuple(CAPABILITIES)
 
 
 def this_machine(name: str) -> AgentMachine:
@@ -227,6 +237,13 @@ def join_cluster(
             aws_secret_access_key=keys["SecretAccessKey"],
             aws_session_token=keys["Token"],
         )
+        said = {
+            "ecs.cpu-architecture": ARCHITECTURES.get(os.uname().machine, os.uname().machine),
+            "local.runner": runner.mode,
+            **machine.attributes,
+        }
+        attributes: list[AttributeTypeDef] = [{"name": name} for name in machine.capabilities]
+        attributes += [{"name": name, "value": value} for name, value in said.items()]
         request: RegisterContainerInstanceRequestTypeDef = {
             "cluster": cluster,
             "totalResources": [
@@ -235,14 +252,7 @@ def join_cluster(
                 {"name": "PORTS", "type": "STRINGSET", "stringSetValue": [*_AGENT_PORTS]},
             ],
             "versionInfo": {"agentVersion": "local", "dockerVersion": runner.version},
-            "attributes": [
-                {"name": name, "value": value}
-                for name, value in {
-                    "ecs.cpu-architecture": os.uname().machine,
-                    "local.runner": runner.mode,
-                    **machine.attributes,
-                }.items()
-            ],
+            "attributes": attributes,
         }
         if identity.container_instance_arn:
             request["containerInstanceArn"] = identity.container_instance_arn

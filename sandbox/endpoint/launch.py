@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from sandbox.endpoint.errors import ServiceError, client_error, invalid_parameter
 from sandbox.endpoint.model import Json
+from sandbox.endpoint.requirements import Requirement, requirements
 from sandbox.endpoint.upstream import Upstream
 from sandbox.wire import STOP_TIMEOUT_SECONDS, ContainerOrder, LogTarget, Mount, Order, Tmpfs
 
@@ -38,7 +39,7 @@ class Blueprint:
     cpu: int
     memory: int
     placement: tuple[tuple[str, str], ...]
-    required_attributes: tuple[tuple[str, str | None], ...]
+    requirements: tuple[Requirement, ...]
 
     def order(self, task_arn: str, *, cluster: str) -> Order:
         """The order for one task, with access keys of its own."""
@@ -105,9 +106,7 @@ def blueprint(upstream: Upstream, params: Json, *, launch_type: str) -> Blueprin
         placement=tuple(
             (c["type"], c.get("expression", "")) for c in definition.get("placementConstraints", [])
         ),
-        required_attributes=tuple(
-            (a["name"], a.get("value")) for a in definition.get("requiresAttributes", [])
-        ),
+        requirements=requirements(definition),
     )
 
 

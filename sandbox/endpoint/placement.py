@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sandbox.endpoint.capacity import Capacity
 from sandbox.endpoint.errors import invalid_parameter
 from sandbox.endpoint.expressions import Predicate, parse
-from sandbox.endpoint.shapes import Attribute
+from sandbox.endpoint.requirements import Requirement
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Need:
     group: str
     members_of: tuple[Predicate, ...] = ()
     distinct: bool = False
-    attributes: tuple[Attribute, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def refusal(capacity: Capacity, need: Need) -> str | None:
     subjects = capacity.subjects()
     reasons = {
         "AGENT": not capacity.connected,
-        "ATTRIBUTE": any(not _has(capacity, attribute) for attribute in need.attributes),
+        "ATTRIBUTE": not all(_has_one(capacity, requirement) for requirement in need.requirements),
         "MemberOf placement constraint unsatisfied.": not all(member(subjects) for member in need.members_of),
         "DistinctInstance placement constraint unsatisfied.": need.distinct and need.group in capacity.groups,
         "RESOURCE:CPU": need.cpu > capacity.cpu,
@@ -80,9 +80,9 @@ def choose(fitting: Sequence[Capacity], strategy: Sequence[Strategy]) -> Capacit
     return min(fitting, key=rank)
 
 
-def _has(capacity: Capacity, wanted: Attribute) -> bool:
-    found = capacity.instance.attribute(wanted.name)
-    return found is not None and (wanted.value is None or wanted.value == found.value)
+def _has_one(capacity: Capacity, wanted: Requirement) -> bool:
+    found = ((capacity.instance.attribute(name), value) for name, value in wanted)
+    return any(has is not None and value in (None, has.value) for has, value in found)
 
 
 def _rank(step: Strategy, capacity: Capacity) -> float:

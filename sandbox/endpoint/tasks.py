@@ -53,6 +53,7 @@ class Tasks:
         if repeated is not None:
             return repeated
         plan = blueprint(self._upstream, params, launch_type=_launch_type(params))
+        params = {**params, "tags": self._tags(params)}
         with self._store.change() as state:
             # Two calls with one token may both have come this far; only one of them starts tasks.
             repeated = _repeated(state, key, digest) if token else None
@@ -160,6 +161,14 @@ class Tasks:
             started.append(record)
         return started, failures
 
+    def _tags(self, params: Json) -> list[Json]:
+        """Tags of the call, and with `propagateTags` those of the task definition; the call's win."""
+        tags = {tag["key"]: tag.get("value", "") for tag in params.get("tags", [])}
+        if params.get("propagateTags") == "TASK_DEFINITION":
+            inherited = self._upstream.definition_tags(params["taskDefinition"])
+            tags = {tag["key"]: tag.get("value", "") for tag in inherited} | tags
+        return [{"key": key, "value": value} for key, value in tags.items()]
+
     def _place(
         self, state: InstanceState, cluster_arn: str, plan: Blueprint, params: Json, failures: list[Json]
     ) -> capacity.Capacity | None:
@@ -176,7 +185,7 @@ class Tasks:
             group=_group(params, plan),
             members_of=compiled.members_of,
             distinct=compiled.distinct,
-            attributes=tuple(Attribute(name=n, value=v) for n, v in plan.required_attributes),
+            requirements=plan.requirements,
         )
         refusals = [(c, placement.refusal(c, need)) for c in candidates]
         fitting = [c for c, reason in refusals if reason is None]
@@ -208,6 +217,8 @@ def _check_run(params: Json) -> None:
         raise invalid_parameter("clientToken must have 1 to 64 characters of the range 33-126.")
     if params.get("group", "").startswith("family:"):
         raise invalid_parameter("The group of a task cannot begin with family:.")
+    if params.get("propagateTags") == "SERVICE":
+        raise invalid_parameter("A standalone task cannot propagate the tags of a service.")
     if params.get("launchType") and params.get("capacityProviderStrategy"):
         raise invalid_parameter(
             "Specifying both a launch type and capacity provider strategy is not supported."

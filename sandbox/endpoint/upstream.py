@@ -18,7 +18,7 @@ from sandbox.endpoint.errors import ServiceError, client_error, cluster_not_foun
 from sandbox.endpoint.model import Json
 
 if TYPE_CHECKING:
-    from mypy_boto3_ecs.type_defs import TaskDefinitionTypeDef
+    from mypy_boto3_ecs.type_defs import DescribeTaskDefinitionResponseTypeDef, TaskDefinitionTypeDef
 
 #: Headers that belong to one connection and are not passed on (RFC 9110, section 7.6.1).
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "content-length"}
@@ -82,13 +82,24 @@ class Upstream:
         Raises:
             ServiceError: `ClientException` when it does not exist or is inactive.
         """
+        return self._described(reference)["taskDefinition"]
+
+    def definition_tags(self, reference: str) -> list[Json]:
+        """Tags of an active task definition, as `{"key": …, "value": …}`.
+
+        Raises:
+            ServiceError: `ClientException` when it does not exist or is inactive.
+        """
+        return [dict(tag) for tag in self._described(reference).get("tags", [])]
+
+    def _described(self, reference: str) -> DescribeTaskDefinitionResponseTypeDef:
         try:
-            definition = self._ecs.describe_task_definition(taskDefinition=reference)["taskDefinition"]
+            answer = self._ecs.describe_task_definition(taskDefinition=reference, include=["TAGS"])
         except ClientError as error:
             raise client_error("TaskDefinition not found.") from error
-        if definition.get("status") != "ACTIVE":
+        if answer["taskDefinition"].get("status") != "ACTIVE":
             raise client_error("TaskDefinition is inactive")
-        return definition
+        return answer
 
     def role_arn(self, name: str) -> str | None:
         """ARN of a role by name or `path/name`, or None; the path must be right when it is given."""

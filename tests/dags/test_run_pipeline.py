@@ -26,6 +26,7 @@ def test_a_run_that_landed_answers_with_its_receipt(aws: ScriptedAws, mode: str)
         receipt["attempt"],
     ]
     assert len(request["startedBy"]) <= 36
+    assert request["propagateTags"] == "TASK_DEFINITION"
 
 
 def test_a_run_at_a_cloud_site_goes_to_its_subnets(aws: ScriptedAws, mode: str) -> None:

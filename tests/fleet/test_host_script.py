@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 
 from hybrid.cli import main
 from hybrid.fleet.host_kit.kit import DockerSource, HostSettings, KitFormat, files
+from sandbox.agent.capabilities import CAPABILITIES
 
 pytestmark = pytest.mark.containers
 
@@ -37,6 +38,7 @@ def test_a_machine_joins_with_an_activation_on_standard_input(machine: Machine) 
     assert settings.count("ECS_CLUSTER=hybrid-acme-depot") == 1
     assert 'ECS_AVAILABLE_LOGGING_DRIVERS=["json-file","awslogs"]' in settings
     assert "ECS_RESERVED_MEMORY=256" in settings
+    assert {setting for setting in CAPABILITIES.values() if setting} <= set(settings)
     # and containers find their credentials
     assert machine.read("/machine/route-localnet").strip() == "1"
     rules = machine.read("/machine/rules")
@@ -464,6 +466,18 @@ def test_the_doctor_warns_of_an_activation_that_was_left(machine: Machine) -> No
     assert done.returncode == 0
     assert "warning  an activation is left in /etc/hybrid/activation.json" in done.stdout
     assert CODE not in done.stdout
+
+
+def test_the_doctor_warns_of_a_host_that_joined_with_fewer_settings(machine: Machine) -> None:
+    # Given a host that an earlier release joined
+    machine.join()
+    machine.run("sed -i /APPARMOR/d /etc/ecs/ecs.config")
+
+    # When the doctor looks, then it names the setting, and joining again brings it
+    done = machine.host("doctor")
+    assert "lacks what this script sets: ECS_APPARMOR_CAPABLE" in done.stdout
+    assert machine.join().returncode == 0
+    assert "ECS_APPARMOR_CAPABLE=true" in machine.read("/etc/ecs/ecs.config").splitlines()
 
 
 def test_cloud_init_takes_the_user_data(downloads: tuple[Path, str], tmp_path: Path) -> None:

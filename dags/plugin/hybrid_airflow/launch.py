@@ -66,6 +66,8 @@ class Order:
             "count": 1,
             "startedBy": self.identity.started_by,
             "clientToken": self.identity.client_token,
+            # The tags of the estate, so that costs and policies tell whose task it is.
+            "propagateTags": "TASK_DEFINITION",
             "overrides": {
                 "containerOverrides": [
                     {"name": self.container, "command": [*self.command, "--attempt", self.identity.attempt]}

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hybrid.review.flaws import containers, policies, reach, secrets, trust
+from hybrid.review.flaws import containers, functions, policies, reach, secrets, trust
 from hybrid.review.flaws.flaw import Flaw, Rule, Template
 
 #: Every rule, by its name.
 RULES: Mapping[str, Rule] = {
-    rule.name: rule for module in (policies, trust, reach, containers, secrets) for rule in module.RULES
+    rule.name: rule
+    for module in (policies, trust, reach, containers, secrets, functions)
+    for rule in module.RULES
 }
 
 

@@ -77,7 +77,7 @@ def _call(key: str | None, service: str, operation: str, parameters: dict[str, A
             "service": service,
             "operation": operation,
             "names": {name: value for name, value in parameters.items() if name in _NAMES},
-            "tagged": bool(parameters.get("tags") or parameters.get("Tags")),
+            "tagged": any(parameters.get(name) for name in ("tags", "Tags", "propagateTags")),
         }
     )
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 
+from sandbox.agent.capabilities import CAPABILITIES
 from sandbox.agent.control import ControlPlane, Refused, Unreachable
 from sandbox.agent.host import AgentMachine, identify, join_cluster
 from sandbox.site import Activation
@@ -124,12 +125,13 @@ class QuietHost:
     cpu: int = 1024
     memory: int = 512
     attributes: dict[str, str] = field(default_factory=dict)
+    capabilities: tuple[str, ...] = tuple(CAPABILITIES)
     mode = "quiet"
     version = "none"
 
     def __post_init__(self) -> None:
         control = ControlPlane(self.url)
-        machine = AgentMachine("quiet", self.cpu, self.memory, self.attributes)
+        machine = AgentMachine("quiet", self.cpu, self.memory, self.attributes, self.capabilities)
         keys = {"activation_id": self.activation.id, "activation_code": self.activation.code}
         keep = self.directory / f"{uuid.uuid4().hex}.json"
         identity, _ = identify(control, activation=keys, region=REGION, machine=machine, keep=keep)

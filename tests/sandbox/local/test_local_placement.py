@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from sandbox.agent.capabilities import CAPABILITIES
 from tests.sandbox.local.local_aws import Aws, Define, HostMaker, eventually
 
 
@@ -74,6 +75,60 @@ def test_a_role_that_tasks_may_not_assume_is_refused(aws: Aws, cluster: str, def
     # When it is run, then ECS says that it cannot assume the role
     message = refused(aws, cluster=cluster, taskDefinition=family, launchType="EXTERNAL")
     assert message.startswith("ClientException: ECS was unable to assume the role")
+
+
+def test_a_task_has_the_tags_of_its_definition_where_the_call_asks_for_them(
+    aws: Aws, cluster: str, define: Define, quiet_host: HostMaker
+) -> None:
+    # Given a definition with tags
+    quiet_host(cluster)
+    family = define(tags=[{"key": "team", "value": "data"}, {"key": "cost-centre", "value": "1"}])
+
+    # When one task is to have them, with one of its own, and another not
+    own = [{"key": "cost-centre", "value": "2"}]
+    with_tags = aws.run(cluster, family, propagateTags="TASK_DEFINITION", tags=own)
+    without = aws.run(cluster, family)
+
+    # Then the first has both, its own before the definition's
+    tags = {tag["key"]: tag["value"] for tag in aws.task(with_tags)["tags"]}
+    assert tags == {"team": "data", "cost-centre": "2"}
+    assert aws.task(without)["tags"] == []
+    assert refused(
+        aws, cluster=cluster, taskDefinition=family, launchType="EXTERNAL", propagateTags="SERVICE"
+    ).startswith("InvalidParameterException")
+
+
+@pytest.mark.parametrize(
+    ("asked", "lacking"),
+    [
+        ({"dockerSecurityOptions": ["no-new-privileges"]}, ("selinux", "apparmor")),
+        ({"privileged": True}, ("privileged-container",)),
+        ({}, ("logging-driver.awslogs",)),
+        ({}, ("task-iam-role",)),
+    ],
+    ids=str,
+)
+def test_a_task_goes_where_the_agent_has_registered_what_its_definition_asks_for(
+    aws: Aws,
+    cluster: str,
+    define: Define,
+    quiet_host: HostMaker,
+    asked: dict[str, Any],
+    lacking: tuple[str, ...],
+) -> None:
+    # Given a host whose agent was set up without a capability, and a definition that asks for it
+    capabilities = tuple(name for name in CAPABILITIES if not name.endswith(lacking))
+    assert len(capabilities) == len(CAPABILITIES) - len(lacking)
+    bare, family = quiet_host(cluster, capabilities=capabilities), define(container=asked)
+
+    # When it is run, then the host's attributes are the reason that it is not
+    assert failures(aws, cluster, family) == [(bare.arn, "ATTRIBUTE")]
+
+    # And it goes to a host with the settings of the host kit; of alternatives, one will do
+    whole = quiet_host(
+        cluster, capabilities=(*capabilities, *(n for n in CAPABILITIES if n.endswith(lacking[:1])))
+    )
+    assert aws.run(cluster, family)["containerInstanceArn"] == whole.arn
 
 
 def test_memory_is_counted_until_it_is_full_and_given_back(

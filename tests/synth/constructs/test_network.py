@@ -115,12 +115,22 @@ def test_the_default_security_group_loses_its_rules(zoned: Any) -> None:
     zoned.template().resource_count_is("Custom::VpcRestrictDefaultSG", 1)
 
 
+def test_the_function_that_takes_them_away_logs_under_the_key_and_not_for_ever(zoned: Any) -> None:
+    network(zoned)
+
+    group = zoned.only("AWS::Lambda::Function")["LoggingConfig"]["LogGroup"]["Ref"]
+    properties = zoned.template().find_resources("AWS::Logs::LogGroup")[group]["Properties"]
+    assert properties["RetentionInDays"] == 30
+    assert properties["KmsKeyId"]
+
+
 def test_all_traffic_is_logged_by_a_role_that_only_this_vpcs_logs_can_take(zoned: Any) -> None:
     network(zoned)
 
     flow_log = zoned.only("AWS::EC2::FlowLog")
     assert flow_log["TrafficType"] == "ALL"
-    assert zoned.only("AWS::Logs::LogGroup")["RetentionInDays"] == 90
+    groups = zoned.template().find_resources("AWS::Logs::LogGroup")
+    assert groups[flow_log["LogGroupName"]["Ref"]]["Properties"]["RetentionInDays"] == 90
     zoned.template().has_resource_properties(
         "AWS::IAM::Role",
         {

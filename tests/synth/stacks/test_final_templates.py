@@ -169,6 +169,12 @@ PLANTED: dict[str, list[tuple[str, Any]]] = {
         ("Environment.AirflowConfigurationOptions", {"smtp.smtp_password": "hunter2"}),
         ("Environment.AirflowConfigurationOptions", {"core.dags_folder": "/dags"}),
     ],
+    "HOUSE_FUNCTION_LOG": [
+        ("Function.LoggingConfig", None),
+        ("Function.LoggingConfig", {"LogGroup": "/aws/lambda/the-functions-own"}),
+        ("Function.LoggingConfig", {"LogGroup": {"Ref": "Secret"}}),
+        ("", another("AWS::Lambda::Function", Runtime="nodejs24.x")),
+    ],
     "HOUSE_KEY_OF_AWS": [
         ("Secret.KmsKeyId", "alias/aws/secretsmanager"),
         (

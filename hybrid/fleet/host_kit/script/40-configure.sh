@@ -13,7 +13,9 @@ put() {
     fi
 }
 
-# Source: Amazon ECS Developer Guide, "Amazon ECS container agent configuration".
+# Source: Amazon ECS Developer Guide, "Amazon ECS container agent configuration". ECS may ask for one of the
+# two CAPABLE ones before it places a container with `no-new-privileges` (Amazon ECS API Reference,
+# ContainerDefinition); the agent does no more with them than to register them as attributes.
 agent_settings() {
     printf '%s\n' \
         "# hybrid-host begin" \
@@ -23,6 +25,8 @@ agent_settings() {
         "ECS_ENABLE_AWSLOGS_EXECUTIONROLE_OVERRIDE=true" \
         "ECS_ENABLE_TASK_IAM_ROLE=true" \
         "ECS_ENABLE_TASK_IAM_ROLE_NETWORK_HOST=true" \
+        "ECS_SELINUX_CAPABLE=true" \
+        "ECS_APPARMOR_CAPABLE=true" \
         "ECS_RESERVED_MEMORY=$RESERVED_MEMORY" \
         "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=1h" \
         "ECS_IMAGE_CLEANUP_INTERVAL=30m" \

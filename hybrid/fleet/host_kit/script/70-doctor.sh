@@ -34,9 +34,19 @@ check_agent() {
         bad "$CONFIG does not name $CLUSTER" "hybrid-host join writes it again; it needs no code"
     elif [ "$(sed -n 's/^ECS_CLUSTER=//p' "$CONFIG" | tail -n 1)" != "$CLUSTER" ]; then
         bad "the last ECS_CLUSTER in $CONFIG is another" "hybrid-host join writes it again; it needs no code"
+    elif [ -n "$(settings_missing)" ]; then
+        warn "$CONFIG lacks what this script sets: $(settings_missing)" \
+            "hybrid-host join writes it again; it needs no code"
     else
         ok "$CONFIG"
     fi
+}
+
+# Settings that a later release of this script added, or that somebody took out.
+settings_missing() {
+    agent_settings | grep '=' | while read -r setting; do
+        grep -qsxF -- "$setting" "$CONFIG" || printf '%s ' "${setting%%=*}"
+    done
 }
 
 check_task_roles() {
