@@ -57,7 +57,7 @@ class Secret:
         """
         try:
             document = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict):
             raise UserError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from hybrid_etl.incremental import Incremental
 from hybrid_etl.partitions import KeyRange, Partitions
 from hybrid_etl.query import Parameter, check_parameters, names_interval
 from hybrid_etl.settling import Settling
+from hybrid_etl.specification_shape import check_kinds, read_object
 from hybrid_etl.text_encoding import codec_of
 
 COMPRESSIONS = {
@@ -118,17 +118,13 @@ class Specification:
         found = hashlib.sha256(content).hexdigest()
         if found != digest:
             raise UserError(f"{where} has the digest {found}, not {digest}: it was altered; deploy it again.")
-        try:
-            document = json.loads(content)
-        except ValueError as error:
-            raise UserError(f"{where} is not JSON ({error}); deploy it again.") from None
-        if not isinstance(document, dict):
-            raise UserError(f"{where} is not a JSON object; deploy it again.")
+        document = read_object(content, what=where, then="deploy it again.")
         if document.get("version") != 1:
             raise UserError(
                 f"{where} has version {document.get('version')!r} and this container reads version 1; "
                 "deploy the matching image."
             )
+        check_kinds(document, where=where)
         return _build(cls, document, digest=digest, where=where)
 
 
@@ -143,7 +139,7 @@ def check_digest(text: str) -> str:
 
 def _build(cls: type[Specification], document: dict[str, Any], *, digest: str, where: str) -> Specification:
     def one_of(key: str, value: object, allowed: tuple[str, ...]) -> str:
-        if value not in allowed:
+        if not isinstance(value, str) or value not in allowed:
             raise UserError(f"{where}: {key} is {value!r}; it must be one of {', '.join(allowed)}.")
         return str(value)
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow_runs import MODES, TaskInstance, context, defer, operator, run, trigger_of
 from asgiref.sync import SyncToAsync
 from scripted_aws import Fault, Script, ScriptedAws
+
+from hybrid_airflow import launch
 
 pytestmark = pytest.mark.slow
 
@@ -88,6 +92,51 @@ def test_a_later_try_stops_the_container_of_an_earlier_one_first(aws: ScriptedAw
     assert order == ["RunTask", "StopTask", "RunTask"]
     assert aws.running == []
     assert receipt["rows"] == 3
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_later_try_waits_for_a_container_that_takes_its_time_to_stop(aws: ScriptedAws, mode: str) -> None:
+    # Given a first try whose container goes on for two seconds after it was told to stop
+    aws.scripts.extend([Script(running=60, stopping=2.0, killed_exit_code=137), Script()])
+    run_and_be_killed(aws, mode=mode, at="RunTask")
+    beside: list[str] = []
+    first = next(iter(aws.tasks))
+    aws.hook = lambda operation, _: beside.extend(
+        one for one in aws.running if operation == "RunTask" and one == first
+    )
+    # When the second try runs
+    receipt = run(operator(mode=mode), context(TaskInstance(try_number=2)))
+    # Then it was not started beside the first
+    assert (receipt["rows"], beside) == (3, [])
+
+
+def test_a_later_try_waits_for_longer_than_a_container_has_to_stop() -> None:
+    # Given the source's task definition, as it is deployed
+    source = (Path(__file__).parents[2] / "constructs" / "hybrid_constructs" / "etl_source.py").read_text()
+    [stop_timeout] = re.findall(r"stop_timeout=Duration\.seconds\((\d+)\)", source)
+
+    assert int(stop_timeout) + 20 <= launch.SETTLE
+
+
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_later_try_starts_beside_an_earlier_one_only_where_the_host_is_cut_off(
+    aws: ScriptedAws, monkeypatch: pytest.MonkeyPatch, connected: bool
+) -> None:
+    # Given a container that does not end when it is told to
+    monkeypatch.setattr(launch, "SETTLE", 2.0)
+    aws.scripts.extend([Script(running=60, cut_off=True), Script()])
+    run_and_be_killed(aws, mode=MODES[0], at="RunTask")
+    aws.add_host("mi-0c2d", "erp-2")
+    aws.instances[0]["agentConnected"] = connected
+    # When the second try runs
+    second = operator(mode=MODES[0]), context(TaskInstance(try_number=2))
+    if connected:
+        with pytest.raises(Exception, match=r"of an earlier try was told to stop and has not ended in 2 s"):
+            run(*second)
+    else:
+        assert run(*second)["rows"] == 3
+    # Then there are two at once only where nobody can stop the first
+    assert aws.count("RunTask") == (1 if connected else 2)
 
 
 def test_a_run_that_was_deleted_and_made_again_adopts_nothing(aws: ScriptedAws) -> None:

@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 #: Seconds that a call to ECS is repeated while its errors pass.
 PATIENCE = 120.0
+#: Seconds that a container of an earlier try has to end after StopTask: the 120 that its definition gives it
+#: between SIGTERM and SIGKILL (hybrid_constructs/etl_source.py), and some for ECS to tell the host and hear it.
+SETTLE = 150.0
 #: What each reason of ours for StopTask begins with: ECS shows it as the task's `stoppedReason`.
 OURS = "Airflow: "
 #: `reason` of StopTask is kept to this many characters.
@@ -85,15 +88,15 @@ class Order:
         return request
 
 
-def find(ecs: Any, order: Order, *, settle: float = 60.0) -> TaskSnapshot | None:
+def find(ecs: Any, order: Order) -> TaskSnapshot | None:
     """The container of this try, running or ended; None when there is none.
 
-    Containers of earlier tries that still run are stopped, and waited for up to `settle` seconds: a
-    host that is cut off does not answer, and its container can do no harm, because each try writes
+    Containers of earlier tries that still run are stopped, and have ended when this returns; but for those
+    of a host that is cut off, which nobody can stop: they do no harm to the lake, because each try writes
     under a name of its own.
 
     Raises:
-        LaunchError: ECS could not be asked.
+        LaunchError: ECS could not be asked, or a container of an earlier try did not end.
     """
     try:
         tasks = patiently(
@@ -104,7 +107,7 @@ def find(ecs: Any, order: Order, *, settle: float = 60.0) -> TaskSnapshot | None
         for task in spare:
             log.warning("Task %s of an earlier try still runs: it is stopped.", task.task_id)
             stop(ecs, cluster=order.cluster, arn=task.arn, reason="a later try took its place")
-        _settle(ecs, order.cluster, [task.arn for task in spare], settle)
+        _settle(ecs, order.cluster, spare)
     except (ClientError, BotoCoreError) as error:
         raise _refused(error) from error
     return mine[0] if mine else None
@@ -144,13 +147,39 @@ def stop(ecs: Any, *, cluster: str, arn: str, reason: str) -> None:
     )
 
 
-def _settle(ecs: Any, cluster: str, arns: list[str], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while arns and time.monotonic() < deadline:
-        found = patiently(lambda: describe(ecs, cluster=cluster, arns=arns), seconds=PATIENCE)
-        if all(task.stopped for task in found.values()):
-            return
-        time.sleep(1)
+def _settle(ecs: Any, cluster: str, told: list[TaskSnapshot]) -> None:
+    deadline = time.monotonic() + SETTLE
+    running = told
+    while running and time.monotonic() < deadline:
+        arns = [task.arn for task in running]
+        found = patiently(lambda arns=arns: describe(ecs, cluster=cluster, arns=arns), seconds=PATIENCE)
+        running = [task for task in found.values() if not task.stopped]
+        if running:
+            time.sleep(1)
+    for task in running:
+        if not _cut_off(ecs, task):
+            raise LaunchError(
+                f"task {task.task_id} of an earlier try was told to stop and has not ended in {SETTLE:g} s "
+                f"({task.last_status}), and two would read the database at once; look at its host, and clear "
+                "this task when it has ended"
+            )
+        log.warning(
+            "The host of task %s, of an earlier try, is cut off: its container may run on, beside this one.",
+            task.task_id,
+        )
+
+
+def _cut_off(ecs: Any, task: TaskSnapshot) -> bool:
+    """Whether ECS says that the agent of a task's host is disconnected, or that it has no such host."""
+    if task.container_instance is None:
+        return False
+    answer = patiently(
+        lambda: ecs.describe_container_instances(
+            cluster=task.cluster, containerInstances=[task.container_instance]
+        ),
+        seconds=PATIENCE,
+    )
+    return not any(instance.get("agentConnected") for instance in answer["containerInstances"])
 
 
 def _conflict(ecs: Any, order: Order, error: ClientError) -> TaskSnapshot:
