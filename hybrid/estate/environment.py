@@ -53,7 +53,7 @@ class Environment(Part):
         ),
     )
     region: str = Field(
-        pattern=r"^[a-z]{2}(-[a-z]+)+-\d$",
+        pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d$",
         description="AWS Region that everything is deployed to.",
         examples=["eu-west-2"],
         json_schema_extra=cost(

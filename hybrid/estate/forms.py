@@ -5,8 +5,8 @@ from __future__ import annotations
 #: Regular expression of the model → how it goes on after "write it as". A test holds that none is missing.
 _FORMS = {
     r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$": "lower-case letters, digits and hyphens, a letter first: my-name",
-    r"^[a-z]{2}(-[a-z]+)+-\d$": "an AWS Region: eu-west-1",
-    r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$": "an availability zone: eu-west-1a",
+    r"^[a-z]{2,4}(-[a-z]+)+-\d$": "an AWS Region: eu-west-1",
+    r"^[a-z]{2,4}(-[a-z]+)+-\d[a-z]$": "an availability zone: eu-west-1a",
     r"^vpc-[0-9a-f]{8,17}$": "the id of a VPC: vpc-0123456789abcdef0",
     r"^subnet-[0-9a-f]{8,17}$": "the id of a subnet: subnet-0123456789abcdef0",
     r"^rtb-[0-9a-f]{8,17}$": "the id of a route table: rtb-0123456789abcdef0",

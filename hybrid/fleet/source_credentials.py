@@ -134,7 +134,7 @@ def checked(text: SecretStr, *, engine: str, origin: str) -> SecretStr:
         SourceCredentials.model_validate(json.loads(raw), context={"engine": engine})
     except ValidationError as error:
         wrong = "; ".join(_said(one) for one in error.errors(include_input=False, include_url=False))
-    except ValueError:
+    except (ValueError, RecursionError):
         wrong = "it is not JSON"
     else:
         return text

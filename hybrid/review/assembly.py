@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hybrid.estate.partitions import partition_of
+
 #: Account and Region that stand in for an environment which the assembly leaves open: a documentation
 #: number (AWS General Reference, "AWS account identifiers") and the first Region.
 OPEN_ACCOUNT, OPEN_REGION = "111122223333", "us-east-1"
-
-_CHINA, _GOVERNMENT = "cn-", "us-gov-"
 
 #: Type of an artifact of a cloud assembly that is a stack (aws-cdk, cloud-assembly-schema).
 _STACK = "aws:cloudformation:stack"
@@ -42,15 +42,13 @@ class Stack:
 
     @property
     def partition(self) -> str:
-        """Partition of the Region: `aws`, `aws-cn` or `aws-us-gov`."""
-        if self.region.startswith(_CHINA):
-            return "aws-cn"
-        return "aws-us-gov" if self.region.startswith(_GOVERNMENT) else "aws"
+        """Partition of the Region, as `aws`."""
+        return partition_of(self.region).name
 
     @property
     def url_suffix(self) -> str:
         """Domain of the partition's endpoints."""
-        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+        return partition_of(self.region).domain
 
     @property
     def resources(self) -> Mapping[str, Mapping[str, Any]]:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -82,6 +83,7 @@ class Endpoint:
     def _answer(self, request: Request) -> Answer:
         try:
             if request.path.startswith("/_site/"):
+                _refuse_pages(request)
                 return self._site(request)
             if request.path.startswith(("/v2/credentials/", "/v4/")):
                 return self._for_container(request)
@@ -172,6 +174,17 @@ class Endpoint:
                     status=500,
                 )
             return TaskServices(url=self._task_services.url, relative=self._task_services.port == 80)
+
+
+def _refuse_pages(request: Request) -> None:
+    """Refuse what a page in a browser sends: any site may have it send requests to this machine.
+
+    A browser names the page's site in each request that changes something; through a name that a stranger's
+    DNS gives to 127.0.0.1 it comes under that name.
+    """
+    host = urlsplit(f"//{request.header('host')}").hostname or ""
+    if request.header("origin") or host not in {"127.0.0.1", "localhost", "::1"}:
+        raise ServiceError("AccessDeniedException", "pages in a browser have no access", status=403)
 
 
 class _Listener:

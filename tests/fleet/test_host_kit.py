@@ -13,6 +13,7 @@ from host_machine import ACTIVATION, CODE, ENVIRONMENT, HERE, IMAGE, build_image
 from typer.testing import CliRunner, Result
 
 from hybrid.cli import main
+from hybrid.fleet.host_kit import kit as kit_module
 from hybrid.fleet.host_kit.kit import HostSettings, KitFormat, SettingRefused, files, script
 from workspace.environments import PythonEnvironment
 
@@ -60,6 +61,17 @@ def test_each_form_has_its_files_and_needs_no_credentials(
         (["--proxy", "proxy.example"], "http://proxy.example:3128"),
         (["--proxy", "http://localhost:3128"], "loopback"),
         (["--proxy", "http://127.0.0.9:3128"], "loopback"),
+        (["--proxy", "http://127.1:3128"], "loopback"),
+        (["--proxy", "http://0.0.0.0:3128"], "loopback"),
+        (["--proxy", "http://0:3128"], "loopback"),
+        (["--proxy", "http://2130706433:3128"], "loopback"),
+        (["--proxy", "http://0x7f.1:3128"], "loopback"),
+        (["--proxy", "http://localhost.:3128"], "loopback"),
+        (["--proxy", "http://me.localhost:3128"], "loopback"),
+        (["--proxy", "http://[::]:3128"], "loopback"),
+        (["--proxy", "http://[::ffff:127.0.0.1]:3128"], "loopback"),
+        (["--proxy", "http://proxy.example:3128?x"], "http://host:port"),
+        (["--proxy", "http://proxy.example:3128/#x"], "http://host:port"),
         (["--proxy", "https://proxy.example:3128"], "http://host:port"),
         (["--proxy", "http://a b:1"], "http://host:port"),
         (["--proxy", "http://proxy.example:3128/path"], "http://host:port"),
@@ -116,6 +128,38 @@ def test_a_kit_with_a_proxy_is_for_its_owner_only(tmp_path: Path) -> None:
         for file in files(HostSettings("eu-west-1", "c", proxy="http://me:secret@proxy.example:3128"), form):
             if "secret@" in file.text:
                 assert file.write(tmp_path / form).stat().st_mode & 0o077 == 0
+
+
+def test_a_kit_with_a_password_is_at_no_moment_readable_by_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a kit that is there already, readable by everybody
+    (tmp_path / "hybrid-host.sh").write_text("an older one")
+    (tmp_path / "hybrid-host.sh").chmod(0o644)
+    # When a file with a password is written, and nothing changes its mode afterwards
+    monkeypatch.setattr(Path, "chmod", lambda *_, **__: None)
+    (file, *_) = files(HostSettings("eu-west-1", "c", proxy="http://me:secret@proxy:3128"), KitFormat.SCRIPT)
+    written = file.write(tmp_path)
+    # Then it was its owner's from the start
+    assert "secret@" in written.read_text()
+    assert written.stat().st_mode & 0o077 == 0
+
+
+def test_no_argument_of_a_program_has_the_password_of_the_proxy(tmp_path: Path) -> None:
+    # Given the script's functions, and a password
+    part = Path(kit_module.__file__).parent / "script" / "30-network.sh"
+    say = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' >" + str(tmp_path / "seen")
+    script = tmp_path / "try.sh"
+    script.write_text(
+        f". {part}\nPROXY=http://me:pass-word@proxy:3128 NOT_THROUGH_PROXY=none\n"
+        f"""through_proxy sh -c "{say}; echo through \\$https_proxy, not \\$no_proxy"\n"""
+    )
+    # When a program runs with it
+    done = subprocess.run(["sh", script], capture_output=True, text=True, check=True)
+    # Then it has it in its environment, and nobody's arguments have it
+    assert done.stdout == "through http://me:pass-word@proxy:3128, not none\n"
+    assert "try.sh" in (tmp_path / "seen").read_text()
+    assert "pass-word" not in (tmp_path / "seen").read_text()
 
 
 def test_cloud_init_puts_the_same_script_and_units_in_place_and_starts_them() -> None:

@@ -45,6 +45,7 @@ def test_a_file_fills_the_secret_and_the_list_says_so(depot: DeployedEstate, tmp
     ("text", "says"),
     [
         ("planted-password", "is not the JSON"),
+        ("[" * 60_000, "is not JSON"),
         (json.dumps(GOOD | {"port": 99999}), "port"),
         (json.dumps(GOOD | {"pasword": "planted-password"}), "pasword"),
         (json.dumps(GOOD | {"sslmode": "planted-password"}), "sslmode"),

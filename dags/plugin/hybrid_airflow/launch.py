@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 #: Seconds that a call to ECS is repeated while its errors pass.
 PATIENCE = 120.0
 #: Seconds that a container of an earlier try has to end after StopTask: the 120 that its definition gives it
-#: between SIGTERM and SIGKILL (hybrid_constructs/etl_source.py), and some for ECS to tell the host and hear it.
+#: between SIGTERM and SIGKILL (hybrid_constructs/etl_source.py), and some for ECS to tell and to hear.
 SETTLE = 150.0
 #: What each reason of ours for StopTask begins with: ECS shows it as the task's `stoppedReason`.
 OURS = "Airflow: "

@@ -12,6 +12,7 @@ import ipaddress
 import json
 import re
 import shlex
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,7 +21,9 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from hybrid.estate.partitions import partition_of
 from hybrid.fleet.host_kit import endpoints
+from workspace.files import write_whole
 
 _HERE = Path(__file__).parent
 
@@ -91,7 +94,7 @@ class HostSettings:
     @property
     def domain(self) -> str:
         """What the host names of AWS end with in the Region."""
-        return "amazonaws.com.cn" if self.region.startswith("cn-") else "amazonaws.com"
+        return partition_of(self.region).domain
 
     def shell(self) -> str:
         """The settings as assignments of a POSIX shell."""
@@ -119,10 +122,10 @@ class KitFile:
     mode: int = 0o644
 
     def write(self, directory: Path) -> Path:
-        """Write it below a directory; the path that was written."""
+        """Write it below a directory, at no moment readable by more than its mode says; the path written."""
         target = directory / self.path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(self.text, encoding="utf-8")
+        write_whole(target, self.text, mode=self.mode)
         target.chmod(self.mode)
         return target
 
@@ -197,14 +200,23 @@ def _check_proxy(proxy: str) -> None:
         raise SettingRefused(
             f"the proxy lacks {' and '.join(parts_missing)}; write http://proxy.example:3128"
         )
-    if parts.scheme != "http" or parts.path not in ("", "/") or re.search(r"[\s\"'\\]", proxy):
+    if parts.scheme != "http" or parts.path not in ("", "/") or re.search(r"[\s\"'\\?#]", proxy):
         raise SettingRefused("the proxy is not of the form http://host:port")
-    if named == "localhost" or _is_loopback(named or ""):
+    if _is_this_machine((named or "").rstrip(".")):
         raise SettingRefused("the proxy is on the loopback address: containers could not reach it")
 
 
-def _is_loopback(host: str) -> bool:
+def _is_this_machine(host: str) -> bool:
+    """Whether a host is the machine itself, in any form that a resolver takes."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return False
+        try:
+            # `127.1`, `2130706433`, `0x7f.1`: forms of C's inet_aton.
+            address = ipaddress.ip_address(socket.inet_aton(host))
+        except OSError:
+            return False
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return bool(mapped.is_loopback or mapped.is_unspecified)

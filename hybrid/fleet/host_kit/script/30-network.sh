@@ -1,14 +1,15 @@
 curl_options="-sS -m 15 --proto =https"
 
-# AWS and the downloads go through the proxy, where there is one.
-through_proxy() {
+# AWS and the downloads go through the proxy, where there is one. By the environment alone: arguments of a program,
+# those of `env` too, are shown to every user of the machine, and the proxy may have a password.
+through_proxy() (
     if [ -n "$PROXY" ]; then
-        env http_proxy="$PROXY" https_proxy="$PROXY" HTTP_PROXY="$PROXY" HTTPS_PROXY="$PROXY" \
-            no_proxy="$NOT_THROUGH_PROXY" NO_PROXY="$NOT_THROUGH_PROXY" "$@"
-    else
-        "$@"
+        http_proxy=$PROXY https_proxy=$PROXY HTTP_PROXY=$PROXY HTTPS_PROXY=$PROXY
+        no_proxy=$NOT_THROUGH_PROXY NO_PROXY=$NOT_THROUGH_PROXY
+        export http_proxy https_proxy HTTP_PROXY HTTPS_PROXY no_proxy NO_PROXY
     fi
-}
+    "$@"
+)
 
 fetch() {
     # shellcheck disable=SC2086 # options are several words
