@@ -15,6 +15,7 @@ from hybrid.cli.aws_options import Fleet
 from hybrid.cli.lake_place import Demo, LakeDirectory, Local, lake_of, unknown_pipeline
 from hybrid.lake.querying import ENVIRONMENT, EngineFailed, Query
 from workspace.environments import EnvironmentFailure
+from workspace.printable import printable
 
 SHOWN = 100
 """Rows that a table shows where nothing else is asked."""
@@ -174,10 +175,10 @@ def _apart(names: Sequence[str]) -> list[str]:
 
 
 def _shown(cell: str | None) -> str:
-    """A value on a line of a terminal: what would move the cursor, or act on it, is written as its escape."""
+    """A value on a line of a terminal."""
     if cell is None:
         return "NULL"
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in cell)
+    return printable(cell)
 
 
 def _quoted(text: str) -> str:

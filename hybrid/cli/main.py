@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import shutil
 import signal
@@ -60,6 +61,10 @@ def _hybrid(
 
 def main() -> None:
     """Entry point. What many type first is taken too: `help sites` for `sites --help`, and `demo up`."""
+    _open_what_is_closed()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a character set lacks is written as its escape: a table with a name in it is no traceback.
+        sys.stdout.reconfigure(errors="backslashreplace")
     if sys.argv[1:2] == ["help"]:
         sys.argv[1:] = [*sys.argv[2:], "--help"]
     if COMPLETE in os.environ:
@@ -76,6 +81,17 @@ def main() -> None:
     # The exit code is known: a Ctrl-C that comes while Python ends would take its place, with a signal's.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(code)
+
+
+def _open_what_is_closed() -> None:
+    """Let what is written to a stream that was closed, as by `>&-`, go nowhere; else the next file that is
+    opened would be in its place, and get it."""
+    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free, which is this one
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
 
 
 def _run() -> int:

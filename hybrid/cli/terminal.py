@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import typer
 
 from hybrid.cli.wrapping import wrapped
+from workspace.printable import printable
 
 #: Characters between two columns of a table.
 _GAP = 2
@@ -69,11 +70,11 @@ def result_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> No
     the columns, their texts are wrapped between words; where it is too narrow for their words, each row
     becomes a record, a line for each column.
     """
-    cells = [[str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
-        for row in [list(columns), *cells]:
-            print("\t".join(row))
+        for row in [columns, *rows]:
+            print("\t".join(printable(str(cell)) for cell in row))
         return
+    cells = [[printable(str(cell), but="\n") for cell in row] for row in rows]
     least = _least_widths(columns, cells)
     room = _width() - _GAP * (len(columns) - 1)
     if sum(least) > room:
@@ -139,9 +140,12 @@ def _records(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str
 
 
 def _shown(text: str, stream: Any) -> str:
-    """Text as a stream can show it: what its character set lacks, as in LC_ALL=C, becomes `?`."""
+    """Text as a stream can show it: what its character set lacks, as in LC_ALL=C, becomes `?`.
+
+    What would act on a terminal, as a name of an estate file may hold, is written as its escape.
+    """
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    return text.encode(encoding, "replace").decode(encoding)
+    return printable(text, but="\n\t").encode(encoding, "replace").decode(encoding)
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from typer._click.exceptions import MissingParameter, NoSuchOption, UsageError
 
+from hybrid.cli.commands import COMMANDS
+
 #: What typer says of a value, and with it pydantic → what we say.
 _SAID: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     (re.compile(r"Input should be a valid integer"), lambda _: "takes a whole number"),
@@ -39,9 +41,10 @@ def empty_option(words: Sequence[str]) -> str | None:
 
 
 def _typed() -> str:
-    """The command as it was typed, where the error does not say: up to the first option."""
-    words = itertools.takewhile(lambda word: not word.startswith("-"), sys.argv[1:])
-    return " ".join(["bin/hybrid", *itertools.islice(words, 2)])
+    """The command as it was typed, where the error does not say: up to the first option or argument."""
+    words = list(itertools.takewhile(lambda word: not word.startswith("-"), sys.argv[1:]))
+    is_group = bool(words) and words[0] in COMMANDS and COMMANDS[words[0]].name == "app"
+    return " ".join(["bin/hybrid", *words[: 2 if is_group else 1]])
 
 
 def _sentence(error: UsageError) -> str:

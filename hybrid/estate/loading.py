@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import io
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +21,14 @@ from hybrid.estate.numbers import number_findings
 from hybrid.estate.query_rules import query_warnings
 from hybrid.estate.regions import region_warnings
 from hybrid.estate.rules import findings
+from workspace.printable import printable
+
+#: A thousand pipelines with long queries are a tenth of it; a device, or a database's dump, may have no end.
+_MOST_BYTES = 16 * 2**20
+
+#: Characters that are shown of a word of more than three times as many.
+_KEPT = 60
+_LONG_WORD = re.compile(rf"[^\s]{{{3 * _KEPT},}}")
 
 
 @dataclass(frozen=True, order=True)
@@ -39,7 +49,14 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}"
-        return f"{where}: {self.key}: {self.message}" if self.key else f"{where}: {self.message}"
+        key, message = _shortened(self.key), _shortened(self.message)
+        return f"{where}: {key}: {message}" if key else f"{where}: {message}"
+
+
+def _shortened(text: str) -> str:
+    """A text as it can be shown: some of its words may be the file's, of any length and characters."""
+    text = _LONG_WORD.sub(lambda found: f"{found[0][:_KEPT]}… ({len(found[0])} characters)", text)
+    return printable(text, but="\n")
 
 
 class EstateError(Exception):
@@ -121,7 +138,12 @@ def text_of(path: Path, *, remedy: str = "name another with `-c estate=FILE`") -
         EstateError: the file cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            message = f"is larger than {_MOST_BYTES // 2**20} MiB, which no estate file is; name another"
+            raise EstateError([Problem(str(path), 1, "", message)])
+        return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8").read()
     except FileNotFoundError as error:
         near = _nearest(path)
         message = f"there is no such file; {f'did you mean `{near}`?' if near else remedy}"

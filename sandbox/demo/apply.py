@@ -210,7 +210,7 @@ def _broken(skipped: Collection[str], demo: DemoEnvironment) -> dict[str, str]:
     found = {}
     for name in skipped:
         try:
-            ast.parse((demo.dags / name).read_bytes())
+            ast.parse((demo.dags / name).read_bytes(), filename=name)
         except (SyntaxError, ValueError) as error:
             found[name] = f"{type(error).__name__}: {error}"
     return found

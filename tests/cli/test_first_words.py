@@ -138,3 +138,19 @@ def test_a_full_disk_is_told_where_the_result_goes(arguments: list[str]) -> None
     # Then it is no success, and one line says why
     assert done.returncode == 1
     assert done.stderr == "not all could be written: No space left on device; make room and run this again\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_no_traceback_and_takes_no_files_place(
+    closed: str, tmp_path: Path
+) -> None:
+    # Given a wrong estate file, and a shell that closes a stream
+    file = tmp_path / "estate.yaml"
+    file.write_text("environment: [1]\n")
+    command = f"exec 3>&1; '{ROOT}/bin/hybrid' validate '{file}' {closed} 3>&-; echo code $? >&3"
+    # When
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    # Then the command ends as ever, and the file is as it was
+    assert done.stdout.splitlines()[-1] == "code 2", done
+    assert "Traceback" not in done.stdout + done.stderr
+    assert file.read_text() == "environment: [1]\n"

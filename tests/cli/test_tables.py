@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -147,3 +148,25 @@ def test_no_width_of_a_terminal_cuts_a_word() -> None:
         assert words - set(table.split()) == set(), width
         if not re.search(r"pipeline +customers", table):
             assert max(map(cell_len, table.splitlines())) <= width
+
+
+def test_a_name_that_would_act_on_a_terminal_is_written_as_its_escape() -> None:
+    # Given names that clear the screen, turn the line round, and break it
+    names = ["a\x1b[2Jb", "c\u202ed", "e\u2028f"]
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from hybrid.cli import terminal; import json; "
+        "names = json.loads(sys.argv[2]); terminal.result_table(['name'], [[n] for n in names]); "
+        "[terminal.say(n) for n in names]; [terminal.result(n) for n in names]"
+    )
+    # When they are printed in each way
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(ROOT), json.dumps(names)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # Then
+    for text in (done.stdout, done.stderr):
+        assert not any(one in text for one in "\x1b\u202e\u2028")
+    assert "a\\x1b[2Jb" in done.stdout
+    assert "c\\u202ed" in done.stderr

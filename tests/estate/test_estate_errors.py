@@ -229,3 +229,26 @@ def test_a_version_past_the_list_is_taken_when_it_is_asked_for(tmp_path: Path) -
     file.write_text(VALID + "airflow: {version: 3.9.9, allow_unlisted_version: true}\n")
 
     assert load_estate(file).airflow.version == "3.9.9"
+
+
+def test_words_of_a_stranger_are_shown_shortened_and_act_on_no_terminal(tmp_path: Path) -> None:
+    # Given a file of which a stranger wrote the names: one clears the screen, one has 100,000 characters
+    file = tmp_path / "estate.yaml"
+    text = VALID.replace("site: cellar", '"site": "a\\e[2J\\u202eb"').replace(
+        "site: cloud", f"site: {'x' * 100_000}"
+    )
+    file.write_text(text)
+    # When
+    with pytest.raises(EstateError) as refused:
+        load_estate(file)
+    # Then
+    said = str(refused.value)
+    assert "\x1b" not in said
+    assert "\\x1b[2J\\u202eb" in said
+    assert len(said) < 2000
+    assert "(100003 characters)" in said
+
+
+def test_a_file_without_end_is_refused_at_once() -> None:
+    with pytest.raises(EstateError, match="is larger than 16 MiB"):
+        load_estate(Path("/dev/zero"))
