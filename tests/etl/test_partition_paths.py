@@ -65,6 +65,33 @@ def test_texts_come_back_as_they_were_to_pyarrow_and_duckdb(etl: Etl, postgresql
     assert dict(rows) == dict(enumerate(_TEXTS))
 
 
+def test_a_name_stands_in_the_path_as_readers_know_it(etl: Etl, each_database: Database) -> None:
+    # Given a column whose name no keyboard of ASCII has
+    name = "Größe 日本"
+    quote = '"' if each_database.engine == "postgresql" else "`"
+    # When
+    outcome = etl.run(each_database, query=f"select 1 as n, 'L' as {quote}{name}{quote}", partition_by=[name])
+    # Then both readers know it by that name
+    assert outcome.code == 0, outcome.lines
+    root = outcome.files[0].parents[1]
+    assert ds.dataset(root, format="parquet", partitioning="hive").to_table().to_pylist() == [
+        {"n": 1, name: "L"}
+    ]
+    found = duckdb.sql(f"select * from read_parquet('{root}/*/*.parquet', hive_partitioning=true)")
+    assert dict(zip(found.columns, *found.fetchall(), strict=True)) == {"n": 1, "interval": "full", name: "L"}
+
+
+@pytest.mark.parametrize("name", ["a=b", "%41", "a\tb"])
+def test_a_name_that_a_reader_would_take_for_another_is_refused(
+    etl: Etl, each_database: Database, name: str
+) -> None:
+    quote = '"' if each_database.engine == "postgresql" else "`"
+    outcome = etl.run(each_database, query=f"select 1 as n, 'L' as {quote}{name}{quote}", partition_by=[name])
+    assert outcome.code == 2, outcome.lines
+    assert "rename the column with AS" in outcome.message
+    assert outcome.manifests == []
+
+
 @pytest.mark.parametrize(
     ("expression", "text", "kind", "value"),
     [

@@ -3,7 +3,8 @@
 A value stands there as one text, which pyarrow and DuckDB read back as the same value: integers in digits,
 booleans as `true` and `false`, decimals with all digits of their scale, dates and times in ISO 8601 with the
 digits that their type has, texts percent-encoded (RFC 3986) but for inner spaces. A null is
-`__HIVE_DEFAULT_PARTITION__`, an empty text is nothing after the `=`.
+`__HIVE_DEFAULT_PARTITION__`, an empty text is nothing after the `=`. The column's own name
+stands there as it is: DuckDB decodes the value and not the name.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from hybrid_etl.columns import Column
 from hybrid_etl.errors import UserError
 
 NULL = "__HIVE_DEFAULT_PARTITION__"
+_NOT_IN_NAMES = "\"#%'*/:=?\\{}[]^"
+"""What Hive and Spark escape in a directory's name (Spark, ExternalCatalogUtils), and what is a pattern."""
 MOST_PATHS = 10_000
 """Different paths of a run. Each costs at least one object, one request of every reader, 200 bytes of
 receipt."""
@@ -41,6 +44,7 @@ class PartitionPaths:
                 )
             if self.names.count(name) > 1:
                 raise UserError(f"partition_by names {name} more than once; name it once.")
+            _check_name(name)
             _check_type(name, kinds[name])
         if not set(kinds) - set(self.names):
             raise UserError(
@@ -59,7 +63,7 @@ class PartitionPaths:
             groups.setdefault(code, []).append(row)
         found = {
             "/".join(
-                f"{_escaped(name)}={NULL if code is None else text[code]}"
+                f"{name}={NULL if code is None else text[code]}"
                 for name, text, code in zip(self.names, texts, key, strict=True)
             ): rows
             for key, rows in groups.items()
@@ -78,6 +82,14 @@ class PartitionPaths:
                 f"partition_by {', '.join(self.names)} makes more than {MOST_PATHS} paths; partition by what "
                 "has fewer values, such as a date's month."
             )
+
+
+def _check_name(name: str) -> None:
+    if name != name.strip() or not name.isprintable() or any(sign in _NOT_IN_NAMES for sign in name):
+        raise UserError(
+            f"partition_by names {name!r}, which readers of paths do not read back alike; rename the column "
+            "with AS, to letters, digits, underscores and inner spaces."
+        )
 
 
 def _check_type(name: str, kind: pa.DataType) -> None:

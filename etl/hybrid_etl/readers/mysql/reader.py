@@ -49,6 +49,7 @@ select 1 from information_schema.columns c join information_schema.tables t
     on t.table_schema = c.table_schema and t.table_name = c.table_name and t.table_type = 'BASE TABLE'
 where c.table_schema = %s and c.table_name = %s and c.column_name = %s and c.data_type = 'bit'
 """
+_PADS = "PAD_CHAR_TO_FULL_LENGTH"
 _KEEPALIVES = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 6}
 """A cut line is noticed after 90 s, as with PostgreSQL; the system's own values would take two hours."""
 
@@ -180,7 +181,10 @@ class MysqlReader:
             f"max_statement_time = {seconds}" if mariadb else f"max_execution_time = {int(seconds * 1000)}"
         )
         lock = max(1, int(limits.lock_timeout_seconds)) if limits.lock_timeout_seconds else 31536000
+        modes = self._one("select @@sql_mode").split(",")
         for assignment in (
+            # In a strict mode a server refuses what is beyond its maximum, and each version has its own.
+            "sql_mode = ''",
             "time_zone = '+00:00'",
             f"net_write_timeout = {_STALL_SECONDS}",
             f"net_read_timeout = {_STALL_SECONDS}",
@@ -194,6 +198,8 @@ class MysqlReader:
             # MariaDB ends a recursion after 1,000 rounds with the rows that it has, and a warning.
             *([f"max_recursive_iterations = {2**32 - 1}"] if mariadb else []),
             statement,
+            # With it every CHAR would end in the spaces that fill it, and its hash would be another.
+            f"sql_mode = '{','.join(mode for mode in modes if mode != _PADS)}'",
         ):
             connection.query(f"set session {assignment}")
         connection.query("set session transaction isolation level repeatable read")
