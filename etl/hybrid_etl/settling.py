@@ -161,8 +161,8 @@ def wait_until_settled(
         unseen = "; ".join(settled.unseen)
         emit(
             "warning",
-            f"Rows that come late may be missing from the interval, for this cannot be seen: {unseen}. Else "
-            "read intervals later, with settle.",
+            f"Rows that come late may be missing from the interval, for this cannot be seen: {unseen}. Where "
+            "that cannot be changed, read intervals later, with the pipeline's settle.",
             unseen=unseen,
         )
     return settled

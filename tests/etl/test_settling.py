@@ -155,7 +155,7 @@ def test_a_user_who_may_not_see_others_waits_for_what_has_written_and_is_told(
     assert outcome.code == 0, outcome.lines
     (unseen,) = outcome.manifest["settled"]["unseen"]
     assert "pg_read_all_stats" in unseen
-    assert any(line["level"] == "warning" and "can be seen" in line["message"] for line in outcome.lines)
+    assert any(line["level"] == "warning" and "cannot be seen" in line["message"] for line in outcome.lines)
 
 
 @pytest.mark.parametrize("style", ["SQL, DMY", "Postgres, MDY", "German"])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from etl_process import ROOT
 
 _READ = """
 from hybrid_etl import aws
@@ -29,6 +30,7 @@ def test_a_container_without_credentials_names_the_address_of_task_roles(in_ecs:
             "AWS_REGION": "eu-west-1",
             "AWS_EC2_METADATA_DISABLED": "true",
             "HOME": "/nonexistent",
+            "PYTHONPATH": str(ROOT / "etl"),
         }
         if in_ecs:
             port = taken.getsockname()[1]
