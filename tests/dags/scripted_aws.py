@@ -39,7 +39,10 @@ _PIPELINES = {"customers": "12", "orders": "34", "ledger": "5"}
 
 @dataclass
 class Script:
-    """What a container does. Seconds count from its creation, then from its start, then from StopTask."""
+    """What a container does. Seconds count from its creation, then from its start, then from StopTask.
+
+    `last_lines` are in its log only once it has ended.
+    """
 
     pending: float = 0.0
     running: float = 0.05
@@ -47,6 +50,7 @@ class Script:
     receipt: bool = True
     receipt_attempt: str | None = None
     lines: Sequence[str] = ('{"level": "info", "message": "read", "rows": 3}',)
+    last_lines: Sequence[str] = ()
     stopped_reason: str = "Essential container in task exited"
     stop_code: str = "EssentialContainerExited"
     container_reason: str | None = None
@@ -233,7 +237,9 @@ class ScriptedAws:
         started = found and time.time() >= found[0].created + found[0].script.pending
         if self.logs_missing or not started:
             raise ServiceError("ResourceNotFoundException", "The specified log stream does not exist.")
-        lines = found[0].script.lines
+        lines = [*found[0].script.lines]
+        if self._view(found[0])["lastStatus"] == "STOPPED":
+            lines += found[0].script.last_lines
         start = int(params.get("nextToken", "f/0").removeprefix("f/"))
         if not params.get("startFromHead"):
             start = max(0, len(lines) - params.get("limit", 100))

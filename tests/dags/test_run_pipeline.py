@@ -250,3 +250,14 @@ def test_the_log_of_the_container_is_in_the_log_of_the_task(
     places = (caplog.text, capsys.readouterr().out)
     lines = [f"batch {n} (rows={n})" for n in range(5)]
     assert [max(place.count(line) for place in places) for line in lines] == [1] * 5
+
+
+def test_what_the_container_says_last_is_in_the_log_of_the_task(
+    aws: ScriptedAws, mode: str, caplog: pytest.LogCaptureFixture, capsys: Any
+) -> None:
+    # Given a container whose last line comes after the last look at its log
+    aws.script = Script(last_lines=['{"level": "info", "message": "Finished.", "rows": 3}'])
+    run(operator(mode=mode), context())
+    # Then it is there, once
+    places = (caplog.text, capsys.readouterr().out)
+    assert max(place.count("Finished. (rows=3)") for place in places) == 1

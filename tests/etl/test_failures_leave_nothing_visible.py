@@ -130,6 +130,30 @@ def test_sigterm_takes_everything_back_within_ten_seconds(
     _until(lambda: not _sessions(any_database))
 
 
+def test_sigterm_ends_the_statement_that_the_database_is_busy_with(etl: Etl, any_database: Database) -> None:
+    # Given a run for which the database works without a row to send, so that it does not look at the line
+    pause = (
+        "select pg_sleep(90)::text as nothing"
+        if any_database.engine == "postgresql"
+        else "select sleep(90) as s"
+    )
+    process = etl.start(
+        "run", etl.specify(any_database, query=pauses[any_database.engine]), secret=any_database.secret
+    )
+    running = (
+        "select count(*) from pg_stat_activity where state = 'active' and wait_event = 'PgSleep'"
+        if any_database.engine == "postgresql"
+        else "select count(*) from information_schema.processlist where state = 'User sleep'"
+    )
+    _until(lambda: any_database.say(running)[0][0] == 1)
+    # When
+    process.send_signal(signal.SIGTERM)
+    outcome = etl.finish(process, timeout=30)
+    # Then the database is at rest
+    assert (outcome.code, outcome.seconds < 10) == (1, True), outcome.lines
+    _until(lambda: any_database.say(running)[0][0] == 0)
+
+
 def test_sigterm_ends_a_run_within_ten_seconds_though_s3_no_longer_answers(
     etl: Etl, postgresql: Database, s3: dict[str, str], native_decoder: None
 ) -> None:
