@@ -132,14 +132,9 @@ def test_sigterm_takes_everything_back_within_ten_seconds(
 
 def test_sigterm_ends_the_statement_that_the_database_is_busy_with(etl: Etl, any_database: Database) -> None:
     # Given a run for which the database works without a row to send, so that it does not look at the line
-    pause = (
-        "select pg_sleep(90)::text as nothing"
-        if any_database.engine == "postgresql"
-        else "select sleep(90) as s"
-    )
-    process = etl.start(
-        "run", etl.specify(any_database, query=pauses[any_database.engine]), secret=any_database.secret
-    )
+    pauses = {"postgresql": "select pg_sleep(90)::text as s", "mariadb": "select sleep(90) as s"}
+    digest = etl.specify(any_database, query=pauses[any_database.engine])
+    process = etl.start("run", digest, secret=any_database.secret)
     running = (
         "select count(*) from pg_stat_activity where state = 'active' and wait_event = 'PgSleep'"
         if any_database.engine == "postgresql"
