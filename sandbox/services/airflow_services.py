@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import IO, Any
 
 #: Service → its command.
@@ -31,21 +32,32 @@ _WIDTH = 10
 
 
 def main() -> int:
-    """Start the services and copy what they write, until the last one has ended; returns an exit code."""
+    """Start the services and copy what they write, until the last one has ended; returns an exit code.
+
+    SIGTERM reaches the services themselves, which are of this process's group.
+    """
     if code := _tables():
         return code
+    stopping = Event()
+    # This process stays: what they write as they end is read, or the scheduler would not end.
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     processes = {
         name: subprocess.Popen(["airflow", *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         for name, command in COMMANDS.items()
     }
-    readers = [Thread(target=_copy, args=(name, process.stdout)) for name, process in processes.items()]
-    for reader in readers:
+    readers = {name: Thread(target=_copy, args=(name, process.stdout)) for name, process in processes.items()}
+    for reader in readers.values():
         reader.start()
-    for reader in readers:
-        reader.join()
+    for name, reader in readers.items():
+        if name != "triggerer":
+            reader.join()
+    if stopping.is_set():
+        # Its own process, which has the triggers, has ended with the signal; it waits ten seconds for it.
+        processes["triggerer"].kill()
+    readers["triggerer"].join()
     for name, process in processes.items():
         _say(name, f"ended with {process.wait()}")
-    return 1
+    return 0 if stopping.is_set() else 1
 
 
 def _copy(name: str, output: IO[bytes]) -> None:
