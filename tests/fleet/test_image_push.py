@@ -21,7 +21,6 @@ from hybrid.cli import image
 from hybrid.estate.naming import Names
 from tests.docker_registry import docker_registry
 
-pytestmark = pytest.mark.containers
 _TOKEN = "a token"
 _SETTINGS = {"credsStore": "nowhere", "currentContext": "default"}
 _USERS = "AWS:$2b$12$d82juWnn25pS3rKck4/MsemcqyWPKvWPgDKxxsC/t5XPL6Cohv8gO"
@@ -83,6 +82,19 @@ def docker_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return directory
 
 
+def _deploy_storage(estate: DeployedEstate, aws: LocalAws, *, repository: str) -> None:
+    """A storage stack of which only the output is there that says where images go."""
+    name, stacks = Names(estate.name).stack("storage"), aws.client("cloudformation")
+    template = {
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {"RepositoryUri": {"Value": repository}},
+    }
+    stacks.create_stack(StackName=name, TemplateBody=json.dumps(template))
+    stacks.get_waiter("stack_create_complete").wait(
+        StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
+    )
+
+
 @pytest.fixture
 def estate(
     deploy: Callable[..., DeployedEstate],
@@ -93,16 +105,7 @@ def estate(
 ) -> DeployedEstate:
     """An estate whose registry is the one on the loopback, and a small image in place of the container's."""
     found = deploy(["depot"], deployed=[])
-    name = Names(found.name).stack("storage")
-    template = {
-        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
-        "Outputs": {"RepositoryUri": {"Value": f"{registry}/hybrid/etl"}},
-    }
-    stacks = aws_environment.client("cloudformation")
-    stacks.create_stack(StackName=name, TemplateBody=json.dumps(template))
-    stacks.get_waiter("stack_create_complete").wait(
-        StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
-    )
+    _deploy_storage(found, aws_environment, repository=f"{registry}/hybrid/etl")
     small = tmp_path / "etl"
     small.mkdir()
     (small / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\n")
@@ -111,6 +114,7 @@ def estate(
     return found
 
 
+@pytest.mark.containers
 def test_it_is_built_and_pushed_and_no_login_stays(
     estate: DeployedEstate, ecr: type[_Ecr], registry: str, docker_home: Path
 ) -> None:
@@ -128,15 +132,24 @@ def test_it_is_built_and_pushed_and_no_login_stays(
     assert [path for path in docker_home.rglob("*") if path.is_file() and token in path.read_text()] == []
     assert _TOKEN not in result.output
 
-    # When the registry has it
+
+def test_what_the_registry_has_is_neither_built_nor_pushed(
+    deploy: Callable[..., DeployedEstate], aws_environment: LocalAws, ecr: type[_Ecr]
+) -> None:
+    # Given a registry that has the tag
+    found = deploy(["depot"], deployed=[])
+    _deploy_storage(found, aws_environment, repository="registry.example/hybrid/etl")
     ecr.images = frozenset({image_tag()})
-    again = estate.run("image", "push", "--json")
-    # Then nothing is built or pushed
-    assert again.exit_code == 0, again.output
-    assert json.loads(again.stdout) == {"image": reference, "pushed": False}
-    assert "building" not in again.stderr
+    # When
+    result = found.run("image", "push", "--json")
+    # Then
+    assert result.exit_code == 0, result.output
+    reference = f"registry.example/hybrid/etl:{image_tag()}"
+    assert json.loads(result.stdout) == {"image": reference, "pushed": False}
+    assert "building" not in result.stderr
 
 
+@pytest.mark.containers
 def test_a_registry_that_refuses_is_told_without_the_token(
     estate: DeployedEstate, ecr: type[_Ecr], registry: str, docker_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
