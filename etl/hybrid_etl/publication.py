@@ -56,6 +56,8 @@ class Publication:
             try:
                 over = self._sink.look(self._key)
             except UserError as error:
+                if self._seen is not None:
+                    raise  # another receipt came meanwhile, and now nobody may see which
                 emit("warning", f"Whether another run of the interval has landed could not be seen. {error}")
                 self._sink.put(self._key, content)
                 return

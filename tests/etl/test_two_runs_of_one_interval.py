@@ -14,7 +14,7 @@ import pytest
 from etl_process import Database, Etl, Outcome, client
 from faulty_line import LOSE_ANSWER, Fault, Line, faulty_line
 
-from hybrid_etl.errors import Failure
+from hybrid_etl.errors import Failure, UserError
 from hybrid_etl.publication import Publication
 from hybrid_etl.settings import Settings
 from hybrid_etl.sinks import Seen, open_sink
@@ -268,3 +268,24 @@ def test_a_receipt_that_is_never_the_same_twice_fails_the_run(tmp_path: Path) ->
     # When, Then
     with pytest.raises(Failure, match="by others"):
         publication.write({"attempt": "mine"})
+
+
+def test_a_receipt_that_came_meanwhile_and_may_not_be_seen_is_not_replaced(tmp_path: Path) -> None:
+    # Given a receipt that another run writes, and rights that are taken away then
+    settings = Settings(specifications="", lake=f"file://{tmp_path}", secret="")
+    publication = Publication.begin(settings, _RECEIPT)
+    sink = open_sink(settings.lake)
+    sink.put(_RECEIPT, b'{"attempt": "other"}')
+
+    class Closed:
+        def look(self, key: str) -> Seen:
+            raise UserError(f"Reading {key}: refused")
+
+        def put(self, key: str, content: bytes, *, over: Seen | None = None) -> bool:
+            return sink.put(key, content, over=over)
+
+    publication._sink = Closed()  # type: ignore[assignment]
+    # When, Then
+    with pytest.raises(UserError, match="refused"):
+        publication.write({"attempt": "mine"})
+    assert sink.read(_RECEIPT) == b'{"attempt": "other"}'
