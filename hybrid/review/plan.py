@@ -77,7 +77,9 @@ def plan(before: Sequence[Stack], after: Sequence[Stack]) -> Plan:
     if verdict.outcome is Outcome.NOTHING:
         return Plan(verdict, (), (), (), (), tuple(_left(verdict)))
     differences = Differences(before, after)
-    permissions = compare(_permissions(before), _permissions(after))
+    # What is in a stack that left the estate stays, with its permissions.
+    staying = [stack for stack in before if stack.name not in differences.left]
+    permissions = compare(_permissions(staying), _permissions(after))
     return Plan(
         verdict=verdict,
         stacks=tuple(_stacks(differences, verdict)),

@@ -134,6 +134,9 @@ def test_a_site_that_goes_is_named_with_what_to_do(planned: Any) -> None:
     )
     assert found.verdict.left == ("hybrid-acme-site-on-premises",)
     assert any("delete-stack --stack-name hybrid-acme-site-on-premises" in one for one in found.after)
+    # And its roles stay as they are: only what Airflow may do there is taken
+    assert {one.permission.who for one in found.permissions} == {"hybrid-acme-airflow"}
+    assert {one.kind for one in found.permissions} == {"taken"}
 
 
 def test_before_the_first_deployment_all_is_new(estate_assembly: Any) -> None:
