@@ -1,4 +1,4 @@
-"""What `cdk synth` checks: two packs of cdk-nag, CloudFormation's own rules, and those of this house."""
+"""What `cdk synth` checks: two packs of cdk-nag, CloudFormation's own rules, and those of this repository."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def repository_rules(directory: Path = RULES) -> list[ValidationRuleSource]:
 
 @functools.cache
 def cloudformation_rules() -> CloudFormationValidatePlugin:
-    """CloudFormation's own rules and those of this house. One for all apps: it takes seconds to make."""
+    """CloudFormation's own rules and those of this repository. One for all apps: it takes seconds to make."""
     return CloudFormationValidatePlugin(guard_rules=repository_rules())
 
 

@@ -1,4 +1,4 @@
-"""Carries a schedule out: injects faults into what is there at the moment, and mends what has lasted long enough."""
+"""Carries a schedule out: injects its faults, and mends what has lasted long enough."""
 
 from __future__ import annotations
 
