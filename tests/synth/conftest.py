@@ -163,8 +163,6 @@ def _composed(estate: dict[str, Any]) -> dict[str, Any]:
     alone = {key: value for key, value in estate.items() if key not in files}
     return compose_text(yaml.safe_dump(alone), file="estate").data | files
 
-    return synthesized
-
 
 @pytest.fixture(scope="session")
 def estate_assembly(synthesize: Synthesize) -> Assembly:
