@@ -20,7 +20,9 @@ NODE_MODULES = STATE / "node"
 DEMO = STATE / "demo"
 
 
-def estate_file(word: str) -> Path:
+def estate_file(word: str | Path) -> Path:
     """The estate file that a word means: a path, or the name of an overlay, `prod` for overlays/prod.yaml."""
+    if isinstance(word, Path):
+        return word
     is_name = re.fullmatch(r"[A-Za-z0-9_-]+", word) is not None and not Path(word).exists()
     return OVERLAYS / f"{word}.yaml" if is_name else Path(word)
