@@ -25,6 +25,7 @@ from hybrid_airflow.operators import RunPipelineOperator, task_arguments
 from hybrid_airflow.overlap import RunAgainOperator
 from hybrid_airflow.parts import CommitPartsOperator, RunPartOperator
 from hybrid_airflow.timetables import AFTER, WITHOUT_INTERVAL, refuse_schedule, timetable
+from hybrid_airflow.upstream import UpstreamIntervalsOperator
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.asset import AssetNameRef
@@ -176,7 +177,7 @@ def pipeline_dag(estate: Estate, pipeline: Pipeline, *, after: Sequence[Asset | 
         auto_register=False,
         **deadline_arguments(estate, pipeline.deadline_seconds),
     ) as dag:
-        _tasks(estate, pipeline)
+        _tasks(estate, pipeline, after=after)
         _read_again(estate, pipeline, schedule=pipeline.schedule, start=_start_date(pipeline))
     if pipeline.uses_interval:
         _ask_for_interval(dag)
@@ -208,23 +209,64 @@ def paired_dag(estate: Estate, name: str, pipelines: list[Pipeline]) -> DAG:
     return dag
 
 
-def _tasks(estate: Estate, pipeline: Pipeline) -> None:
-    """One task that lands the pipeline; or a group: one for each key range, then one that commits them."""
-    landed = [asset(estate, pipeline)]
+def _tasks(estate: Estate, pipeline: Pipeline, *, after: Sequence[Asset | AssetNameRef] = ()) -> None:
+    """One task that lands the pipeline; or a group: one for each key range, then one that commits them.
+
+    After others, a run reads each interval that they landed: a task finds them, and those that land are mapped
+    over them.
+    """
+    lands = asset(estate, pipeline)
+    each: dict[str, Any] = {}
+    if after and pipeline.uses_interval:
+        each["interval"] = UpstreamIntervalsOperator(
+            task_id=f"{pipeline.pipeline}-intervals",
+            pipeline=pipeline,
+            after=after,
+            lands=lands,
+            **task_arguments(estate, pipeline) | {"pool": "default_pool"},
+        ).output
     if pipeline.parts is None:
-        RunPipelineOperator(task_id=pipeline.pipeline, estate=estate, pipeline=pipeline, outlets=landed)
+        _land(RunPipelineOperator, estate, pipeline, each, task_id=pipeline.pipeline, outlets=[lands])
         return
     with TaskGroup(group_id=pipeline.pipeline):
         parts = RunPartOperator.partial(
             task_id="part",
-            estate=estate,
-            pipeline=pipeline,
+            **_mapped(estate, pipeline),
             max_active_tis_per_dagrun=pipeline.parts_at_once,
-            **task_arguments(estate, pipeline),
-        ).expand(part=list(range(pipeline.parts)))
-        CommitPartsOperator(
-            task_id="commit", estate=estate, pipeline=pipeline, receipts=parts.output, outlets=landed
+        ).expand(part=list(range(pipeline.parts)), **each)
+        _land(
+            CommitPartsOperator,
+            estate,
+            pipeline,
+            each,
+            task_id="commit",
+            receipts=parts.output,
+            outlets=[lands],
         )
+
+
+def _land(
+    kind: type[RunPipelineOperator], estate: Estate, pipeline: Pipeline, each: Mapping[str, Any], **own: Any
+) -> None:
+    """A task that lands the pipeline, mapped over `each` where there is anything to map it over."""
+    if each:
+        kind.partial(
+            **_mapped(estate, pipeline),
+            max_active_tis_per_dag=pipeline.max_active_runs,
+            map_index_template="{{ task.interval['from'] }}",
+            **own,
+        ).expand(**each)
+    else:
+        kind(estate=estate, pipeline=pipeline, **own)
+
+
+def _mapped(estate: Estate, pipeline: Pipeline) -> dict[str, Any]:
+    """What a mapped task is given of the estate."""
+    return {
+        "estate": estate.of_site(pipeline.site),
+        "pipeline": pipeline,
+        **task_arguments(estate, pipeline),
+    }
 
 
 def _read_again(estate: Estate, pipeline: Pipeline, *, schedule: str | None, start: datetime) -> None:
@@ -233,11 +275,9 @@ def _read_again(estate: Estate, pipeline: Pipeline, *, schedule: str | None, sta
         return
     RunAgainOperator.partial(
         task_id=f"{pipeline.pipeline}-again",
-        estate=estate,
-        pipeline=pipeline,
         cron=schedule,
         not_before=start,
-        **task_arguments(estate, pipeline),
+        **_mapped(estate, pipeline),
     ).expand(back=list(range(1, pipeline.overlap + 1)))
 
 

@@ -18,7 +18,8 @@ from hybrid_airflow.describe import describe, started_by
 from hybrid_airflow.ecs_task import TaskSnapshot, load
 from hybrid_airflow.hosts import host_of
 from hybrid_airflow.identity import identify
-from hybrid_airflow.interval import Interval, IntervalError, choose
+from hybrid_airflow.interval import Interval, IntervalError
+from hybrid_airflow.interval_sets import disjoint
 from hybrid_airflow.launch import LaunchError, Order
 from hybrid_airflow.logs import LogReader
 from hybrid_airflow.manifest import Estate, Pipeline
@@ -27,7 +28,7 @@ from hybrid_airflow.promises import tell
 from hybrid_airflow.receipt import Receipt, ReceiptError, read_receipt, refreshed_until
 from hybrid_airflow.retrying import passes, plain
 from hybrid_airflow.run_failure import failure
-from hybrid_airflow.timetables import data_interval
+from hybrid_airflow.run_interval import asked_for
 from hybrid_airflow.triggers import ContainerTrigger, SiteTrigger
 from hybrid_airflow.watch import Deadlines, Ended, Stop, Watch
 
@@ -60,6 +61,8 @@ class RunPipelineOperator(BaseOperator):
         interval_from: Begin of the interval, ISO 8601 with a zone (templated). Both or neither; without
             them it is the DAG's `from` and `to`, then what landed upstream, then the data interval.
         interval_to: End of the interval, not included.
+        interval: The interval as `hybrid_airflow.upstream.UpstreamIntervalsOperator` gives it, to be mapped over;
+            it comes before all else.
         deferrable: Wait in the triggerer, which takes no worker; False waits in the worker.
         aws_conn_id: Airflow connection for AWS; None for boto3's own credentials.
         poll_seconds: Between two looks at the container.
@@ -79,6 +82,7 @@ class RunPipelineOperator(BaseOperator):
         pipeline: Pipeline,
         interval_from: str | None = None,
         interval_to: str | None = None,
+        interval: Mapping[str, Any] | None = None,
         deferrable: bool = True,
         aws_conn_id: str | None = "aws_default",
         poll_seconds: float = 10.0,
@@ -91,6 +95,7 @@ class RunPipelineOperator(BaseOperator):
         self.at = estate.sites[pipeline.site]
         self.interval_from = interval_from
         self.interval_to = interval_to
+        self.interval = interval
         self.deferrable = deferrable
         self.aws_conn_id = aws_conn_id
         self.poll_seconds = poll_seconds
@@ -159,16 +164,18 @@ class RunPipelineOperator(BaseOperator):
     def _interval(self, context: Any) -> Interval | None:
         if not self.pipeline.uses_interval:
             return None
-        params = context["params"]
-        events = context.get("triggering_asset_events") or {}
-        full = bool(params.get("full_refresh"))
-        scheduled = (context.get("data_interval_start"), context.get("data_interval_end"))
         try:
-            return choose(
-                given=(self.interval_from or params.get("from"), self.interval_to or params.get("to")),
-                landed=[event.extra for batch in events.values() for event in batch],
-                scheduled=data_interval(self.pipeline.schedule, scheduled) if full else scheduled,
-                full=full,
+            if self.interval is not None:
+                return Interval.load(self.interval)
+            found = disjoint(
+                asked_for(context, self.pipeline, given=(self.interval_from, self.interval_to))
+            )
+            if len(found) == 1:
+                return found[0]
+            raise IntervalError(
+                f"This run is to read {len(found)} intervals, and a task reads one: the first begins at "
+                f"{found[0].start.isoformat()}, the last at {found[-1].start.isoformat()}. Map the task over "
+                "them: hybrid_airflow.upstream.UpstreamIntervalsOperator gives them."
             )
         except IntervalError as error:
             raise AirflowFailException(str(error)) from None
