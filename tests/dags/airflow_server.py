@@ -71,7 +71,10 @@ def airflow_server(
     """
     make_home(home)
     for file in (home / "dags" / "manifest").iterdir():
-        edit(file, **{"schedule": None, "after": [], "catchup": False, "retries": 0, **parts.get(file.stem, {})})
+        edit(
+            file,
+            **{"schedule": None, "after": [], "catchup": False, "retries": 0, **parts.get(file.stem, {})},
+        )
     settings = _settings(home) | more
     environment = {**os.environ, **settings, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     started = [

@@ -33,7 +33,9 @@ def test_a_receipt_is_looked_for_where_the_container_lands_it(case: dict[str, An
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in json.loads((_CASES / "interval_sets.json").read_text()) if "runs" in case], ids=str
+    "case",
+    [case for case in json.loads((_CASES / "interval_sets.json").read_text()) if "runs" in case],
+    ids=str,
 )
 def test_a_run_after_others_reads_what_the_contract_says(case: dict[str, Any]) -> None:
     found = disjoint(Interval.parse(*times) for times in case["after"])

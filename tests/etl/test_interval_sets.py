@@ -39,9 +39,7 @@ def _hourly(begin: int, length: int, *, full: bool = False) -> Interval:
 
 def _hours(interval: Interval) -> set[int]:
     return {
-        hour
-        for hour in range(2 * _HOURS)
-        if interval.start <= _FIRST + timedelta(hours=hour) < interval.end
+        hour for hour in range(2 * _HOURS) if interval.start <= _FIRST + timedelta(hours=hour) < interval.end
     }
 
 

@@ -37,7 +37,5 @@ def _joined(intervals: Iterable[Interval], *, apart: timedelta) -> list[Interval
         if last is None or one.start - last.end > apart:
             found.append(one)
         else:
-            found[-1] = Interval(
-                start=last.start, end=max(last.end, one.end), full=last.full or one.full
-            )
+            found[-1] = Interval(start=last.start, end=max(last.end, one.end), full=last.full or one.full)
     return found

@@ -167,9 +167,7 @@ class RunPipelineOperator(BaseOperator):
         try:
             if self.interval is not None:
                 return Interval.load(self.interval)
-            found = disjoint(
-                asked_for(context, self.pipeline, given=(self.interval_from, self.interval_to))
-            )
+            found = disjoint(asked_for(context, self.pipeline, given=(self.interval_from, self.interval_to)))
             if len(found) == 1:
                 return found[0]
             raise IntervalError(
