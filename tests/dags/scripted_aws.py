@@ -204,7 +204,9 @@ class ScriptedAws:
 
     def _ListTasks(self, params: dict[str, Any]) -> dict[str, Any]:
         wanted = params.get("desiredStatus", "RUNNING")
-        views = [self._view(task) for task in self.tasks.values()]
+        views = [
+            self._view(task) for task in self.tasks.values() if task.request["cluster"] == params["cluster"]
+        ]
         return {
             "taskArns": [
                 view["taskArn"]
