@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow_server import AirflowServer, airflow_server
+from airflow_server import AirflowServer, airflow_server, edit
 from scripted_aws import REGION, Script, ScriptedAws, scripted_aws
+
+from hybrid_airflow.compat import DeadlineAlert
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -28,6 +29,8 @@ def server(aws: ScriptedAws, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     parts: dict[str, dict[str, Any]] = {
         "orders-report": {"schedule": "after", "after": ["orders-regional"], "prefix": REPORT},
         "orders-regional": {"max_active_runs": 4},
+        "customers-headquarters": {"deadline_seconds": 3600},
+        "ledger-regional": {"parts": 4, "parts_at_once": 2, "deadline_seconds": None},
     }
     more = {
         "AIRFLOW_CONN_AWS_DEFAULT": '{"conn_type": "aws"}',
@@ -80,3 +83,105 @@ def test_each_interval_that_lands_upstream_is_read_by_itself_and_none_is_forgott
     # Then each day is a report of its own, and no report reaches over the gap
     assert reports(aws) == wanted
     assert states(server, "acme-orders-regional") == ["success"] * 4
+
+
+def task_state(server: AirflowServer, dag: str, run: str) -> str | None:
+    [row] = server.rows("select state from task_instance where dag_id = ? and run_id = ?", dag, run) or [(None,)]
+    state: str | None = row[0]
+    return state
+
+
+def test_a_run_whose_container_has_ended_does_not_wait_for_those_that_are_yet_to_start(
+    server: AirflowServer, aws: ScriptedAws
+) -> None:
+    # Given a site of one slot, a container in it, and a run of an older date that waits for the slot
+    server.command("pools", "set", "site-on-premises", "1", "for a test", "--include-deferred")
+    first = aws.script = Script(running=900.0)
+    server.command("dags", "trigger", "acme-customers-regional", "-r", "first")
+    server.until(
+        lambda: task_state(server, "acme-customers-regional", "first") == "deferred", what="the container"
+    )
+    second = aws.script = Script(running=900.0)
+    conf = {"from": "2026-11-20T00:00:00+00:00", "to": "2026-11-21T00:00:00+00:00"}
+    older = ("--logical-date", "2026-01-02T00:00:00+00:00", "--conf", json.dumps(conf))
+    server.command("dags", "trigger", "acme-orders-regional", "-r", "second", *older)
+    server.until(
+        lambda: task_state(server, "acme-orders-regional", "second") == "scheduled", what="the second run"
+    )
+    # When the container ends
+    first.running = 1.0
+    # Then its result is there before the other's container is
+    server.until(
+        lambda: task_state(server, "acme-customers-regional", "first") == "success", what="the result"
+    )
+    # And the slot is the other's from then on
+    server.until(
+        lambda: task_state(server, "acme-orders-regional", "second") == "deferred", what="the slot"
+    )
+    second.running = 1.0
+    server.until(lambda: task_state(server, "acme-orders-regional", "second") == "success", what="its end")
+
+
+@pytest.mark.skipif(DeadlineAlert is None, reason="Airflow before 3.1 has no deadline alerts")
+def test_a_run_has_its_deadline_whatever_of_the_dag_was_edited(server: AirflowServer, aws: ScriptedAws) -> None:
+    # Given a DAG with a deadline that has run
+    dag = "acme-customers-headquarters"
+    aws.script = Script(running=1.0)
+
+    def deadlines() -> list[str]:
+        return [
+            run
+            for (run,) in server.rows(
+                "select r.run_id from deadline d join dag_run r on r.id = d.dagrun_id where r.dag_id = ?", dag
+            )
+        ]
+
+    def versions() -> int:
+        [[count]] = server.rows("select count(*) from dag_version where dag_id = ?", dag)
+        return int(count)
+
+    part = server.home / "dags" / "manifest" / "customers-headquarters.json"
+    edits: list[dict[str, Any]] = [
+        {"description": "Customers of headquarters, all of them."},
+        {"tags": ["finance"]},
+        {"deadline_seconds": 7200},
+    ]
+    aws.by_family["hybrid-acme-headquarters"] = Script(running=900.0)
+    for number, changes in enumerate([{}, *edits]):
+        before = versions()
+        if changes:
+            # When it is edited
+            edit(part, **changes)
+            server.until(lambda before=before: versions() > before, what=f"the version with {changes}")
+        server.command("dags", "trigger", dag, "-r", f"run-{number}")
+        # Then the next run has its deadline, too
+        server.until(
+            lambda number=number: f"run-{number}" in deadlines(), seconds=30, what=f"a deadline after {changes}"
+        )
+        aws.by_family["hybrid-acme-headquarters"].running = 1.0
+        server.until(
+            lambda number=number: task_state(server, dag, f"run-{number}") in {"success", "failed"}, what="its end"
+        )
+
+
+def test_as_many_parts_are_read_at_once_as_the_source_bears(server: AirflowServer, aws: ScriptedAws) -> None:
+    # Given a pipeline of four key ranges, of which two may be read at once, and a site with more room
+    server.command("pools", "set", "site-on-premises", "8", "for a test", "--include-deferred")
+    most = 0
+
+    def count(operation: str, _: str) -> None:
+        nonlocal most
+        if operation == "RunTask":
+            most = max(most, len(aws.running))
+
+    aws.hook, aws.script = count, Script(running=15.0)
+    # When it runs
+    conf = {"from": "2026-11-20T00:00:00+00:00", "to": "2026-11-21T00:00:00+00:00"}
+    server.command("dags", "trigger", "acme-ledger-regional", "--conf", json.dumps(conf), "-r", "parts")
+    ended = server.until(
+        lambda: [one for one in states(server, "acme-ledger-regional") if one in {"success", "failed"}],
+        seconds=300,
+        what="the run in parts",
+    )
+    # Then two ran at once, never more, and all have landed
+    assert (ended, most) == (["success"], 2)

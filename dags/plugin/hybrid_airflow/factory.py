@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, Asset, Param, TaskGroup, get_parsing_context
 
 from hybrid_airflow import pages
+from hybrid_airflow.compat import COUNTS_DEFERRED
 from hybrid_airflow.deadline import deadline_arguments
 from hybrid_airflow.estate_dag import EstateDag
 from hybrid_airflow.manifest import MANIFEST, Estate, ManifestError, Pipeline, read_estate, read_pipeline
@@ -175,7 +176,13 @@ def pipeline_dag(estate: Estate, pipeline: Pipeline, *, after: Sequence[Asset | 
         doc_md=pages.pipeline_page(estate, pipeline),
         default_args={"owner": pipeline.owner},
         auto_register=False,
-        **deadline_arguments(estate, pipeline.deadline_seconds),
+        **deadline_arguments(
+            estate,
+            pipeline.deadline_seconds,
+            dag_id=estate.dag_id(pipeline.pipeline),
+            pipelines=[pipeline],
+            after=after,
+        ),
     ) as dag:
         _tasks(estate, pipeline, after=after)
         _read_again(estate, pipeline, schedule=pipeline.schedule, start=_start_date(pipeline))
@@ -199,7 +206,9 @@ def paired_dag(estate: Estate, name: str, pipelines: list[Pipeline]) -> DAG:
         doc_md=pages.paired_page(estate, name, pipelines),
         default_args={"owner": entry.owner},
         auto_register=False,
-        **deadline_arguments(estate, entry.deadline_seconds),
+        **deadline_arguments(
+            estate, entry.deadline_seconds, dag_id=estate.dag_id(name), pipelines=pipelines
+        ),
     ) as dag:
         for pipeline in pipelines:
             _tasks(estate, pipeline)
@@ -229,20 +238,44 @@ def _tasks(estate: Estate, pipeline: Pipeline, *, after: Sequence[Asset | AssetN
         _land(RunPipelineOperator, estate, pipeline, each, task_id=pipeline.pipeline, outlets=[lands])
         return
     with TaskGroup(group_id=pipeline.pipeline):
-        parts = RunPartOperator.partial(
-            task_id="part",
-            **_mapped(estate, pipeline),
-            max_active_tis_per_dagrun=pipeline.parts_at_once,
-        ).expand(part=list(range(pipeline.parts)), **each)
+        parts = _parts if COUNTS_DEFERRED else _parts_in_lanes
         _land(
             CommitPartsOperator,
             estate,
             pipeline,
             each,
             task_id="commit",
-            receipts=parts.output,
+            receipts=parts(estate, pipeline, each, count=pipeline.parts),
             outlets=[lands],
         )
+
+
+def _parts(estate: Estate, pipeline: Pipeline, each: Mapping[str, Any], *, count: int) -> Any:
+    """A task that is mapped over the key ranges, as many of them at a time as the source bears; its receipts."""
+    parts = RunPartOperator.partial(
+        task_id="part", **_mapped(estate, pipeline), max_active_tis_per_dagrun=pipeline.parts_at_once
+    )
+    return parts.expand(part=list(range(count)), **each).output
+
+
+def _parts_in_lanes(estate: Estate, pipeline: Pipeline, each: Mapping[str, Any], *, count: int) -> Any:
+    """A task for each key range, in as many lanes as the source bears, one after the other in each: an Airflow
+    before 3.3 does not count what is deferred, and would start all at once. A part that fails holds up no other.
+    """
+    receipts: list[Any] = []
+    last: dict[int, Any] = {}
+    for number in range(count):
+        lane = number % pipeline.parts_at_once
+        own: dict[str, Any] = {"task_id": f"part-{number}", "part": number}
+        if each:
+            part: Any = RunPartOperator.partial(**_mapped(estate, pipeline), **own).expand(**each)
+        else:
+            part = RunPartOperator(estate=estate, pipeline=pipeline, trigger_rule="all_done", **own)
+        if lane in last:
+            last[lane] >> part
+        last[lane] = part
+        receipts.append(part.output)
+    return receipts
 
 
 def _land(

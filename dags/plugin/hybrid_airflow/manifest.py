@@ -85,7 +85,9 @@ class Estate(_Part):
         Airflow stores a mapped task with its arguments as texts: of the whole estate, each change of any
         pipeline would make a new version of the DAG.
         """
-        return self.model_copy(update={"sites": {site: self.sites[site]}, "pipelines": (), "dags": {}})
+        # Its pool has the slots, and no task reads them.
+        own = self.sites[site].model_copy(update={"slots": 1})
+        return self.model_copy(update={"sites": {site: own}, "pipelines": (), "dags": {}})
 
     def dag_id(self, name: str) -> str:
         """DAG id of a pipeline or of an entry of `dags`: `ESTATE-NAME`."""

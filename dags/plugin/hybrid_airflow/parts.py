@@ -48,8 +48,7 @@ class CommitPartsOperator(RunPipelineOperator):
         self.receipts: Any = receipts
 
     def _command(self, plan: Plan) -> tuple[str, ...]:
-        # A slice of a mapped task's output is one call, and an iteration one for each part.
-        receipts = [receipt for receipt in self.receipts[:] if self._is_of(receipt, plan)]
+        receipts = [receipt for receipt in _flat(self.receipts) if self._is_of(receipt, plan)]
         tries: list[str] = [receipt["attempt"] for receipt in receipts]
         _, *rest = super()._command(plan)
         return ("commit", *rest, "--parts", ",".join(tries))
@@ -57,3 +56,12 @@ class CommitPartsOperator(RunPipelineOperator):
     def _is_of(self, receipt: Mapping[str, Any], plan: Plan) -> bool:
         """Whether a part is of the interval that is committed: a run after others reads several."""
         return self.interval is None or of_receipt(receipt) == plan.interval
+
+
+def _flat(receipts: Any) -> list[Mapping[str, Any]]:
+    """Receipts of the output of one mapped task, or of those of several tasks."""
+    # A slice of a mapped task's output is one call, and an iteration one for each part.
+    found: list[Mapping[str, Any]] = []
+    for one in receipts[:]:
+        found += [one] if isinstance(one, Mapping) else _flat(one)
+    return found
