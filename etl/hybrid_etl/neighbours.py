@@ -72,8 +72,8 @@ class Neighbours:
     def _refuse_cut(self, interval: Interval, landed: list[Interval], until: datetime | None) -> None:
         if until is not None and interval.end < until:
             raise UserError(
-                f"A full refresh up to {_said(until)} has landed, and this one, which would replace it, ends at "
-                f"{_said(interval.end)}: readers would miss what is between. Give --to (in Airflow: to) "
+                f"A full refresh up to {_said(until)} has landed, and this one, which would replace it, ends "
+                f"at {_said(interval.end)}: readers would miss what is between. Give --to (in Airflow: to) "
                 f"{_said(until)} or later."
             )
         for one in landed:
@@ -124,7 +124,7 @@ class Neighbours:
                     yield other
             if listing.whole or not listing.names or listing.names[-1] >= past:
                 return
-            # As the directory of a name ends with a slash, which sorts before what a longer name goes on with.
+            # The directory of a name is the name and a slash, which sorts before a zero.
             after = f"{listing.names[-1]}0"
 
     def _first_name(self, interval: Interval) -> str:

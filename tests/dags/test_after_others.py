@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -75,7 +76,7 @@ def test_after_a_full_refresh_comes_a_full_refresh() -> None:
 
 
 def test_what_landed_before_the_run_began_and_was_not_told_to_it_is_read_too() -> None:
-    # Given an event after the last that the run was told of, and one after the run began, which has a run of its own
+    # Given an event after the last that the run was told of, and one after the run began, of another run
     assert intervals(day(2), later=(day(3, minute=2), day(4, minute=7))) == [
         ("2026-11-02", "2026-11-03", False),
         ("2026-11-03", "2026-11-04", False),
@@ -96,7 +97,7 @@ def test_a_run_that_is_cleared_later_reads_nothing_that_others_have_read_since()
 def test_by_hand_it_is_what_was_asked_for() -> None:
     asked = {"from": "2026-11-01T00:00:00+00:00", "to": "2026-11-06T00:00:00+00:00"}
     assert intervals(params=asked) == [("2026-11-01", "2026-11-06", False)]
-    with pytest.raises(Exception, match="this run has none. Trigger it with 'from' and 'to'"):
+    with pytest.raises(Exception, match=r"this run has none\. Trigger it with 'from' and 'to'"):
         intervals()
     with pytest.raises(Exception, match="this run has none"):
         intervals(SimpleNamespace(extra={}, timestamp=TOLD))
@@ -127,7 +128,7 @@ def test_a_mapped_task_reads_its_own_interval(aws: ScriptedAws, full: bool) -> N
 def test_a_commit_names_the_parts_of_its_own_interval(aws: ScriptedAws) -> None:
     # Given the parts of two intervals
     times = [f"2026-11-{number:02d}T00:00:00+00:00" for number in (2, 3, 4)]
-    spans = [dict(zip(("from", "to"), pair, strict=True)) for pair in zip(times, times[1:], strict=False)]
+    spans = [dict(zip(("from", "to"), pair, strict=True)) for pair in pairwise(times)]
     receipts = [
         {"attempt": f"part-{number}-{which}", "interval": span, "prefix": "regional/ledger/interval=…"}
         for number in range(3)

@@ -164,7 +164,9 @@ def test_a_pipeline_in_parts_is_a_mapped_task_and_one_commit_that_lands_it(dags:
     assert not part.outlets
 
 
-def test_where_airflow_does_not_count_deferred_tasks_the_parts_are_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_airflow_does_not_count_deferred_tasks_the_parts_are_lanes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     # Given an Airflow before 3.3, and a pipeline of three key ranges, of which two may be read at once
     monkeypatch.setattr(factory, "COUNTS_DEFERRED", False)
     tasks = {task.task_id: task for task in build_dags(ESTATE)["acme-ledger-regional"].tasks}

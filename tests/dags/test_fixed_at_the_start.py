@@ -1,4 +1,4 @@
-"""What a try needs of the manifest is fixed when it starts; a later try leaves nothing where an earlier one ran."""
+"""What a try needs of the manifest is fixed when it starts; a later try leaves no container behind."""
 
 from __future__ import annotations
 
@@ -30,14 +30,13 @@ class Store:
 
 def moved(**changes: Any) -> RunPipelineOperator:
     """The operator after its source has moved to another site, and its pipeline to another prefix."""
-    task = operator(
+    return operator(
         site="elsewhere",
         family="hybrid-acme-elsewhere",
         prefix="elsewhere/customers",
         specification="2" * 64,
         **changes,
     )
-    return task
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +61,9 @@ def _another_site(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(airflow_runs, "read_estate", with_another)
     part = airflow_runs.read_pipeline
     monkeypatch.setattr(
-        airflow_runs, "read_pipeline", lambda directory, name, estate: part(directory, name, estate=read(directory))
+        airflow_runs,
+        "read_pipeline",
+        lambda directory, name, **_: part(directory, name, estate=read(directory)),
     )
 
 

@@ -67,7 +67,9 @@ def waiting(number: int, *, poll_seconds: float) -> SiteTrigger:
     )
 
 
-def test_a_hundred_runs_that_wait_for_a_site_cost_one_look_a_beat_and_all_hear_of_it(aws: ScriptedAws) -> None:
+def test_a_hundred_runs_that_wait_for_a_site_cost_one_look_a_beat_and_all_hear_of_it(
+    aws: ScriptedAws,
+) -> None:
     # Given a hundred runs that wait for a site without a connected host, for five beats
     aws.instances[0]["agentConnected"] = False
     beat = 0.6

@@ -86,7 +86,9 @@ def test_each_interval_that_lands_upstream_is_read_by_itself_and_none_is_forgott
 
 
 def task_state(server: AirflowServer, dag: str, run: str) -> str | None:
-    [row] = server.rows("select state from task_instance where dag_id = ? and run_id = ?", dag, run) or [(None,)]
+    [row] = server.rows("select state from task_instance where dag_id = ? and run_id = ?", dag, run) or [
+        (None,)
+    ]
     state: str | None = row[0]
     return state
 
@@ -115,15 +117,15 @@ def test_a_run_whose_container_has_ended_does_not_wait_for_those_that_are_yet_to
         lambda: task_state(server, "acme-customers-regional", "first") == "success", what="the result"
     )
     # And the slot is the other's from then on
-    server.until(
-        lambda: task_state(server, "acme-orders-regional", "second") == "deferred", what="the slot"
-    )
+    server.until(lambda: task_state(server, "acme-orders-regional", "second") == "deferred", what="the slot")
     second.running = 1.0
     server.until(lambda: task_state(server, "acme-orders-regional", "second") == "success", what="its end")
 
 
 @pytest.mark.skipif(DeadlineAlert is None, reason="Airflow before 3.1 has no deadline alerts")
-def test_a_run_has_its_deadline_whatever_of_the_dag_was_edited(server: AirflowServer, aws: ScriptedAws) -> None:
+def test_a_run_has_its_deadline_whatever_of_the_dag_was_edited(
+    server: AirflowServer, aws: ScriptedAws
+) -> None:
     # Given a DAG with a deadline that has run
     dag = "acme-customers-headquarters"
     aws.script = Script(running=1.0)
@@ -156,11 +158,14 @@ def test_a_run_has_its_deadline_whatever_of_the_dag_was_edited(server: AirflowSe
         server.command("dags", "trigger", dag, "-r", f"run-{number}")
         # Then the next run has its deadline, too
         server.until(
-            lambda number=number: f"run-{number}" in deadlines(), seconds=30, what=f"a deadline after {changes}"
+            lambda number=number: f"run-{number}" in deadlines(),
+            seconds=30,
+            what=f"a deadline after {changes}",
         )
         aws.by_family["hybrid-acme-headquarters"].running = 1.0
         server.until(
-            lambda number=number: task_state(server, dag, f"run-{number}") in {"success", "failed"}, what="its end"
+            lambda number=number: task_state(server, dag, f"run-{number}") in {"success", "failed"},
+            what="its end",
         )
 
 

@@ -35,7 +35,11 @@ OF_A_PIPELINE: list[dict[str, Any]] = [
     {"parts_at_once": 1},
     {"masks": {}},
 ]
-OF_A_SITE: list[dict[str, Any]] = [{"cluster": "another"}, {"pool": "site-another"}, {"log_group": "/another"}]
+OF_A_SITE: list[dict[str, Any]] = [
+    {"cluster": "another"},
+    {"pool": "site-another"},
+    {"log_group": "/another"},
+]
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
-"""The algebra of intervals: against sets of hours, the cases of the contract, and what a reader sees of runs."""
+"""The algebra of intervals, against sets of hours, the contract's cases, and what a reader sees of runs."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -78,7 +78,7 @@ def test_a_remainder_is_the_difference_of_the_sets(interval: Interval, others: l
     gaps = remainder(interval, others)
     hours = [hour for gap in gaps for hour in sorted(_hours(gap))]
     assert hours == sorted(_hours(interval) - set().union(*map(_hours, others)))
-    assert all(one.end < after.start for one, after in zip(gaps, gaps[1:], strict=False))
+    assert all(one.end < after.start for one, after in pairwise(gaps))
 
 
 @given(st.integers(0, _HOURS), st.integers(1, 6))

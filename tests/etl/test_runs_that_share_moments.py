@@ -1,8 +1,9 @@
-"""Runs whose intervals share moments: by hand over days that have landed, within them, across them; on S3 too."""
+"""Runs whose intervals share moments: by hand over days that have landed, within them, across them."""
 
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -75,7 +76,7 @@ def test_in_s3_a_thousand_other_intervals_hide_none(etl: Etl, s3: dict[str, str]
         for hour in range(24)
         for minute in (0, 15, 30, 45)
     ]
-    for begin, end in zip(quarters, quarters[1:], strict=False):
+    for begin, end in pairwise(quarters):
         name = f"interval=202611{begin}00Z-202611{end}00Z"
         store.put_object(Bucket=bucket, Key=f"shop/orders/{name}/attempt/part-00000.parquet", Body=b"")
     wide = "interval=20261111T000000Z-20261113T000000Z"

@@ -67,9 +67,9 @@ def deadline_arguments(
 def _digest(estate: Estate, dag_id: str, pipelines: Sequence[Pipeline], after: Sequence[Any]) -> str:
     """Digest of all that a DAG is made of.
 
-    Airflow stores the alert of a DAG's first version alone: where a later version is another DAG with the same
-    alert, its runs have no deadline (apache/airflow#68732, #72471; mended in 3.3.2). So the alert of
-    each version is another.
+    Airflow stores the alert of a DAG's first version alone: where a later version is another DAG with the
+    same alert, its runs have no deadline (apache/airflow#68732, #72471; mended in 3.3.2). So the alert
+    of each version is another.
     """
     name = dag_id.removeprefix(f"{estate.estate}-")
     parts = [

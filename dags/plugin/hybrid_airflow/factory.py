@@ -206,9 +206,7 @@ def paired_dag(estate: Estate, name: str, pipelines: list[Pipeline]) -> DAG:
         doc_md=pages.paired_page(estate, name, pipelines),
         default_args={"owner": entry.owner},
         auto_register=False,
-        **deadline_arguments(
-            estate, entry.deadline_seconds, dag_id=estate.dag_id(name), pipelines=pipelines
-        ),
+        **deadline_arguments(estate, entry.deadline_seconds, dag_id=estate.dag_id(name), pipelines=pipelines),
     ) as dag:
         for pipeline in pipelines:
             _tasks(estate, pipeline)
@@ -221,8 +219,8 @@ def paired_dag(estate: Estate, name: str, pipelines: list[Pipeline]) -> DAG:
 def _tasks(estate: Estate, pipeline: Pipeline, *, after: Sequence[Asset | AssetNameRef] = ()) -> None:
     """One task that lands the pipeline; or a group: one for each key range, then one that commits them.
 
-    After others, a run reads each interval that they landed: a task finds them, and those that land are mapped
-    over them.
+    After others, a run reads each interval that they landed: a task finds them, and those that land are
+    mapped over them.
     """
     lands = asset(estate, pipeline)
     each: dict[str, Any] = {}
@@ -251,7 +249,7 @@ def _tasks(estate: Estate, pipeline: Pipeline, *, after: Sequence[Asset | AssetN
 
 
 def _parts(estate: Estate, pipeline: Pipeline, each: Mapping[str, Any], *, count: int) -> Any:
-    """A task that is mapped over the key ranges, as many of them at a time as the source bears; its receipts."""
+    """Receipts of a task that is mapped over the key ranges, as many at a time as the source bears."""
     parts = RunPartOperator.partial(
         task_id="part", **_mapped(estate, pipeline), max_active_tis_per_dagrun=pipeline.parts_at_once
     )
@@ -259,8 +257,10 @@ def _parts(estate: Estate, pipeline: Pipeline, each: Mapping[str, Any], *, count
 
 
 def _parts_in_lanes(estate: Estate, pipeline: Pipeline, each: Mapping[str, Any], *, count: int) -> Any:
-    """A task for each key range, in as many lanes as the source bears, one after the other in each: an Airflow
-    before 3.3 does not count what is deferred, and would start all at once. A part that fails holds up no other.
+    """Receipts of a task for each key range, in as many lanes as the source bears, in each one at a time.
+
+    An Airflow before 3.3 does not count what is deferred, and would start all at once. A part that fails
+    holds up no other.
     """
     receipts: list[Any] = []
     last: dict[int, Any] = {}

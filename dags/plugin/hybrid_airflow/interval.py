@@ -88,7 +88,7 @@ def choose(
     scheduled: tuple[datetime | None, datetime | None],
     full: bool = False,
 ) -> list[Interval]:
-    """The intervals that a run may read: what was asked for, else what landed before it, else its data interval.
+    """The intervals of a run: what was asked for, else what landed before it, else its data interval.
 
     Args:
         given: Two ISO 8601 times, by the operator's arguments or the DAG's parameters.

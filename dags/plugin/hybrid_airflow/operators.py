@@ -63,8 +63,8 @@ class RunPipelineOperator(BaseOperator):
         interval_from: Begin of the interval, ISO 8601 with a zone (templated). Both or neither; without
             them it is the DAG's `from` and `to`, then what landed upstream, then the data interval.
         interval_to: End of the interval, not included.
-        interval: The interval as `hybrid_airflow.upstream.UpstreamIntervalsOperator` gives it, to be mapped over;
-            it comes before all else.
+        interval: The interval as `hybrid_airflow.upstream.UpstreamIntervalsOperator` gives it, to be mapped
+            over; it comes before all else.
         deferrable: Wait in the triggerer, which takes no worker; False waits in the worker.
         aws_conn_id: Airflow connection for AWS; None for boto3's own credentials.
         poll_seconds: Between two looks at the container.
@@ -301,9 +301,7 @@ class RunPipelineOperator(BaseOperator):
         if not place.hosts_join:
             return None
         try:
-            return site.look(
-                place.site, cluster=place.cluster, ecs=self._clients.ecs, ssm=self._clients.ssm
-            )
+            return site.look(place.site, cluster=place.cluster, ecs=self._clients.ecs, ssm=self._clients.ssm)
         except site.SiteUnknownError as error:
             self.log.warning("Site '%s' could not be looked at: %s", place.site, error)
             return None

@@ -49,12 +49,17 @@ class Place:
 
     def dump(self) -> dict[str, Any]:
         """The place as JSON."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
+        }
 
     @classmethod
     def load(cls, value: Mapping[str, Any]) -> Place:
         """The place that `dump` wrote."""
-        return cls(**{name: tuple(item) if isinstance(item, list) else item for name, item in value.items()})
+        found: dict[str, Any] = {
+            name: tuple(one) if isinstance(one, list) else one for name, one in value.items()
+        }
+        return cls(**found)
 
     def log_stream(self, task_id: str) -> str:
         """The log stream of an ECS task."""

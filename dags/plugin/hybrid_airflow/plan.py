@@ -46,7 +46,7 @@ class Plan:
 
     @classmethod
     def load(cls, value: Mapping[str, Any], *, place: Place) -> Plan:
-        """The plan that `dump` wrote; with this `place` where an earlier release did, which had none in it."""
+        """The plan that `dump` wrote; with this `place` where an earlier release did, without one."""
         return cls(
             place=Place.load(value["place"]) if "place" in value else place,
             identity=RunIdentity(started_by=value["started_by"], attempt=value["attempt"]),

@@ -1,9 +1,10 @@
 """A run whose container has ended gets a slot of its site's pool before any that is yet to start one.
 
-A deferred task holds its slot. To go on it gives it back and asks for one again, and whatever waits in the pool
-with the same priority and an older date would take it for hours, with a container of its own (apache/airflow
-#69187). So a task that goes on gets a priority above all that wait: the slot that it gives back is its own
-again. Priorities grow with time, so that a task that once went on, and is tried again, is not before those.
+A deferred task holds its slot. To go on it gives it back and asks for one again, and whatever waits in the
+pool with the same priority and an older date would take it for hours, with a container of its own
+(apache/airflow#69187). So a task that goes on gets a priority above all that wait: the slot that it gives
+back is its own again. Priorities grow with time, so that a task that once went on, and is tried again, is not
+before those that go on now.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _FROM = 1_767_225_600
 
 
 class ResultsFirst:
-    """Listener of the processes that have Airflow's database: there, triggers' events become tasks' states."""
+    """Listener of the processes with Airflow's database: there, events of triggers become states of tasks."""
 
     @hookimpl
     def on_starting(self, component: Any) -> None:

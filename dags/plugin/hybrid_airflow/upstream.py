@@ -24,8 +24,8 @@ MOST = 1000
 
 
 class UpstreamIntervalsOperator(BaseOperator):
-    """The intervals that a run is to read, as `RunPipelineOperator` takes them as `interval`: one for each that
-    landed upstream; by hand the one that was asked for.
+    """The intervals that a run is to read, as `RunPipelineOperator` takes them: one for each that landed
+    upstream; by hand the one that was asked for.
 
     Intervals that share a moment become one, so that no row is read into two of them.
 
