@@ -16,6 +16,7 @@ and replaced runs too.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -50,13 +51,21 @@ def customers_reconciled() -> None:
 
     @task
     def receipts(triggering_asset_events: Any = None) -> list[dict[str, Any]]:
-        """The latest receipt of each pipeline that made this run."""
-        return [events[-1].extra for events in triggering_asset_events.values()]
+        """What landed since the run before. Airflow puts the events that wait together; of one interval the
+        last counts."""
+        landed = {
+            event.extra["manifest"]: event.extra
+            for events in triggering_asset_events.values()
+            for event in events
+        }
+        return list(landed.values())
 
     @task
     def compare(landed: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Refuse to go on when one side is much smaller than the other."""
-        rows = {receipt.pipeline: receipt.rows for receipt in map(Receipt.from_xcom, landed)}
+        rows: Counter[str] = Counter()
+        for receipt in map(Receipt.from_xcom, landed):
+            rows[receipt.pipeline] += receipt.rows
         if min(rows.values()) < SHARE * max(rows.values()):
             said = ", ".join(f"{name} {count}" for name, count in sorted(rows.items()))
             raise ValueError(f"One side has less than {SHARE:.0%} of the rows of the other: {said}.")
@@ -69,19 +78,17 @@ def customers_reconciled() -> None:
         `meta.content_length` is needed for Parquet; `mandatory` ends the load where a file is missing.
         """
         s3 = Clients(aws_conn_id="aws_default", region=ESTATE.region).s3
-        return {
-            receipt.pipeline: {
-                "entries": [
-                    {
-                        "url": f"s3://{receipt.bucket}/{file['key']}",
-                        "mandatory": True,
-                        "meta": {"content_length": file["bytes"]},
-                    }
-                    for file in named_files(s3, receipt)
-                ]
-            }
-            for receipt in map(Receipt.from_xcom, landed)
-        }
+        manifests: dict[str, dict[str, Any]] = {}
+        for receipt in map(Receipt.from_xcom, landed):
+            manifests.setdefault(receipt.pipeline, {"entries": []})["entries"] += [
+                {
+                    "url": f"s3://{receipt.bucket}/{file['key']}",
+                    "mandatory": True,
+                    "meta": {"content_length": file["bytes"]},
+                }
+                for file in named_files(s3, receipt)
+            ]
+        return manifests
 
     copy_manifests(compare(receipts()))
 

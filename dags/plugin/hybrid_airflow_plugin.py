@@ -8,10 +8,11 @@ from airflow.plugins_manager import AirflowPlugin
 from airflow.settings import DAGS_FOLDER
 
 from hybrid_airflow.pools import SitePools
+from hybrid_airflow.results_first import ResultsFirst
 
 
 class HybridAirflowPlugin(AirflowPlugin):
-    """The listener that makes a pool for each site."""
+    """The listeners: one makes a pool for each site, one lets results come before new containers."""
 
     name = "hybrid_airflow"
-    listeners = [SitePools(Path(DAGS_FOLDER))]  # noqa: RUF012 - how Airflow asks for it
+    listeners = [SitePools(Path(DAGS_FOLDER)), ResultsFirst()]  # noqa: RUF012 - how Airflow asks for it

@@ -17,6 +17,7 @@ from hybrid_etl.events import emit
 from hybrid_etl.interval import Interval, directory_of
 from hybrid_etl.kept import judged_parts
 from hybrid_etl.lake import PART_RECEIPT, receipt_key
+from hybrid_etl.neighbours import Neighbours
 from hybrid_etl.partitions import Partitions
 from hybrid_etl.publication import Publication, seen_by_all
 from hybrid_etl.receipt import described
@@ -49,6 +50,7 @@ def commit(
     ]
     document = _together(receipts, partitions, attempt=attempt)
     document |= judged_parts(settings, specification, interval, receipts, rows=document["rows"])
+    document |= Neighbours(settings, prefix=specification.prefix, interval=interval).check()
     publication = Publication(settings, receipt_key(specification.prefix, interval), seen_by_all(receipts))
     publication.write(document)
     emit("info", "Committed.", rows=document["rows"], bytes=document["bytes"], files=len(document["files"]))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hybrid_etl.errors import UserError
 
-_FULL = "interval=full"
+FULL = "interval=full"
+_NAME = re.compile(r"interval=(\d{8}T\d{6}(?:\.\d{6})?)Z-(\d{8}T\d{6}(?:\.\d{6})?)Z")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +38,24 @@ class Interval:
     @property
     def directory(self) -> str:
         """Name of the interval in the lake: `interval=20261101T000000Z-20261102T000000Z`."""
-        return _FULL if self.full else f"interval={compact(self.start)}-{compact(self.end)}"
+        return FULL if self.full else f"interval={compact(self.start)}-{compact(self.end)}"
 
 
 def directory_of(interval: Interval | None) -> str:
     """Name of an interval in the lake, `interval=full` when the run has none."""
-    return interval.directory if interval else _FULL
+    return interval.directory if interval else FULL
+
+
+def named(name: str) -> Interval | None:
+    """The interval that a directory in the lake is named for; None where the name is of none."""
+    match = _NAME.fullmatch(name)
+    if not match:
+        return None
+    try:
+        start, end = (_expanded(text) for text in match.groups())
+    except ValueError:
+        return None  # digits that are no time: no run has made it
+    return Interval(start=start, end=end) if start < end else None
 
 
 def compact(instant: datetime) -> str:
@@ -49,6 +63,11 @@ def compact(instant: datetime) -> str:
     # Not with %Y, of which the C library of Linux fills no zeros in before the year 1000.
     text = f"{instant.year:04d}{instant:%m%dT%H%M%S}"
     return f"{text}.{instant.microsecond:06d}Z" if instant.microsecond else text + "Z"
+
+
+def _expanded(text: str) -> datetime:
+    form = "%Y%m%dT%H%M%S.%f" if "." in text else "%Y%m%dT%H%M%S"
+    return datetime.strptime(text, form).replace(tzinfo=UTC)
 
 
 def _instant(option: str, text: str) -> datetime:

@@ -7,14 +7,13 @@ run's interval, and the window grows only where nothing is in it.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hybrid_etl.errors import EtlError
-from hybrid_etl.interval import Interval, compact
+from hybrid_etl.interval import FULL, Interval, compact, named
 from hybrid_etl.lake import RECEIPT, list_intervals
 from hybrid_etl.settings import Settings
 from hybrid_etl.sinks import Listing
@@ -23,8 +22,6 @@ WINDOWS = (48, 900)
 """Lengths of the interval that are looked back; a list has 1,000 names."""
 MOST_READ = 4
 """Receipts that are tried: an attempt that failed leaves a directory without one."""
-FULL = "interval=full"
-_NAME = re.compile(r"interval=(\d{8}T\d{6}(?:\.\d{6})?)Z-(\d{8}T\d{6}(?:\.\d{6})?)Z")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +82,7 @@ def _candidates(
     if not listing.whole and not full:
         full = FULL in list_intervals(settings, prefix, only=FULL).names
     # A backfill before all that is there: the nearest is the run's own, then the one that follows.
-    others = [] if before else sorted(name for name in listing.names if _NAME.fullmatch(name))
+    others = [] if before else sorted(name for name in listing.names if named(name))
     return before, others, full
 
 
@@ -105,15 +102,8 @@ def _before(names: list[str], until: datetime) -> list[str]:
 
 
 def _end(name: str) -> datetime | None:
-    match = _NAME.fullmatch(name)
-    if not match:
-        return None
-    text = match.group(2)
-    form = "%Y%m%dT%H%M%S.%f" if "." in text else "%Y%m%dT%H%M%S"
-    try:
-        return datetime.strptime(text, form).replace(tzinfo=UTC)
-    except ValueError:
-        return None  # digits that are no time: no run has made it
+    interval = named(name)
+    return interval.end if interval else None
 
 
 def _end_of(receipt: dict[str, Any]) -> datetime:

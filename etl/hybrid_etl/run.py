@@ -16,6 +16,7 @@ from hybrid_etl.kept import Promises
 from hybrid_etl.lake import receipt_key
 from hybrid_etl.masks import Masks
 from hybrid_etl.memory import keep_small, without_collector
+from hybrid_etl.neighbours import Neighbours
 from hybrid_etl.publication import Publication
 from hybrid_etl.readers import Database, Reader, open_reader
 from hybrid_etl.receipt import Receipt
@@ -47,6 +48,8 @@ def run(
     emit("info", "Started.", pipeline=specification.pipeline, attempt=attempt, database=secret.address)
     with without_collector():
         publication = Publication.begin(settings, receipt_key(specification.prefix, interval))
+        neighbours = Neighbours(settings, prefix=specification.prefix, interval=interval)
+        neighbours.say(neighbours.check())
         promises = Promises(settings, specification, interval)
         reader = open_reader(specification, secret, interval)
     clock.lap("connect")
@@ -62,6 +65,7 @@ def run(
             masks,
             promises,
             publication=publication,
+            neighbours=neighbours,
             interval=interval,
             attempt=attempt,
             started=started,
@@ -81,6 +85,7 @@ def _extract(
     promises: Promises,
     *,
     publication: Publication,
+    neighbours: Neighbours,
     interval: Interval | None,
     attempt: str,
     started: str,
@@ -138,7 +143,7 @@ def _extract(
         replaces=publication.replaces,
     )
     if specification.part is None:
-        publication.write(receipt.document())
+        publication.write(receipt.document() | neighbours.check())
     else:
         written = sink.open(receipt.key)
         written.write(receipt.encode())

@@ -3,8 +3,8 @@
 docs/reference/contracts.md, "The lake: what a run leaves", says it in words:
 
 - A receipt is `PREFIX/INTERVAL/_manifest.json`; what is below an attempt is none.
-- `interval=full` with an interval stands for all that began before its `interval.to`: it is taken, and of the
-  others those that begin at or after that.
+- `interval=full` with an interval stands for all before its `interval.to`: it is taken, and of the others
+  those that begin at or after that. One that begins before and ends after has rows of its own: it is refused.
 - `interval=full` without one is a snapshot of everything, and stands alone.
 - Of two intervals that share a moment, one that covers the other and was finished later stands for both.
   Otherwise no reader can tell which rows are in both, and it is refused.
@@ -96,6 +96,13 @@ def visible(found: Sequence[Stored]) -> list[Stored]:
             )
         return [full]
     until = full.span[1]
+    cut = [one for one in parts if _begin(one) < until < _end(one)]
+    if cut:
+        later = max(map(_end, cut)).isoformat()
+        raise UnreadableLake(
+            f"{full.key} ends at {until.isoformat()}, within {cut[0].key}, which has rows after that. "
+            f"Run a full refresh up to {later}, or remove the receipt that it has outlived."
+        )
     return [full, *_disjoint([one for one in parts if _begin(one) >= until])]
 
 

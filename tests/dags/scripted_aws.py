@@ -101,6 +101,7 @@ class ScriptedAws:
 
     script: Script = field(default_factory=Script)
     scripts: deque[Script] = field(default_factory=deque)
+    by_family: dict[str, Script] = field(default_factory=dict)
     instances: list[dict[str, Any]] = field(default_factory=list)
     nodes: list[dict[str, Any]] = field(default_factory=list)
     objects: dict[str, bytes] = field(default_factory=dict)
@@ -183,7 +184,11 @@ class ScriptedAws:
         self.tasks[arn] = _Task(
             arn=arn,
             request=params,
-            script=self.scripts.popleft() if self.scripts else self.script,
+            script=(
+                self.scripts.popleft()
+                if self.scripts
+                else self.by_family.get(params["taskDefinition"], self.script)
+            ),
             created=time.time(),
             instance=free[0]["containerInstanceArn"] if external else None,
         )
@@ -199,7 +204,9 @@ class ScriptedAws:
 
     def _ListTasks(self, params: dict[str, Any]) -> dict[str, Any]:
         wanted = params.get("desiredStatus", "RUNNING")
-        views = [self._view(task) for task in self.tasks.values()]
+        views = [
+            self._view(task) for task in self.tasks.values() if task.request["cluster"] == params["cluster"]
+        ]
         return {
             "taskArns": [
                 view["taskArn"]

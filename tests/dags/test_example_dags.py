@@ -95,6 +95,28 @@ def test_receipts_of_both_worlds_are_compared_and_handed_on(read: Any, aws: Scri
         function(dag, "compare")([receipts[0], {**receipts[1], "rows": 1000}])
 
 
+def test_what_landed_in_several_intervals_is_all_handed_on_and_replaced_ones_once(
+    read: Any, aws: ScriptedAws
+) -> None:
+    # Given two days that landed before the DAG ran, of which one landed twice
+    dag = read("customers_reconciled.py")
+
+    def land(day: int, try_number: int = 1) -> Any:
+        times = {
+            end: f"2026-11-{number:02d}T00:00:00+00:00" for end, number in (("from", day), ("to", day + 1))
+        }
+        ti = TaskInstance(run_id=f"day-{day}", try_number=try_number)
+        return SimpleNamespace(extra=run(operator("orders-regional", interval=times), context(ti)))
+
+    events = {"orders": [land(2), land(5), land(2, try_number=2)]}
+    # When the DAG's tasks see their receipts
+    receipts = function(dag, "receipts")(triggering_asset_events=events)
+    # Then each interval is handed on once, as it landed last
+    assert [receipt["attempt"].split("-")[1] for receipt in receipts] == ["2", "1"]
+    [manifest] = function(dag, "copy_manifests")(function(dag, "compare")(receipts)).values()
+    assert len(manifest["entries"]) == 2
+
+
 def test_what_is_no_receipt_is_refused() -> None:
     with pytest.raises(Exception, match="not a receipt"):
         Receipt.from_xcom({"rows": 3})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 from botocore.exceptions import ClientError
 from scripted_aws import ARN, Fault, ScriptedAws
 
 from hybrid_airflow.poller import poller
+from hybrid_airflow.triggers import SiteTrigger
 
 CLUSTER = "hybrid-acme-on-premises"
 REQUEST = {"cluster": CLUSTER, "taskDefinition": "f", "launchType": "EXTERNAL",
@@ -51,3 +53,54 @@ def test_one_that_gave_up_waiting_does_not_disturb_the_others(aws: ScriptedAws) 
         return await patient
 
     assert asyncio.run(one_gives_up()).arn == arn  # type: ignore[attr-defined]
+
+
+def waiting(number: int, *, poll_seconds: float) -> SiteTrigger:
+    return SiteTrigger(
+        name="on-premises",
+        cluster=CLUSTER,
+        region="eu-west-1",
+        aws_conn_id="aws_default",
+        until="2999-01-01T00:00:00+00:00",
+        poll_seconds=poll_seconds,
+        plan={"run": number},
+    )
+
+
+def test_a_hundred_runs_that_wait_for_a_site_cost_one_look_a_beat_and_all_hear_of_it(
+    aws: ScriptedAws,
+) -> None:
+    # Given a hundred runs that wait for a site without a connected host, for five beats
+    aws.instances[0]["agentConnected"] = False
+    beat = 0.6
+
+    async def wait() -> list[object]:
+        events = [asyncio.ensure_future(anext(waiting(n, poll_seconds=beat).run())) for n in range(100)]
+        await asyncio.sleep(5 * beat)
+        aws.instances[0]["agentConnected"] = True
+        return [event.payload for event in await asyncio.wait_for(asyncio.gather(*events), 20)]
+
+    heard = asyncio.run(wait())
+    # Then the site was looked at once a beat, whatever waits, and each run goes on with its own plan
+    assert heard == [{"open": True, "sentence": "", "plan": {"run": number}} for number in range(100)]
+    assert 2 <= aws.count("ListContainerInstances") <= 10
+
+
+def test_looks_at_sites_take_no_thread_from_those_at_containers(aws: ScriptedAws) -> None:
+    # Given sites whose looks do not come back, more than there are threads
+    arn = aws.answer("RunTask", dict(REQUEST))["tasks"][0]["taskArn"]
+    held = threading.Event()
+    aws.hook = lambda operation, _: held.wait(20) if operation == "ListContainerInstances" else None
+
+    async def look() -> object:
+        places = [poller(aws_conn_id="aws_default", region="eu-west-1", cluster=f"c{n}") for n in range(12)]
+        closed = [asyncio.ensure_future(one.look_at_site("there", fresh_seconds=1)) for one in places]
+        await asyncio.sleep(0.2)
+        try:
+            [seen] = await asyncio.wait_for(look_at_all([arn]), 10)
+        finally:
+            held.set()
+        await asyncio.gather(*closed)
+        return seen
+
+    assert asyncio.run(look()).arn == arn  # type: ignore[attr-defined]

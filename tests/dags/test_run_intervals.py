@@ -20,18 +20,18 @@ def receipt(start: str, end: str) -> dict[str, object]:
 
 
 def test_what_is_asked_for_comes_first() -> None:
-    chosen = choose(given=GIVEN, landed=[receipt("2026-11-05", "2026-11-06")], scheduled=DAY)
+    [chosen] = choose(given=GIVEN, landed=[receipt("2026-11-05", "2026-11-06")], scheduled=DAY)
     assert chosen.arguments == ("--from", "2026-11-01T00:00:00+00:00", "--to", "2026-11-01T23:00:00+00:00")
 
 
-def test_then_what_landed_upstream_from_the_first_begin_to_the_last_end() -> None:
+def test_then_what_landed_upstream_each_by_itself() -> None:
     landed = [receipt("2026-11-05", "2026-11-06"), {"interval": None}, receipt("2026-11-03", "2026-11-04")]
     chosen = choose(given=(None, None), landed=landed, scheduled=DAY)
-    assert (chosen.start.day, chosen.end.day) == (3, 6)
+    assert [(one.start.day, one.end.day) for one in chosen] == [(5, 6), (3, 4)]
 
 
 def test_then_the_data_interval() -> None:
-    assert choose(given=(None, None), landed=[], scheduled=DAY) == Interval(start=DAY[0], end=DAY[1])
+    assert choose(given=(None, None), landed=[], scheduled=DAY) == [Interval(start=DAY[0], end=DAY[1])]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ ESTATE = read_estate(HERE)
 for name in ("customers-regional", "slow-regional"):
     pipeline = read_pipeline(HERE, name, estate=ESTATE)
     # A run of slow-regional takes fifteen seconds, and so misses its deadline; the other has none.
-    deadline = deadline_arguments(ESTATE, 8 if name == "slow-regional" else None)
+    seconds = 8 if name == "slow-regional" else None
+    deadline = deadline_arguments(ESTATE, seconds, dag_id=f"hurried-{name}", pipelines=[pipeline])
     with DAG(dag_id=f"hurried-{name}", schedule=None, **deadline) as dag:
         RunPipelineOperator(
             task_id=name,

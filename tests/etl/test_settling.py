@@ -99,7 +99,14 @@ def test_a_transaction_that_began_after_the_end_or_only_reads_is_not_waited_for(
     # But with `settle` the moment counts before which its stamp may lie
     with session(database) as writer:
         insert(writer, database, 1)
-        outcome = read(etl, database, end=now(database) - timedelta(seconds=1), settle=2, settle_wait=3)
+        outcome = read(
+            etl,
+            database,
+            end=now(database) - timedelta(seconds=1),
+            settle=2,
+            settle_wait=3,
+            prefix="shop/again",
+        )
     assert outcome.code == 1, outcome.lines
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 
 import pytest
 
 from hybrid.lake.reading import Stored, UnreadableLake, is_receipt, visible
+from workspace.paths import ROOT
 
 _FIRST = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -52,16 +55,9 @@ def test_any_history_is_read_once_each_or_refused(seed: int) -> None:
         seen = _hours(visible(list(lake.values())))
     except UnreadableLake:
         return
-    # Then no row is there twice, and all that receipts name from the last full refresh on
-    full_end = max((one.body["rows"][1] for one in lake.values() if one.is_full), default=0)
-    expected = set(range(full_end)) | {
-        hour
-        for one in lake.values()
-        if one.body["rows"][0] >= full_end
-        for hour in range(*one.body["rows"][:2])
-    }
+    # Then no row is there twice, and all that any receipt names is there
     assert len(seen) == len(set(seen))
-    assert set(seen) == expected
+    assert set(seen) == {hour for one in lake.values() for hour in range(*one.body["rows"][:2])}
 
 
 @pytest.mark.parametrize("until", range(9))
@@ -79,6 +75,14 @@ def test_what_is_finished_later_and_covers_stands_for_what_it_covers() -> None:
         visible([_receipt(24, 48, number=3), week])
     with pytest.raises(UnreadableLake, match="share a part"):
         visible([_receipt(0, 30, number=3), day])
+
+
+def test_a_full_refresh_that_ends_within_an_interval_hides_none_of_its_rows() -> None:
+    # Given a day, and a full refresh up to its noon
+    day, noon = _receipt(24, 48, number=1), _receipt(0, 36, number=2, full=True)
+    # Then no reader is told that the afternoon is not there
+    with pytest.raises(UnreadableLake, match=r"within .*Run a full refresh up to 2026-11-03T00:00:00"):
+        visible([day, noon])
 
 
 def test_a_snapshot_beside_intervals_is_refused() -> None:
@@ -99,3 +103,26 @@ def test_a_snapshot_beside_intervals_is_refused() -> None:
 )
 def test_only_a_receipt_beside_attempts_is_one(key: str, expected: bool) -> None:
     assert is_receipt(key, prefix="shop/orders") is expected
+
+
+_CASES = json.loads((ROOT / "contracts" / "cases" / "interval_sets.json").read_text())
+
+
+@pytest.mark.parametrize("case", [case for case in _CASES if "seen" in case], ids=str)
+def test_what_is_seen_of_receipts_is_what_the_contract_says(case: dict[str, Any]) -> None:
+    landed = [
+        Stored(
+            f"shop/orders/{'interval=full' if one.get('full') else f'interval={number}'}/_manifest.json",
+            _FIRST,
+            {
+                "interval": dict(zip(("from", "to"), one["interval"], strict=True)),
+                "finished_at": one["finished"],
+            },
+        )
+        for number, one in enumerate(case["landed"])
+    ]
+    if case["seen"] == "refused":
+        with pytest.raises(UnreadableLake):
+            visible(landed)
+    else:
+        assert [landed.index(one) for one in visible(landed)] == case["seen"]

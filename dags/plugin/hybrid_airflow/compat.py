@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow import __version__
+
 if TYPE_CHECKING:
     from airflow.sdk import CronDataIntervalTimetable
     from airflow.sdk.definitions.callback import AsyncCallback
@@ -23,7 +25,11 @@ else:
     except ImportError:
         from airflow.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+#: Whether limits of a task's instances count those that are deferred (apache/airflow#61700, since 3.3).
+COUNTS_DEFERRED = tuple(int(part) for part in __version__.split(".")[:2]) >= (3, 3)
+
 __all__ = [
+    "COUNTS_DEFERRED",
     "AirflowException",
     "AirflowFailException",
     "AirflowSkipException",

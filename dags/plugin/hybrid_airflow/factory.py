@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, Asset, Param, TaskGroup, get_parsing_context
 
 from hybrid_airflow import pages
+from hybrid_airflow.compat import COUNTS_DEFERRED
 from hybrid_airflow.deadline import deadline_arguments
 from hybrid_airflow.estate_dag import EstateDag
 from hybrid_airflow.manifest import MANIFEST, Estate, ManifestError, Pipeline, read_estate, read_pipeline
@@ -25,6 +26,7 @@ from hybrid_airflow.operators import RunPipelineOperator, task_arguments
 from hybrid_airflow.overlap import RunAgainOperator
 from hybrid_airflow.parts import CommitPartsOperator, RunPartOperator
 from hybrid_airflow.timetables import AFTER, WITHOUT_INTERVAL, refuse_schedule, timetable
+from hybrid_airflow.upstream import UpstreamIntervalsOperator
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.asset import AssetNameRef
@@ -174,9 +176,15 @@ def pipeline_dag(estate: Estate, pipeline: Pipeline, *, after: Sequence[Asset | 
         doc_md=pages.pipeline_page(estate, pipeline),
         default_args={"owner": pipeline.owner},
         auto_register=False,
-        **deadline_arguments(estate, pipeline.deadline_seconds),
+        **deadline_arguments(
+            estate,
+            pipeline.deadline_seconds,
+            dag_id=estate.dag_id(pipeline.pipeline),
+            pipelines=[pipeline],
+            after=after,
+        ),
     ) as dag:
-        _tasks(estate, pipeline)
+        _tasks(estate, pipeline, after=after)
         _read_again(estate, pipeline, schedule=pipeline.schedule, start=_start_date(pipeline))
     if pipeline.uses_interval:
         _ask_for_interval(dag)
@@ -198,7 +206,7 @@ def paired_dag(estate: Estate, name: str, pipelines: list[Pipeline]) -> DAG:
         doc_md=pages.paired_page(estate, name, pipelines),
         default_args={"owner": entry.owner},
         auto_register=False,
-        **deadline_arguments(estate, entry.deadline_seconds),
+        **deadline_arguments(estate, entry.deadline_seconds, dag_id=estate.dag_id(name), pipelines=pipelines),
     ) as dag:
         for pipeline in pipelines:
             _tasks(estate, pipeline)
@@ -208,23 +216,90 @@ def paired_dag(estate: Estate, name: str, pipelines: list[Pipeline]) -> DAG:
     return dag
 
 
-def _tasks(estate: Estate, pipeline: Pipeline) -> None:
-    """One task that lands the pipeline; or a group: one for each key range, then one that commits them."""
-    landed = [asset(estate, pipeline)]
+def _tasks(estate: Estate, pipeline: Pipeline, *, after: Sequence[Asset | AssetNameRef] = ()) -> None:
+    """One task that lands the pipeline; or a group: one for each key range, then one that commits them.
+
+    After others, a run reads each interval that they landed: a task finds them, and those that land are
+    mapped over them.
+    """
+    lands = asset(estate, pipeline)
+    each: dict[str, Any] = {}
+    if after and pipeline.uses_interval:
+        each["interval"] = UpstreamIntervalsOperator(
+            task_id=f"{pipeline.pipeline}-intervals",
+            pipeline=pipeline,
+            after=after,
+            lands=lands,
+            **task_arguments(estate, pipeline) | {"pool": "default_pool"},
+        ).output
     if pipeline.parts is None:
-        RunPipelineOperator(task_id=pipeline.pipeline, estate=estate, pipeline=pipeline, outlets=landed)
+        _land(RunPipelineOperator, estate, pipeline, each, task_id=pipeline.pipeline, outlets=[lands])
         return
     with TaskGroup(group_id=pipeline.pipeline):
-        parts = RunPartOperator.partial(
-            task_id="part",
-            estate=estate,
-            pipeline=pipeline,
-            max_active_tis_per_dagrun=pipeline.parts_at_once,
-            **task_arguments(estate, pipeline),
-        ).expand(part=list(range(pipeline.parts)))
-        CommitPartsOperator(
-            task_id="commit", estate=estate, pipeline=pipeline, receipts=parts.output, outlets=landed
+        parts = _parts if COUNTS_DEFERRED else _parts_in_lanes
+        _land(
+            CommitPartsOperator,
+            estate,
+            pipeline,
+            each,
+            task_id="commit",
+            receipts=parts(estate, pipeline, each, count=pipeline.parts),
+            outlets=[lands],
         )
+
+
+def _parts(estate: Estate, pipeline: Pipeline, each: Mapping[str, Any], *, count: int) -> Any:
+    """Receipts of a task that is mapped over the key ranges, as many at a time as the source bears."""
+    parts = RunPartOperator.partial(
+        task_id="part", **_mapped(estate, pipeline), max_active_tis_per_dagrun=pipeline.parts_at_once
+    )
+    return parts.expand(part=list(range(count)), **each).output
+
+
+def _parts_in_lanes(estate: Estate, pipeline: Pipeline, each: Mapping[str, Any], *, count: int) -> Any:
+    """Receipts of a task for each key range, in as many lanes as the source bears, in each one at a time.
+
+    An Airflow before 3.3 does not count what is deferred, and would start all at once. A part that fails
+    holds up no other.
+    """
+    receipts: list[Any] = []
+    last: dict[int, Any] = {}
+    for number in range(count):
+        lane = number % pipeline.parts_at_once
+        own: dict[str, Any] = {"task_id": f"part-{number}", "part": number}
+        if each:
+            part: Any = RunPartOperator.partial(**_mapped(estate, pipeline), **own).expand(**each)
+        else:
+            part = RunPartOperator(estate=estate, pipeline=pipeline, trigger_rule="all_done", **own)
+        if lane in last:
+            last[lane] >> part
+        last[lane] = part
+        receipts.append(part.output)
+    return receipts
+
+
+def _land(
+    kind: type[RunPipelineOperator], estate: Estate, pipeline: Pipeline, each: Mapping[str, Any], **own: Any
+) -> None:
+    """A task that lands the pipeline, mapped over `each` where there is anything to map it over."""
+    if each:
+        kind.partial(
+            **_mapped(estate, pipeline),
+            max_active_tis_per_dag=pipeline.max_active_runs,
+            map_index_template="{{ task.interval['from'] }}",
+            **own,
+        ).expand(**each)
+    else:
+        kind(estate=estate, pipeline=pipeline, **own)
+
+
+def _mapped(estate: Estate, pipeline: Pipeline) -> dict[str, Any]:
+    """What a mapped task is given of the estate."""
+    return {
+        "estate": estate.of_site(pipeline.site),
+        "pipeline": pipeline,
+        **task_arguments(estate, pipeline),
+    }
 
 
 def _read_again(estate: Estate, pipeline: Pipeline, *, schedule: str | None, start: datetime) -> None:
@@ -233,11 +308,9 @@ def _read_again(estate: Estate, pipeline: Pipeline, *, schedule: str | None, sta
         return
     RunAgainOperator.partial(
         task_id=f"{pipeline.pipeline}-again",
-        estate=estate,
-        pipeline=pipeline,
         cron=schedule,
         not_before=start,
-        **task_arguments(estate, pipeline),
+        **_mapped(estate, pipeline),
     ).expand(back=list(range(1, pipeline.overlap + 1)))
 
 

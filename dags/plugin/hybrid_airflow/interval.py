@@ -41,6 +41,15 @@ class Interval:
         """
         return cls(start=_time(start), end=_time(end), full=full)
 
+    @classmethod
+    def load(cls, value: Mapping[str, Any]) -> Interval:
+        """The interval that `dump` wrote."""
+        return cls.parse(value["from"], value["to"], full=bool(value.get("full", False)))
+
+    def dump(self) -> dict[str, Any]:
+        """The interval as JSON."""
+        return {"from": self.start.isoformat(), "to": self.end.isoformat(), "full": self.full}
+
     @property
     def arguments(self) -> tuple[str, ...]:
         """`--from`, `--to` and `--full` of the container's command."""
@@ -78,12 +87,12 @@ def choose(
     landed: Iterable[Mapping[str, Any]],
     scheduled: tuple[datetime | None, datetime | None],
     full: bool = False,
-) -> Interval:
-    """The interval of a run: what was asked for, else what landed before it, else its data interval.
+) -> list[Interval]:
+    """The intervals of a run: what was asked for, else what landed before it, else its data interval.
 
     Args:
         given: Two ISO 8601 times, by the operator's arguments or the DAG's parameters.
-        landed: Receipts of the runs that triggered this one; together they give one interval.
+        landed: Receipts of the runs that triggered this one; each gives the interval that it is of.
         scheduled: The run's data interval, as Airflow has it.
         full: A full refresh: everything before the end that was asked for, or the end of the data interval.
 
@@ -92,21 +101,33 @@ def choose(
     """
     start, end = given
     if full:
-        return _everything(start, end, scheduled[1])
+        return [_everything(start, end, scheduled[1])]
     if start and end:
-        return Interval.parse(start, end)
+        return [Interval.parse(start, end)]
     if start or end:
         raise IntervalError("Only one of 'from' and 'to' is given. Give both, or neither.")
-    intervals = [receipt["interval"] for receipt in landed if receipt.get("interval")]
-    if intervals:
-        parts = [Interval.parse(interval["from"], interval["to"]) for interval in intervals]
-        return Interval(start=min(part.start for part in parts), end=max(part.end for part in parts))
+    found = [interval for receipt in landed if (interval := of_receipt(receipt))]
+    if found:
+        return found
     if scheduled[0] and scheduled[1] and scheduled[0] < scheduled[1]:
-        return Interval(start=scheduled[0].astimezone(UTC), end=scheduled[1].astimezone(UTC))
+        return [Interval(start=scheduled[0].astimezone(UTC), end=scheduled[1].astimezone(UTC))]
     raise IntervalError(
         "This pipeline reads an interval, and this run has none. Trigger it with 'from' and 'to', "
         "such as 2026-11-01T00:00:00+00:00 and 2026-11-02T00:00:00+00:00."
     )
+
+
+def of_receipt(receipt: Mapping[str, Any]) -> Interval | None:
+    """The interval of a receipt, as an event has it; None of a snapshot, and of what is no receipt.
+
+    Raises:
+        IntervalError: It is not one.
+    """
+    interval = receipt.get("interval")
+    if not interval:
+        return None
+    full = str(receipt.get("prefix", "")).endswith(f"/{FULL}")
+    return Interval.parse(interval["from"], interval["to"], full=full)
 
 
 def _everything(start: str | None, end: str | None, scheduled: datetime | None) -> Interval:

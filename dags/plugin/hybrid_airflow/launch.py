@@ -29,6 +29,8 @@ PATIENCE = 120.0
 SETTLE = 150.0
 #: What each reason of ours for StopTask begins with: ECS shows it as the task's `stoppedReason`.
 OURS = "Airflow: "
+#: What ECS answers where a site has left the estate, and its cluster or the right to see it with it.
+_CLUSTER_GONE = frozenset({"ClusterNotFoundException", "AccessDeniedException"})
 #: `reason` of StopTask is kept to this many characters.
 _REASON = 255
 
@@ -104,13 +106,38 @@ def find(ecs: Any, order: Order) -> TaskSnapshot | None:
         )
         mine = [task for task in tasks if task.attempt == order.identity.attempt]
         spare = [task for task in tasks if task not in mine[:1] and not task.stopped]
-        for task in spare:
-            log.warning("Task %s of an earlier try still runs: it is stopped.", task.task_id)
-            stop(ecs, cluster=order.cluster, arn=task.arn, reason="a later try took its place")
-        _settle(ecs, order.cluster, spare)
+        _end(ecs, order.cluster, spare)
     except (ClientError, BotoCoreError) as error:
         raise _refused(error) from error
     return mine[0] if mine else None
+
+
+def stop_earlier(ecs: Any, *, cluster: str, identity: RunIdentity) -> None:
+    """Stop the containers of earlier tries at a cluster where this try runs none; as `find` does at its own.
+
+    A cluster that is not there any more has none.
+
+    Raises:
+        LaunchError: ECS could not be asked, or a container did not end.
+    """
+    try:
+        tasks = patiently(
+            lambda: started_by(ecs, cluster=cluster, name=identity.started_by), seconds=PATIENCE
+        )
+        _end(ecs, cluster, [task for task in tasks if not task.stopped])
+    except (ClientError, BotoCoreError) as error:
+        if isinstance(error, ClientError) and error.response["Error"].get("Code") in _CLUSTER_GONE:
+            log.warning("Containers of earlier tries at cluster %s cannot be seen: %s", cluster, plain(error))
+            return
+        raise _refused(error) from error
+
+
+def _end(ecs: Any, cluster: str, spare: list[TaskSnapshot]) -> None:
+    """Stop containers of earlier tries, and wait until they have ended."""
+    for task in spare:
+        log.warning("Task %s of an earlier try still runs: it is stopped.", task.task_id)
+        stop(ecs, cluster=cluster, arn=task.arn, reason="a later try took its place")
+    _settle(ecs, cluster, spare)
 
 
 def start(ecs: Any, order: Order) -> TaskSnapshot:

@@ -79,6 +79,16 @@ class Estate(_Part):
     pipelines: tuple[Name, ...] = ()
     dags: dict[Name, PairedDag] = {}
 
+    def of_site(self, site: str) -> Estate:
+        """As much of the estate as a task at a site takes.
+
+        Airflow stores a mapped task with its arguments as texts: of the whole estate, each change of any
+        pipeline would make a new version of the DAG.
+        """
+        # Its pool has the slots, and no task reads them.
+        own = self.sites[site].model_copy(update={"slots": 1})
+        return self.model_copy(update={"sites": {site: own}, "pipelines": (), "dags": {}})
+
     def dag_id(self, name: str) -> str:
         """DAG id of a pipeline or of an entry of `dags`: `ESTATE-NAME`."""
         return f"{self.estate}-{name}"

@@ -15,19 +15,22 @@ from hybrid_airflow import launch, site, watch
 from hybrid_airflow.aws import Clients
 from hybrid_airflow.compat import AirflowException, AirflowFailException
 from hybrid_airflow.describe import describe, started_by
+from hybrid_airflow.earlier_places import EarlierPlaces
 from hybrid_airflow.ecs_task import TaskSnapshot, load
 from hybrid_airflow.hosts import host_of
 from hybrid_airflow.identity import identify
-from hybrid_airflow.interval import Interval, IntervalError, choose
+from hybrid_airflow.interval import Interval, IntervalError
+from hybrid_airflow.interval_sets import disjoint
 from hybrid_airflow.launch import LaunchError, Order
 from hybrid_airflow.logs import LogReader
 from hybrid_airflow.manifest import Estate, Pipeline
+from hybrid_airflow.place import Place
 from hybrid_airflow.plan import Plan
 from hybrid_airflow.promises import tell
 from hybrid_airflow.receipt import Receipt, ReceiptError, read_receipt, refreshed_until
 from hybrid_airflow.retrying import passes, plain
 from hybrid_airflow.run_failure import failure
-from hybrid_airflow.timetables import data_interval
+from hybrid_airflow.run_interval import asked_for
 from hybrid_airflow.triggers import ContainerTrigger, SiteTrigger
 from hybrid_airflow.watch import Deadlines, Ended, Stop, Watch
 
@@ -60,6 +63,8 @@ class RunPipelineOperator(BaseOperator):
         interval_from: Begin of the interval, ISO 8601 with a zone (templated). Both or neither; without
             them it is the DAG's `from` and `to`, then what landed upstream, then the data interval.
         interval_to: End of the interval, not included.
+        interval: The interval as `hybrid_airflow.upstream.UpstreamIntervalsOperator` gives it, to be mapped
+            over; it comes before all else.
         deferrable: Wait in the triggerer, which takes no worker; False waits in the worker.
         aws_conn_id: Airflow connection for AWS; None for boto3's own credentials.
         poll_seconds: Between two looks at the container.
@@ -79,6 +84,7 @@ class RunPipelineOperator(BaseOperator):
         pipeline: Pipeline,
         interval_from: str | None = None,
         interval_to: str | None = None,
+        interval: Mapping[str, Any] | None = None,
         deferrable: bool = True,
         aws_conn_id: str | None = "aws_default",
         poll_seconds: float = 10.0,
@@ -88,9 +94,9 @@ class RunPipelineOperator(BaseOperator):
         super().__init__(**{**task_arguments(estate, pipeline), **kwargs})
         self.estate = estate
         self.pipeline = pipeline
-        self.at = estate.sites[pipeline.site]
         self.interval_from = interval_from
         self.interval_to = interval_to
+        self.interval = interval
         self.deferrable = deferrable
         self.aws_conn_id = aws_conn_id
         self.poll_seconds = poll_seconds
@@ -107,6 +113,7 @@ class RunPipelineOperator(BaseOperator):
         """
         plan = self._make_plan(context)
         self._refuse_what_is_refreshed(plan.interval)
+        self._leave_earlier_places(context, plan)
         return self._go(context, plan)
 
     def resume_at_site(
@@ -115,29 +122,44 @@ class RunPipelineOperator(BaseOperator):
         """Go on after the wait for the site. `plan` is what a task of an earlier release deferred with."""
         if not event["open"]:
             raise self._error(event["sentence"])
-        return self._go(context, Plan.load(plan or event["plan"]))
+        return self._go(context, self._load(plan or event["plan"]))
 
     def resume_at_end(
         self, context: Any, event: Mapping[str, Any], plan: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         """Go on after the container has ended, or the wait for it; `plan` as in `resume_at_site`."""
         ended = Ended(task=load(event["task"]) if event["task"] else None, because=event["because"])
-        reader = self._reader(ended.task.task_id, token=event["log_token"]) if ended.task else None
-        return self._conclude(context, Plan.load(plan or event["plan"]), ended, reader)
+        loaded = self._load(plan or event["plan"])
+        reader = self._reader(loaded, ended.task.task_id, token=event["log_token"]) if ended.task else None
+        return self._conclude(context, loaded, ended, reader)
 
     def on_kill(self) -> None:
         """Stop the container of this try, also when the kill came while it was being started."""
         if self._plan is None:
             return
-        ecs, identity = self._clients.ecs, self._plan.identity
+        ecs, identity, cluster = self._clients.ecs, self._plan.identity, self._plan.place.cluster
         try:
-            for task in started_by(ecs, cluster=self.at.cluster, name=identity.started_by):
+            for task in started_by(ecs, cluster=cluster, name=identity.started_by):
                 if task.attempt == identity.attempt and not task.stopped:
-                    launch.stop(
-                        ecs, cluster=self.at.cluster, arn=task.arn, reason="the run was ended in Airflow"
-                    )
+                    launch.stop(ecs, cluster=cluster, arn=task.arn, reason="the run was ended in Airflow")
         except (ClientError, BotoCoreError) as error:
             self.log.warning("ECS did not stop the container: %s", plain(error))
+
+    def _load(self, plan: Mapping[str, Any]) -> Plan:
+        return Plan.load(plan, place=Place.of(self.estate, self.pipeline))
+
+    def _leave_earlier_places(self, context: Any, plan: Plan) -> None:
+        """Stop what earlier tries run at other sites, and keep where this one may run something."""
+        here = plan.place.cluster
+        places = EarlierPlaces(context, known=[site.cluster for site in self.estate.sites.values()])
+        try:
+            for cluster in places.clusters_but(here):
+                launch.stop_earlier(self._clients.ecs, cluster=cluster, identity=plan.identity)
+        except LaunchError as error:
+            raise self._error(
+                f"Pipeline '{self.pipeline.pipeline}' did not start: {error}.", final=error.final
+            ) from error
+        places.add(here)
 
     def _make_plan(self, context: Any) -> Plan:
         ti, now = context["ti"], watch.now()
@@ -150,6 +172,7 @@ class RunPipelineOperator(BaseOperator):
                 try_number=ti.try_number,
                 instance_id=str(ti.id),
             ),
+            place=Place.of(self.estate, self.pipeline),
             interval=self._interval(context),
             since=now,
             room_until=now + timedelta(seconds=self.pipeline.start_deadline_seconds),
@@ -159,16 +182,16 @@ class RunPipelineOperator(BaseOperator):
     def _interval(self, context: Any) -> Interval | None:
         if not self.pipeline.uses_interval:
             return None
-        params = context["params"]
-        events = context.get("triggering_asset_events") or {}
-        full = bool(params.get("full_refresh"))
-        scheduled = (context.get("data_interval_start"), context.get("data_interval_end"))
         try:
-            return choose(
-                given=(self.interval_from or params.get("from"), self.interval_to or params.get("to")),
-                landed=[event.extra for batch in events.values() for event in batch],
-                scheduled=data_interval(self.pipeline.schedule, scheduled) if full else scheduled,
-                full=full,
+            if self.interval is not None:
+                return Interval.load(self.interval)
+            found = disjoint(asked_for(context, self.pipeline, given=(self.interval_from, self.interval_to)))
+            if len(found) == 1:
+                return found[0]
+            raise IntervalError(
+                f"This run is to read {len(found)} intervals, and a task reads one: the first begins at "
+                f"{found[0].start.isoformat()}, the last at {found[-1].start.isoformat()}. Map the task over "
+                "them: hybrid_airflow.upstream.UpstreamIntervalsOperator gives them."
             )
         except IntervalError as error:
             raise AirflowFailException(str(error)) from None
@@ -213,7 +236,7 @@ class RunPipelineOperator(BaseOperator):
             raise self._error(
                 f"Pipeline '{self.pipeline.pipeline}' did not start: {error}.", final=error.final
             ) from error
-        reader = self._reader(task.task_id)
+        reader = self._reader(plan, task.task_id)
         if task.stopped:
             return self._conclude(context, plan, Ended(task=task), reader)
         if self.deferrable:
@@ -230,7 +253,7 @@ class RunPipelineOperator(BaseOperator):
             except LaunchError as error:
                 if not error.waits or watch.now() >= plan.room_until:
                     raise
-                self.log.warning("Site '%s' cannot take the container yet: %s.", self.pipeline.site, error)
+                self.log.warning("Site '%s' cannot take the container yet: %s.", plan.place.site, error)
                 rest = random.uniform(0.5, 1.5) * min(30.0, 3 * self.poll_seconds)  # noqa: S311  spreads the calls
                 continue
             host = host_of(task, ecs=self._clients.ecs, ssm=self._clients.ssm)
@@ -238,7 +261,7 @@ class RunPipelineOperator(BaseOperator):
                 "Task %s runs '%s' at site '%s'%s.",
                 task.task_id,
                 " ".join(order.command),
-                self.pipeline.site,
+                plan.place.site,
                 f", on host {host}" if host else "",
             )
             return task
@@ -246,7 +269,7 @@ class RunPipelineOperator(BaseOperator):
     def _await_site(self, plan: Plan, *, rest: float) -> None:
         """Return when the site has a connected host; after a refusal, not before `rest` seconds."""
         while True:
-            state = self._look_at_site()
+            state = self._look_at_site(plan.place)
             is_open = state is None or state.open
             if is_open and not rest:
                 return
@@ -259,8 +282,8 @@ class RunPipelineOperator(BaseOperator):
             if self.deferrable:
                 self.defer(
                     trigger=SiteTrigger(
-                        name=self.pipeline.site,
-                        cluster=self.at.cluster,
+                        name=plan.place.site,
+                        cluster=plan.place.cluster,
                         region=self.estate.region,
                         aws_conn_id=self.aws_conn_id,
                         until=plan.room_until.isoformat(),
@@ -273,16 +296,14 @@ class RunPipelineOperator(BaseOperator):
             time.sleep(rest or min(30.0, 3 * self.poll_seconds))
             rest = 0.0
 
-    def _look_at_site(self) -> site.SiteState | None:
+    def _look_at_site(self, place: Place) -> site.SiteState | None:
         """The site; None when it has no hosts of its own, or cannot be looked at: RunTask decides then."""
-        if not self.at.hosts_join:
+        if not place.hosts_join:
             return None
         try:
-            return site.look(
-                self.pipeline.site, cluster=self.at.cluster, ecs=self._clients.ecs, ssm=self._clients.ssm
-            )
+            return site.look(place.site, cluster=place.cluster, ecs=self._clients.ecs, ssm=self._clients.ssm)
         except site.SiteUnknownError as error:
-            self.log.warning("Site '%s' could not be looked at: %s", self.pipeline.site, error)
+            self.log.warning("Site '%s' could not be looked at: %s", place.site, error)
             return None
 
     def _wait(self, plan: Plan, task: TaskSnapshot, reader: LogReader) -> Ended:
@@ -290,7 +311,7 @@ class RunPipelineOperator(BaseOperator):
         watched = Watch(self._deadlines(plan), since=plan.since)
         while True:
             try:
-                found = describe(self._clients.ecs, cluster=self.at.cluster, arns=[task.arn]).get(task.arn)
+                found = describe(self._clients.ecs, cluster=plan.place.cluster, arns=[task.arn]).get(task.arn)
                 decision = watched.observe(found, watch.now())
             except (ClientError, BotoCoreError) as error:
                 self.log.warning("ECS did not answer a look at the container: %s", plain(error))
@@ -299,13 +320,13 @@ class RunPipelineOperator(BaseOperator):
                 return decision
             if isinstance(decision, Stop):
                 self.log.warning("Stopping task %s: %s.", task.task_id, decision.reason)
-                self._stop(task, decision.reason)
+                self._stop(plan, task, decision.reason)
             self._carry(reader.follow())
             time.sleep(self.poll_seconds)
 
-    def _stop(self, task: TaskSnapshot, reason: str) -> None:
+    def _stop(self, plan: Plan, task: TaskSnapshot, reason: str) -> None:
         try:
-            launch.stop(self._clients.ecs, cluster=self.at.cluster, arn=task.arn, reason=reason)
+            launch.stop(self._clients.ecs, cluster=plan.place.cluster, arn=task.arn, reason=reason)
         except (ClientError, BotoCoreError) as error:
             self.log.warning("ECS did not stop the container: %s", plain(error))
 
@@ -345,8 +366,8 @@ class RunPipelineOperator(BaseOperator):
     def _receipt(self, plan: Plan) -> Receipt:
         return read_receipt(
             self._clients.s3,
-            bucket=self.estate.lake_bucket,
-            prefix=self.pipeline.prefix,
+            bucket=plan.place.lake_bucket,
+            prefix=plan.place.prefix,
             interval=plan.interval,
             attempt=plan.identity.attempt,
             of_part=self._of_part,
@@ -377,24 +398,27 @@ class RunPipelineOperator(BaseOperator):
         for line in lines:
             self.log.log(line.level, "%s", line.text)
 
-    def _reader(self, task_id: str, *, token: str | None = None) -> LogReader:
-        stream = f"{self.pipeline.log_stream_prefix}/{task_id}"
-        return LogReader(self._clients.logs, group=self.at.log_group, stream=stream, token=token)
+    def _reader(self, plan: Plan, task_id: str, *, token: str | None = None) -> LogReader:
+        place = plan.place
+        return LogReader(
+            self._clients.logs, group=place.log_group, stream=place.log_stream(task_id), token=token
+        )
 
     def _command(self, plan: Plan) -> tuple[str, ...]:
         """Command of the container, without `--attempt`."""
-        return ("run", self.pipeline.specification, *(plan.interval.arguments if plan.interval else ()))
+        return ("run", plan.place.specification, *(plan.interval.arguments if plan.interval else ()))
 
     def _order(self, plan: Plan) -> Order:
+        place = plan.place
         return Order(
-            cluster=self.at.cluster,
-            family=self.pipeline.family,
-            container=self.pipeline.container,
-            launch_type=self.at.launch_type,
+            cluster=place.cluster,
+            family=place.family,
+            container=place.container,
+            launch_type=place.launch_type,
             command=self._command(plan),
             identity=plan.identity,
-            subnets=self.at.subnets,
-            security_groups=self.at.security_groups,
+            subnets=place.subnets,
+            security_groups=place.security_groups,
         )
 
     def _deadlines(self, plan: Plan) -> Deadlines:
@@ -409,11 +433,11 @@ class RunPipelineOperator(BaseOperator):
         limits = self._deadlines(plan)
         return ContainerTrigger(
             arn=task.arn,
-            cluster=self.at.cluster,
+            cluster=plan.place.cluster,
             region=self.estate.region,
             aws_conn_id=self.aws_conn_id,
-            log_group=self.at.log_group,
-            log_stream=f"{self.pipeline.log_stream_prefix}/{task.task_id}",
+            log_group=plan.place.log_group,
+            log_stream=plan.place.log_stream(task.task_id),
             since=plan.since.isoformat(),
             start_seconds=limits.start_seconds,
             run_seconds=limits.run_seconds,

@@ -11,6 +11,7 @@ from typing import Any
 
 from airflow.sdk import XComArg
 
+from hybrid_airflow.interval import of_receipt
 from hybrid_airflow.operators import RunPipelineOperator
 from hybrid_airflow.plan import Plan
 
@@ -36,7 +37,8 @@ class CommitPartsOperator(RunPipelineOperator):
     """Make the parts of a run visible, all at once. Its XCom is the receipt of the whole run.
 
     Args:
-        receipts: Of the parts, in the order of the ranges (templated: the mapped task's output).
+        receipts: Of the parts, in the order of the ranges (templated: the mapped task's output). With an
+            `interval`, also those of other intervals.
     """
 
     template_fields: Sequence[str] = (*RunPipelineOperator.template_fields, "receipts")
@@ -46,7 +48,20 @@ class CommitPartsOperator(RunPipelineOperator):
         self.receipts: Any = receipts
 
     def _command(self, plan: Plan) -> tuple[str, ...]:
-        # A slice of a mapped task's output is one call, and an iteration one for each part.
-        tries: list[str] = [receipt["attempt"] for receipt in self.receipts[:]]
+        receipts = [receipt for receipt in _flat(self.receipts) if self._is_of(receipt, plan)]
+        tries: list[str] = [receipt["attempt"] for receipt in receipts]
         _, *rest = super()._command(plan)
         return ("commit", *rest, "--parts", ",".join(tries))
+
+    def _is_of(self, receipt: Mapping[str, Any], plan: Plan) -> bool:
+        """Whether a part is of the interval that is committed: a run after others reads several."""
+        return self.interval is None or of_receipt(receipt) == plan.interval
+
+
+def _flat(receipts: Any) -> list[Mapping[str, Any]]:
+    """Receipts of the output of one mapped task, or of those of several tasks."""
+    # A slice of a mapped task's output is one call, and an iteration one for each part.
+    found: list[Mapping[str, Any]] = []
+    for one in receipts[:]:
+        found += [one] if isinstance(one, Mapping) else _flat(one)
+    return found

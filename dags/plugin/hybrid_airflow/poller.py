@@ -1,4 +1,5 @@
-"""Looks of many waiting runs, put together: one DescribeTasks for a hundred containers of a cluster.
+"""Looks of many waiting runs, put together: one DescribeTasks for a hundred containers of a cluster, and one
+look at a site for all runs that wait for it.
 
 boto3 in a few threads, not aiobotocore: Amazon MWAA need not have that package, and the clients, their
 endpoints and their credentials are then the same in a worker and in the triggerer.
@@ -15,6 +16,7 @@ from weakref import WeakKeyDictionary
 from hybrid_airflow.aws import Clients
 from hybrid_airflow.describe import PAGE, describe
 from hybrid_airflow.ecs_task import TaskSnapshot
+from hybrid_airflow.site import SiteState, SiteUnknownError, look
 
 _T = TypeVar("_T")
 
@@ -22,15 +24,23 @@ _T = TypeVar("_T")
 GATHER = 0.25
 #: Threads of one triggerer that talk to AWS.
 _THREADS = 8
-_EXECUTORS: WeakKeyDictionary[asyncio.AbstractEventLoop, ThreadPoolExecutor] = WeakKeyDictionary()
+#: Threads of one triggerer that look at sites: others than those, which watch containers that run.
+_SITE_THREADS = 2
+_Executors = WeakKeyDictionary[asyncio.AbstractEventLoop, ThreadPoolExecutor]
+_EXECUTORS: _Executors = WeakKeyDictionary()
+_SITE_EXECUTORS: _Executors = WeakKeyDictionary()
 
 
 async def in_thread(call: Callable[..., _T], *arguments: Any) -> _T:
     """The answer of a blocking call, without blocking the event loop."""
+    return await _in_one_of(_EXECUTORS, _THREADS, call, *arguments)
+
+
+async def _in_one_of(executors: _Executors, threads: int, call: Callable[..., _T], *arguments: Any) -> _T:
     loop = asyncio.get_running_loop()
-    if loop not in _EXECUTORS:
-        _EXECUTORS[loop] = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="hybrid-airflow")
-    return await loop.run_in_executor(_EXECUTORS[loop], call, *arguments)
+    if loop not in executors:
+        executors[loop] = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="hybrid-airflow")
+    return await loop.run_in_executor(executors[loop], call, *arguments)
 
 
 class Poller:
@@ -41,6 +51,25 @@ class Poller:
         self._cluster = cluster
         self._waiting: dict[str, list[asyncio.Future[TaskSnapshot | None]]] = {}
         self._gathering: asyncio.Task[None] | None = None
+        self._site_look: tuple[float, asyncio.Task[SiteState | None]] | None = None
+
+    async def look_at_site(self, name: str, *, fresh_seconds: float) -> SiteState | None:
+        """The site as it is now, or was that many seconds ago at most; None when it cannot be looked at.
+
+        Whoever asks while a look is under way gets its answer.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._site_look is None or now - self._site_look[0] > fresh_seconds:
+            asked = _in_one_of(_SITE_EXECUTORS, _SITE_THREADS, self._look_at_site, name)
+            self._site_look = (now, asyncio.ensure_future(asked))
+        # A trigger that is cancelled does not take the look from the others.
+        return await asyncio.shield(self._site_look[1])
+
+    def _look_at_site(self, name: str) -> SiteState | None:
+        try:
+            return look(name, cluster=self._cluster, ecs=self.clients.ecs, ssm=self.clients.ssm)
+        except SiteUnknownError:
+            return None
 
     async def look(self, arn: str) -> TaskSnapshot | None:
         """The task as ECS shows it now; None when ECS does not know it.

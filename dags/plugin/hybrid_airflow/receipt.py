@@ -47,6 +47,7 @@ class Receipt:
         host: Machine that ran the container.
         drift: Columns that are others than in the run before, a few words each.
         unexpected: What is not as expected and landed all the same, a sentence each.
+        supersedes: Names of the intervals that this one covers and stands for: readers leave them out.
     """
 
     estate: str
@@ -68,6 +69,7 @@ class Receipt:
     finished_at: str | None
     drift: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
+    supersedes: tuple[str, ...] = ()
 
     def to_xcom(self) -> dict[str, Any]:
         """The receipt as JSON: Airflow reads XCom classes only of packages that its settings allow."""
@@ -132,6 +134,7 @@ def read_receipt(
         finished_at=body.get("finished_at"),
         drift=drift_of(body),
         unexpected=unexpected_of(body),
+        supersedes=tuple(body.get("supersedes") or ()),
     )
 
 

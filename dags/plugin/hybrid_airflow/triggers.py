@@ -17,7 +17,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hybrid_airflow import launch, site, watch
+from hybrid_airflow import launch, watch
 from hybrid_airflow.ecs_task import dump
 from hybrid_airflow.logs import LogReader
 from hybrid_airflow.poller import Poller, in_thread, poller
@@ -146,7 +146,7 @@ class ContainerTrigger(BaseTrigger):
             await asyncio.sleep(random.uniform(0, 0.5) * self.poll_seconds)  # noqa: S311  spreads the calls
             for line in await in_thread(reader.follow):
                 self.log.log(line.level, "%s", line.text)
-            await asyncio.sleep(self._until_next_look())
+            await asyncio.sleep(_until_next_beat(self.poll_seconds))
 
     async def _look(self, looks: Poller, watched: Watch) -> Wait | Stop | Ended:
         try:
@@ -155,10 +155,6 @@ class ContainerTrigger(BaseTrigger):
             self.log.warning("ECS did not answer a look at the container: %s", plain(error))
             return watched.refused(plain(error), watch.now(), passes=passes(error))
         return watched.observe(task, watch.now())
-
-    def _until_next_look(self) -> float:
-        """Seconds until the next full beat: all triggers look on the same beat, so that looks gather."""
-        return self.poll_seconds - asyncio.get_running_loop().time() % self.poll_seconds
 
     async def _stop(self, reason: str) -> None:
         looks = poller(aws_conn_id=self.aws_conn_id, region=self.region, cluster=self.cluster)
@@ -256,7 +252,7 @@ class SiteTrigger(BaseTrigger):
         await _connect(looks, "ecs", "ssm")
         await asyncio.sleep(self.rest_seconds)
         while True:
-            state = await in_thread(self._look, looks)
+            state = await looks.look_at_site(self.name, fresh_seconds=self.poll_seconds / 2)
             if state is None or state.open:
                 await _settled(began)
                 yield TriggerEvent({"open": True, "sentence": "", "plan": self.plan})
@@ -264,19 +260,17 @@ class SiteTrigger(BaseTrigger):
             if watch.now() >= datetime.fromisoformat(self.until):
                 yield TriggerEvent({"open": False, "sentence": state.sentence(), "plan": self.plan})
                 return
-            await asyncio.sleep(self.poll_seconds)
-
-    def _look(self, looks: Poller) -> site.SiteState | None:
-        """The site, None when it cannot be looked at: then RunTask decides."""
-        try:
-            return site.look(self.name, cluster=self.cluster, ecs=looks.clients.ecs, ssm=looks.clients.ssm)
-        except site.SiteUnknownError:
-            return None
+            await asyncio.sleep(_until_next_beat(self.poll_seconds))
 
 
 async def _connect(looks: Poller, *services: str) -> None:
     """Make the clients, which asks Airflow for its connection, where Airflow expects to be asked."""
     await sync_to_async(looks.clients.connect)(*services)
+
+
+def _until_next_beat(seconds: float) -> float:
+    """Seconds until the next full beat: all triggers look on the same beat, so that looks gather."""
+    return seconds - asyncio.get_running_loop().time() % seconds
 
 
 async def _settled(began: float) -> None:
