@@ -154,7 +154,9 @@ class AirflowEnvironment(Construct):
             source_bucket_arn=dag_bucket.bucket_arn,
             dag_s3_path=DAG_PREFIX,
             plugins_s3_path=bundle.plugins_path,
+            plugins_s3_object_version=bundle.plugins_version,
             requirements_s3_path=bundle.requirements_path,
+            requirements_s3_object_version=bundle.requirements_version,
             airflow_configuration_options=options or None,
             weekly_maintenance_window_start=weekly_maintenance,
             # Tasks that run get up to twelve hours before their worker is replaced by an update.

@@ -12,6 +12,7 @@ from hybrid.artifacts import image_build, image_push
 from hybrid.artifacts.image import image_tag
 from hybrid.cli import terminal
 from hybrid.cli.aws_options import Fleet, fleet_command
+from hybrid.estate import Estate
 from hybrid.estate.naming import Names
 from workspace.paths import STATE
 
@@ -84,6 +85,7 @@ def push(
     is_there = aws.has_image(repository.partition("/")[2], image_tag())
     if not is_there:
         _build(reference, base=base, native=native)
+        _tell_of_other_processors(fleet.estate, image_build.architecture(reference))
         login = aws.registry_login()
         with terminal.working(f"pushing {reference}"), _failures():
             image_push.push(
@@ -97,6 +99,15 @@ def push(
         return
     terminal.say("the registry has it already" if is_there else "pushed")
     terminal.result(reference)
+
+
+def _tell_of_other_processors(estate: Estate, built: str) -> None:
+    for name, site in sorted(estate.sites.items()):
+        if built and site.processor not in (None, built):
+            terminal.say(
+                f"site {name} runs its containers on {site.processor}, and this image is for {built}: its "
+                "tasks would not start. Push one for both: docs/deploy/README.md, step 3"
+            )
 
 
 def _build(reference: str, *, base: str | None, native: image_build.Decoder) -> None:
