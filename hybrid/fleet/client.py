@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ecr import ECRClient
     from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_ssm import SSMClient
@@ -141,6 +142,21 @@ class AwsClient:
     @cached_property
     def _registry(self) -> ECRClient:
         return self._client("ecr")  # type: ignore[no-any-return]
+
+    @property
+    def cloudformation(self) -> CloudFormationClient:
+        """CloudFormation, as boto3 has it, for what is done to stacks."""
+        return self._stacks
+
+    @property
+    def secretsmanager(self) -> SecretsManagerClient:
+        """Secrets Manager, as boto3 has it, for secrets that a stack let go."""
+        return self._secrets
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        """CloudWatch Logs, as boto3 has it, for log groups that a stack let go."""
+        return self._client("logs")  # type: ignore[no-any-return]
 
     @cached_property
     def s3(self) -> S3Client:
