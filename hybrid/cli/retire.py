@@ -44,9 +44,7 @@ def retire(
         _confirm(planned, yes=yes)
     done: list[str] = []
     for sentence in (
-        ()
-        if dry_run
-        else retiring.retire(aws, fleet.estate, planned, force=force, with_secrets=with_secrets)
+        () if dry_run else retiring.retire(aws, fleet.estate, planned, force=force, with_secrets=with_secrets)
     ):
         done.append(sentence)
         terminal.say(sentence)

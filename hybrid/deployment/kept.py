@@ -1,9 +1,9 @@
 """Secrets and log groups that a stack let go and kept, in the way of a stack that is to make them anew.
 
-Their names are contract, so a source that moves or comes back wants the very secret that was kept. The content
-of a secret is set aside under another name before the old secret is deleted, and brought back when the stack
-has made the new one: at every moment one of the two holds it, so that a command which is stopped half-way is
-run again. CloudFormation itself takes over log groups (`cdk deploy --import-existing-resources`).
+Their names are contract, so a source that moves or comes back wants the very secret that was kept. The
+content of a secret is set aside under another name before the old secret is deleted, and brought back when
+the stack has made the new one: at every moment one of the two holds it, so that a command which is stopped
+half-way is run again. CloudFormation itself takes over log groups (`cdk deploy --import-existing-resources`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from hybrid.estate import Estate
 from hybrid.fleet import errors
 from hybrid.fleet.aws_errors import translated
 from hybrid.fleet.client import AwsClient
@@ -144,6 +145,23 @@ def bring_back(aws: AwsClient, name: str) -> Content:
             client.put_secret_value(SecretId=name, **content)
         client.delete_secret(SecretId=aside(name), ForceDeleteWithoutRecovery=True)
     return Content.BACK
+
+
+def set_aside_before(aws: AwsClient, estate: Estate) -> list[str]:
+    """Names of the secrets of an estate whose content is set aside, by this run or by one that was stopped.
+
+    Raises:
+        errors.FleetError: AWS could not be asked.
+    """
+    beginning = f"hybrid/{estate.environment.name}/set-aside/"
+    found = []
+    with translated(f"look for secrets {beginning}…"):
+        pages = aws.secretsmanager.get_paginator("list_secrets").paginate(
+            Filters=[{"Key": "name", "Values": [beginning]}]
+        )
+        for page in pages:
+            found += [one["Name"] for one in page["SecretList"] if one["Name"].startswith(beginning)]
+    return sorted(name.replace("/set-aside/", "/", 1) for name in found)
 
 
 def _exists(aws: AwsClient, kept: Kept) -> bool:

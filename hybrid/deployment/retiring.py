@@ -96,9 +96,7 @@ def retirement(aws: AwsClient, estate: Estate, site: str) -> Retirement:
         site=site,
         stack=names.site_stack(site),
         hosts=tuple(hosts_of(aws, _as_it_was(estate, site), site=site)) if joins and stands else (),
-        activations=tuple(
-            one.activation_id for one in aws.activations(name=names.cluster(site)) if one.left
-        )
+        activations=tuple(one.activation_id for one in aws.activations(name=names.cluster(site)) if one.left)
         if joins
         else (),
         deleted=tuple(one for one, kept in resources if not kept),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from fleet_estate import DeployedEstate, LocalAws
 
 from hybrid.deployment import kept
@@ -39,7 +38,7 @@ def secrets(aws_environment: LocalAws) -> Any:
 @pytest.fixture
 def name(depot: DeployedEstate, secrets: Any) -> str:
     """A secret that was kept, with a content."""
-    name = depot.names.source_secret("erp")
+    name: str = depot.names.source_secret("erp")
     secrets.create_secret(Name=name, SecretString=CONTENT)
     return name
 
@@ -47,8 +46,7 @@ def name(depot: DeployedEstate, secrets: Any) -> str:
 def _value(secrets: Any, name: str) -> str | None:
     try:
         return str(secrets.get_secret_value(SecretId=name)["SecretString"])
-    except ClientError as error:
-        assert error.response["Error"]["Code"] == "ResourceNotFoundException"
+    except secrets.exceptions.ResourceNotFoundException:
         return None
 
 

@@ -119,8 +119,8 @@ _HEAD = """\
 
 {pairs} pairs of estates, judged over their two assemblies as `bin/hybrid review changes` does, and as
 `bin/hybrid cdk deploy` does before it touches anything; no pair deadlocks. The tests judge a part of them
-each time, and all with `HYBRID_TEST_CASES={pairs} .venv/bin/python -m pytest tests/synth/stacks`. This page is
-made by `.venv/bin/python -m tests.synth.stacks.update_matrix`. For what is refused there is a way round:
+each time, and all with `HYBRID_TEST_CASES={pairs} .venv/bin/python -m pytest tests/synth/stacks`. This page
+is made by `.venv/bin/python -m tests.synth.stacks.update_matrix`. For what is refused there is a way round:
 [change an estate](../how-to/change-an-estate.md).
 
 {counted}
