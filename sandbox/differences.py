@@ -84,7 +84,7 @@ BEHAVIOUR: tuple[Difference, ...] = (
     Difference(
         "Fargate",
         "a micro VM for each task, with a network interface of its own",
-        "a host of the local site, with the task definition's own limits",
+        "a host of the local site, with the task definition's own limits, on this machine's processor",
         f"{_TEMPLATE}; the isolation itself, {_ACCOUNT}",
     ),
     Difference(

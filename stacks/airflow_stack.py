@@ -94,6 +94,10 @@ class AirflowStack(EstateStack):
             configuration=declared.configuration,
             secrets_backend=declared.secrets_backend,
             weekly_maintenance=declared.weekly_maintenance,
+            endpoint_management=(
+                estate.network.existing.endpoint_management if estate.network.existing else "SERVICE"
+            ),
+            worker_replacement=declared.worker_replacement,
         )
         for cidr in declared.reachable_from.cidrs:
             self.airflow.admit(ec2.Peer.ipv4(cidr), "Browsers")

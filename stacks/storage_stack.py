@@ -8,7 +8,14 @@ from constructs import Construct
 
 from hybrid.estate.model import Estate
 from hybrid.lake.sweeping import TAG
-from hybrid_constructs import AccessLogBucket, Buckets, EstateKey, ImageRepository, PrivateBucket
+from hybrid_constructs import (
+    DAG_PREFIX,
+    AccessLogBucket,
+    Buckets,
+    EstateKey,
+    ImageRepository,
+    PrivateBucket,
+)
 from stacks.estate_stack import EstateStack
 
 #: What `bin/hybrid lake sweep` has marked. Days count from when an object was written, not marked.
@@ -21,6 +28,17 @@ _LET_GO = (
         noncurrent_version_expiration=Duration.days(30),
     ),
     s3.LifecycleRule(id="remove-expired-markers", expired_object_delete_marker=True),
+)
+
+#: Replaced versions of what changes often. MWAA is told the version of each file that it installs, and starts
+#: workers with that one for as long as it is told no other: below `airflow/` no version ever expires.
+_REPLACED = tuple(
+    s3.LifecycleRule(
+        id=f"expire-replaced-{prefix}",
+        prefix=f"{prefix}/",
+        noncurrent_version_expiration=Duration.days(90),
+    )
+    for prefix in (DAG_PREFIX, "pipelines")
 )
 
 
@@ -56,11 +74,7 @@ class StorageStack(EstateStack):
             access_logs=access_logs,
             access_log_prefix="dags/",
             removal_policy=removal,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    id="expire-replaced-versions", noncurrent_version_expiration=Duration.days(90)
-                )
-            ],
+            lifecycle_rules=_REPLACED,
         )
         lake = PrivateBucket(
             self,

@@ -13,6 +13,7 @@ from aws_cdk import aws_s3_deployment as s3deploy
 from constructs import Construct
 
 from hybrid_constructs.object_deployment import ObjectDeployment
+from hybrid_constructs.object_version import ObjectVersion
 
 _PLUGINS, _REQUIREMENTS = "plugins.zip", "requirements.txt"
 
@@ -20,9 +21,10 @@ _PLUGINS, _REQUIREMENTS = "plugins.zip", "requirements.txt"
 class AirflowBundle(Construct):
     """Brings plugins.zip and requirements.txt to `airflow/SHA256/` in the DAG bucket.
 
-    MWAA takes a changed file only with another object version or another path. The path is the hash of
-    both files, so that the environment is updated exactly when one of them changed; earlier bundles stay,
-    and a rollback finds what it had.
+    The path is the hash of both files, so that the environment is updated exactly when one of them changed;
+    earlier bundles stay, and a rollback finds what it had. MWAA wants the object's version with each change
+    as well (MWAA API Reference, UpdateEnvironment: "You must specify a version each time a plugins.zip file
+    is updated"); without one it may look for the version of the file before under the new path.
 
     Args:
         scope: parent.
@@ -34,7 +36,9 @@ class AirflowBundle(Construct):
 
     Attributes:
         plugins_path: key of plugins.zip.
+        plugins_version: its version in the bucket.
         requirements_path: key of requirements.txt, None without one.
+        requirements_version: its version in the bucket, None without one.
         deployment: wait for it to have both in the bucket.
 
     Raises:
@@ -71,6 +75,16 @@ class AirflowBundle(Construct):
                 sources=[s3deploy.Source.asset(directory)],
                 prune=False,
             ).deployment
+
+        def version(construct_id: str, path: str) -> str:
+            return ObjectVersion(
+                self, construct_id, bucket=bucket, key=key, path=path, after=[self.deployment]
+            ).version_id
+
+        self.plugins_version = version("PluginsVersion", self.plugins_path)
+        self.requirements_version = (
+            version("RequirementsVersion", self.requirements_path) if self.requirements_path else None
+        )
 
 
 def _digest(files: dict[str, Path]) -> str:

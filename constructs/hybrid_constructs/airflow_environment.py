@@ -84,6 +84,8 @@ class AirflowEnvironment(Construct):
         configuration: Airflow options, as `core.default_timezone`.
         secrets_backend: whether Airflow reads connections and variables from the estate's secrets.
         weekly_maintenance: `SUN:03:30`, UTC.
+        endpoint_management: who makes the endpoints of its database and its web server.
+        worker_replacement: what becomes of tasks on workers when the environment is updated.
         removal_policy: what `cdk destroy` does with the log groups.
 
     Attributes:
@@ -116,6 +118,8 @@ class AirflowEnvironment(Construct):
         configuration: Mapping[str, str] | None = None,
         secrets_backend: bool = False,
         weekly_maintenance: str = "SUN:03:30",
+        endpoint_management: Literal["SERVICE", "CUSTOMER"] = "SERVICE",
+        worker_replacement: Literal["GRACEFUL", "FORCED"] = "GRACEFUL",
     ) -> None:
         super().__init__(scope, construct_id)
         if len(subnets) != 2:
@@ -148,17 +152,19 @@ class AirflowEnvironment(Construct):
             max_webservers=scale.webservers[1],
             schedulers=scale.schedulers,
             webserver_access_mode=access,
-            endpoint_management="SERVICE",
+            endpoint_management=endpoint_management,
             execution_role_arn=self.role.role_arn,
             kms_key=key.key_arn,
             source_bucket_arn=dag_bucket.bucket_arn,
             dag_s3_path=DAG_PREFIX,
             plugins_s3_path=bundle.plugins_path,
+            plugins_s3_object_version=bundle.plugins_version,
             requirements_s3_path=bundle.requirements_path,
+            requirements_s3_object_version=bundle.requirements_version,
             airflow_configuration_options=options or None,
             weekly_maintenance_window_start=weekly_maintenance,
-            # Tasks that run get up to twelve hours before their worker is replaced by an update.
-            worker_replacement_strategy="GRACEFUL",
+            # With GRACEFUL, tasks that run get up to twelve hours before their worker is replaced.
+            worker_replacement_strategy=worker_replacement,
             network_configuration=mwaa.CfnEnvironment.NetworkConfigurationProperty(
                 subnet_ids=[subnet.subnet_id for subnet in subnets],
                 security_group_ids=[self.security_group.security_group_id],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
@@ -11,6 +12,8 @@ from constructs import Construct
 from hybrid.artifacts.compile import SiteNetwork
 from hybrid.estate.site_kinds.cloud import CloudSite as DeclaredCloudSite
 from hybrid_constructs.site import Site, SitePlace, SiteServices, TaskProps
+
+_ARCHITECTURES = {"x86_64": ecs.CpuArchitecture.X86_64, "arm64": ecs.CpuArchitecture.ARM64}
 
 
 class CloudSite(Site):
@@ -25,6 +28,7 @@ class CloudSite(Site):
         vpc: where its own security group is made.
         subnet_ids: where the tasks run.
         security_group_ids: of the tasks; empty makes one.
+        architecture: of the processors, which the image has to be for.
 
     Attributes:
         subnet_ids: where the tasks run.
@@ -45,12 +49,14 @@ class CloudSite(Site):
         vpc: ec2.IVpc,
         subnet_ids: Sequence[str],
         security_group_ids: Sequence[str] = (),
+        architecture: Literal["x86_64", "arm64"] = "x86_64",
     ) -> None:
         super().__init__(
             scope, construct_id, name=name, services=services, log_retention_days=log_retention_days
         )
         if not subnet_ids:
             raise ValueError(f"site {name}: Fargate needs a subnet to run tasks in")
+        self._architecture = _ARCHITECTURES[architecture]
         self.subnet_ids = list(subnet_ids)
         self.security_group_ids = list(security_group_ids)
         if not self.security_group_ids:
@@ -84,6 +90,7 @@ class CloudSite(Site):
             vpc=place.vpc,
             subnet_ids=declared.subnets or place.subnet_ids,
             security_group_ids=declared.security_groups,
+            architecture=declared.architecture,
         )
 
     @property
@@ -102,7 +109,7 @@ class CloudSite(Site):
             memory_limit_mib=props.memory_mib,
             cpu=props.cpu_units,
             runtime_platform=ecs.RuntimePlatform(
-                cpu_architecture=ecs.CpuArchitecture.X86_64,
+                cpu_architecture=self._architecture,
                 operating_system_family=ecs.OperatingSystemFamily.LINUX,
             ),
         )

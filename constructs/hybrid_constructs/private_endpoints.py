@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from aws_cdk import Stack
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
+from hybrid.estate.mwaa_regions import mwaa_endpoints
+
 #: Construct id → service. MWAA with private routing needs monitoring, logs, sqs, kms, ecr and its own
 #: (MWAA User Guide, "Creating the required VPC service endpoints"); the rest is what the DAGs and the
-#: containers of Fargate sites call.
+#: containers of Fargate sites call. Those of MWAA are made where they are (hybrid/estate/mwaa_regions.py).
 INTERFACE_SERVICES = {
     "AirflowApi": "airflow.api",
     "AirflowEnv": "airflow.env",
@@ -77,15 +80,16 @@ class PrivateEndpoints(Construct):
             self.security_group.add_ingress_rule(
                 ec2.Peer.ipv4(admitted), ec2.Port.tcp(443), "HTTPS from the VPC"
             )
+        of_mwaa = mwaa_endpoints(Stack.of(self).region)
         for endpoint_id, service in INTERFACE_SERVICES.items():
-            if service in there:
+            if service in there or (service.startswith("airflow.") and service not in of_mwaa):
                 continue
             ec2.InterfaceVpcEndpoint(
                 self,
                 endpoint_id,
                 vpc=vpc,
                 # The private DNS name is the service's own, so that no client has to know of the endpoint.
-                service=ec2.InterfaceVpcEndpointAwsService(service),
+                service=ec2.InterfaceVpcEndpointAwsService(service, of_mwaa.get(service)),
                 private_dns_enabled=True,
                 subnets=selection,
                 security_groups=[self.security_group],

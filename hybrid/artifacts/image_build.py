@@ -45,6 +45,18 @@ class NoDecoderError(ImageError):
     """The native decoder could not be built, for want of a C compiler most often."""
 
 
+def architecture(reference: str) -> str:
+    """The processor that an image which is on this machine is for, as `x86_64` or `arm64`; empty: unknown."""
+    done = subprocess.run(
+        ["docker", "image", "inspect", "--format", "{{.Architecture}}", reference],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    name = done.stdout.strip() if done.returncode == 0 else ""
+    return {"amd64": "x86_64", "aarch64": "arm64"}.get(name, name)
+
+
 def build(reference: str, *, log: Path, base: str | None = None, decoder: Decoder = Decoder.REQUIRED) -> None:
     """Build the image of etl/ under a name, unless it is there with this base and decoder.
 

@@ -38,7 +38,7 @@ def cdk(context: typer.Context) -> None:
         _refuse_a_misspelled_command(context.args)
         if _asks_aws(context.args):
             _require_credentials(context.args)
-            _refuse_the_emulator(context.args)
+            refuse_the_emulator(context.args)
         try:
             with terminal.working("preparing the CDK command line"):
                 command = cdk_command()
@@ -87,7 +87,7 @@ def _require_credentials(arguments: Sequence[str]) -> None:
         require_credentials(profile=_profile(arguments), region=region)
 
 
-def _refuse_the_emulator(arguments: Sequence[str]) -> None:
+def refuse_the_emulator(arguments: Sequence[str]) -> None:
     """Refuse to deploy templates to the demo's emulator that it cannot take: they would roll back."""
     from hybrid.fleet.bare_emulator import is_emulator
 

@@ -34,6 +34,11 @@ _OWN: Mapping[str, Command] = {
         "plan",
         "Print what an edit does to what is deployed: stacks, minutes, permissions, what people have to do.",
     ),
+    "deploy": Command(
+        "hybrid.cli.deploy",
+        "deploy",
+        "Deploy the estate: print the plan, ask, and take its steps in order.",
+    ),
     "review": Command("hybrid.cli.review", "app", "What a person signs before it is deployed."),
     "image": Command("hybrid.cli.image", "app", "The image of the ETL container."),
     "docs": Command(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,8 +12,12 @@ from hybrid.artifacts import image_build, image_push
 from hybrid.artifacts.image import image_tag
 from hybrid.cli import terminal
 from hybrid.cli.aws_options import Fleet, fleet_command
+from hybrid.estate import Estate
 from hybrid.estate.naming import Names
 from workspace.paths import STATE
+
+if TYPE_CHECKING:
+    from hybrid.fleet.client import AwsClient
 
 app = typer.Typer(help="The image of the ETL container.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -72,31 +76,57 @@ def push(
 
     Example: bin/hybrid image push
     """
-    aws = fleet.aws()
-    stack = Names(fleet.estate.environment.name).stack("storage")
+    reference, is_new = push_image(fleet.aws(), fleet.estate, base=base, native=native)
+    if fleet.json_output:
+        terminal.result_json({"image": reference, "pushed": is_new})
+        return
+    terminal.say("pushed" if is_new else "the registry has it already")
+    terminal.result(reference)
+
+
+def push_image(
+    aws: AwsClient, estate: Estate, *, base: str | None, native: image_build.Decoder
+) -> tuple[str, bool]:
+    """Build the image and push it to the estate's registry, unless it is there.
+
+    Returns:
+        Its name, and whether it was pushed.
+
+    Raises:
+        terminal.UserError: there is no registry yet.
+        terminal.Failure: it could not be built or pushed.
+        errors.FleetError: AWS refused.
+    """
+    stack = Names(estate.environment.name).stack("storage")
     repository = (aws.stack_outputs(stack) or {}).get("RepositoryUri")
     if repository is None:
         raise terminal.UserError(
-            f"{stack} is not deployed in {fleet.region}, and it makes the registry: "
+            f"{stack} is not deployed in {aws.region}, and it makes the registry: "
             f"bin/hybrid cdk deploy {stack}"
         )
     reference = f"{repository}:{image_tag()}"
-    is_there = aws.has_image(repository.partition("/")[2], image_tag())
-    if not is_there:
-        _build(reference, base=base, native=native)
-        login = aws.registry_login()
-        with terminal.working(f"pushing {reference}"), _failures():
-            image_push.push(
-                reference,
-                username=login.username,
-                password=login.password.get_secret_value(),
-                log=STATE / "image-push.log",
+    if aws.has_image(repository.partition("/")[2], image_tag()):
+        return reference, False
+    _build(reference, base=base, native=native)
+    _tell_of_other_processors(estate, image_build.architecture(reference))
+    login = aws.registry_login()
+    with terminal.working(f"pushing {reference}"), _failures():
+        image_push.push(
+            reference,
+            username=login.username,
+            password=login.password.get_secret_value(),
+            log=STATE / "image-push.log",
+        )
+    return reference, True
+
+
+def _tell_of_other_processors(estate: Estate, built: str) -> None:
+    for name, site in sorted(estate.sites.items()):
+        if built and site.processor not in (None, built):
+            terminal.say(
+                f"site {name} runs its containers on {site.processor}, and this image is for {built}: its "
+                "tasks would not start. Push one for both: docs/deploy/README.md, step 3"
             )
-    if fleet.json_output:
-        terminal.result_json({"image": reference, "pushed": not is_there})
-        return
-    terminal.say("the registry has it already" if is_there else "pushed")
-    terminal.result(reference)
 
 
 def _build(reference: str, *, base: str | None, native: image_build.Decoder) -> None:

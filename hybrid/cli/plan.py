@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,11 +15,15 @@ from hybrid.cli.estate_file import read_estate
 from hybrid.cli.estate_option import EstateFile
 from hybrid.cli.synthesis import review_errors, synthesized
 from hybrid.estate.naming import Names
+from hybrid.fleet.errors import FleetError
 from hybrid.review.assembly import Stack, read_assembly
 from hybrid.review.plan import Plan, StackChange, total_minutes
 from hybrid.review.plan import plan as plan_of
 from hybrid.review.verdict import Outcome
 from workspace.paths import ESTATE
+
+if TYPE_CHECKING:
+    from hybrid.fleet.client import AwsClient
 
 _STACK_COLUMNS = ("stack", "new", "changed", "replaced", "deleted", "minutes")
 _PERMISSION_COLUMNS = ("change", "who", "may", "on")
@@ -52,41 +56,62 @@ def plan(
     """
     with terminal.exit_codes(), review_errors(), fleet_errors():
         described = read_estate(estate)
-        if against:
-            before = read_assembly(against)
-        else:
-            before = _deployed(
-                Names(described.environment.name),
-                profile=profile,
-                region=region or described.environment.region,
-            )
+        aws = None if against else _client(profile, region or described.environment.region)
+        before = deployed(Names(described.environment.name), aws) if aws else read_assembly(against or Path())
         place = {"account": before[0].account, "region": before[0].region} if before else {}
         after = read_assembly(assembly, **place) if assembly else synthesized(estate, **place)
         found = plan_of(before, after)
+        if aws and found.verdict.outcome is not Outcome.REFUSED:
+            found = dataclasses.replace(found, before=(*found.before, *_in_the_way(aws, before, after)))
         minutes = total_minutes(found.stacks, after)
     if json_output:
-        terminal.result_json(_document(found, minutes))
+        terminal.result_json(document(found, minutes))
     else:
-        _tell(found, minutes, is_first=not before)
+        tell(found, minutes, is_first=not before)
     if found.verdict.outcome is Outcome.REFUSED:
         raise typer.Exit(REFUSED)
-    if found.verdict.outcome is not Outcome.NOTHING:
+    if found.verdict.outcome is not Outcome.NOTHING or found.unsettled:
         raise typer.Exit(CHANGES)
 
 
-def _deployed(names: Names, *, profile: str | None, region: str) -> list[Stack]:
+def _client(profile: str | None, region: str) -> AwsClient:
     # Not above: boto3 takes a third of a second, and a plan against an assembly does without.
-    import boto3
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    from hybrid.fleet.client import require_credentials
-    from hybrid.review.deployed import deployed_stacks
+    from hybrid.fleet.client import AwsClient, require_credentials
 
     require_credentials(profile=profile, region=region)
+    return AwsClient(region=region, profile=profile)
+
+
+def _in_the_way(aws: AwsClient, before: Sequence[Stack], after: Sequence[Stack]) -> Iterator[str]:
+    """What was kept and has the name of what is to be made, a sentence each."""
+    from hybrid.deployment import kept
+
     try:
-        client = boto3.Session(profile_name=profile).client("cloudformation", region_name=region)
+        found = kept.in_the_way(aws, before, after)
+    except FleetError as error:
+        terminal.say(f"nobody looked whether a secret or a log group was kept and is in the way: {error}")
+        return
+    for one in found:
+        by = "the content goes into the new one" if one.kind == kept.SECRET else "it is taken over"
+        yield (
+            f"{one.name} was kept, and {one.stack} is to make it: deploy with `bin/hybrid deploy`, so that "
+            f"{by}; `bin/hybrid cdk deploy` fails"
+        )
+
+
+def deployed(names: Names, aws: AwsClient) -> list[Stack]:
+    """The stacks of an estate that are deployed.
+
+    Raises:
+        terminal.Failure: CloudFormation did not answer.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from hybrid.review.deployed import deployed_stacks
+
+    try:
         with terminal.working("reading what is deployed"):
-            return deployed_stacks(client, prefix=names.stack(""), region=region)
+            return deployed_stacks(aws.cloudformation, prefix=names.stack(""), region=aws.region)
     except (BotoCoreError, ClientError) as error:
         raise terminal.Failure(
             f"what is deployed could not be read: {error}; compare with an assembly that was kept: "
@@ -94,13 +119,15 @@ def _deployed(names: Names, *, profile: str | None, region: str) -> list[Stack]:
         ) from error
 
 
-def _document(found: Plan, minutes: tuple[int, int]) -> dict[str, Any]:
+def document(found: Plan, minutes: tuple[int, int]) -> dict[str, Any]:
+    """A plan as JSON."""
     verdict = found.verdict
     return {
         "version": 1,
         "outcome": verdict.outcome.value,
         "reasons": list(verdict.reasons),
         "minutes": list(minutes),
+        "unsettled": [dataclasses.asdict(one) for one in found.unsettled],
         "stacks": [dataclasses.asdict(one) | {"minutes": list(one.minutes)} for one in found.stacks],
         "replaced": [
             {"stack": stack, "resource": name, "type": kind} for stack, name, kind in verdict.replaced
@@ -116,11 +143,14 @@ def _document(found: Plan, minutes: tuple[int, int]) -> dict[str, Any]:
     }
 
 
-def _tell(found: Plan, minutes: tuple[int, int], *, is_first: bool) -> None:
+def tell(found: Plan, minutes: tuple[int, int], *, is_first: bool) -> None:
+    """Print a plan for people."""
     verdict = found.verdict
     terminal.result("Nothing is deployed yet." if is_first else f"The edit: {verdict.outcome}")
     for reason in verdict.reasons:
         terminal.result(f"refused: {reason}.")
+    for one in found.unsettled:
+        terminal.result(f"{one}.")
     _listed("Before it is deployed:", found.before)
     if found.stacks:
         terminal.result(f"Stacks, in the order of their deployment; all together {_span(minutes)} minutes:")

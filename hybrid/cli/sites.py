@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from hybrid.cli import host_kit, terminal
+from hybrid.cli import host_kit, retire, terminal
 from hybrid.cli.aws_options import DryRun, Fleet, as_terminal_error, fleet_command
 from hybrid.estate import Estate
 from hybrid.fleet import activating, overview
@@ -33,6 +33,9 @@ Count = Annotated[int, typer.Option("--count", "-n", help="Hosts that may regist
 TimeToLive = Annotated[str, typer.Option("--ttl", help="Until it expires: 30m, 4h, 2d; at most 30d.")]
 Tag = Annotated[list[str] | None, typer.Option("--tag", help="key=value of the nodes; again for more.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, max=64, help="Sites at once.")]
+
+
+fleet_command(app, "retire")(retire.retire)
 
 
 @fleet_command(app, "list")

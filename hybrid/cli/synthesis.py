@@ -45,24 +45,37 @@ def synthesized(estate: Path, *, account: str = OPEN_ACCOUNT, region: str = OPEN
         terminal.UserError: the estate file has a problem.
         terminal.Failure: `cdk synth` failed.
     """
-    read_estate(estate)
     with tempfile.TemporaryDirectory() as directory:
-        path = os.pathsep.join(
-            [str(Path(sys.executable).parent), str(node().parent), os.environ.get("PATH", "")]
-        )
-        with terminal.working("synthesizing the estate"):
-            done = subprocess.run(
-                [
-                    *cdk_command(),
-                    *("synth", "--quiet", "--output", directory, "--context", f"estate={estate.resolve()}"),
-                ],
-                cwd=ROOT,
-                env={**os.environ, "PATH": path},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        if done.returncode:
-            tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-20:])
-            raise terminal.Failure(f"`cdk synth` failed, so there is nothing to review:\n{tail}")
+        synthesize(estate, Path(directory))
         return read_assembly(Path(directory), account=account, region=region)
+
+
+def synthesize(estate: Path, directory: Path) -> None:
+    """Make the cloud assembly of an estate file.
+
+    Raises:
+        terminal.UserError: the estate file has a problem.
+        terminal.Failure: `cdk synth` failed.
+    """
+    read_estate(estate)
+    with terminal.working("synthesizing the estate"):
+        done = subprocess.run(
+            [
+                *cdk_command(),
+                *("synth", "--quiet", "--output", str(directory), "--context", f"estate={estate.resolve()}"),
+            ],
+            cwd=ROOT,
+            env=cdk_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-20:])
+        raise terminal.Failure(f"`cdk synth` failed, so there is nothing to review:\n{tail}")
+
+
+def cdk_environment() -> dict[str, str]:
+    """Variables of the CDK command line: the project's node and Python come first."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), str(node().parent), os.environ.get("PATH", "")])
+    return {**os.environ, "PATH": path}

@@ -226,6 +226,13 @@ class Airflow(Part):
         examples=["SAT:22:00"],
         json_schema_extra=cost(Effect.ENVIRONMENT),
     )
+    worker_replacement: Literal["GRACEFUL", "FORCED"] = Field(
+        default="GRACEFUL",
+        description="What becomes of tasks that run on workers when the environment is updated. `GRACEFUL`: "
+        "they get up to twelve hours. `FORCED`: they end, also where MWAA does not take the other.",
+        examples=["FORCED"],
+        json_schema_extra=cost(Effect.ENVIRONMENT),
+    )
 
     @model_validator(mode="after")
     def _counts_fit_the_class(self) -> Airflow:

@@ -153,6 +153,18 @@ class ExistingVpc(Part):
         ),
     )
 
+    endpoint_management: Literal["SERVICE", "CUSTOMER"] = Field(
+        default="SERVICE",
+        description="Who makes the endpoints of the environment's own database and web server. `CUSTOMER`: "
+        "the owner of a VPC that is shared with this account, in which MWAA may make none. The environment "
+        "waits for them, for 72 hours at most.",
+        examples=["CUSTOMER"],
+        json_schema_extra=cost(
+            Effect.REFUSED,
+            "It cannot be changed after the environment was made (CloudFormation: replacement).",
+        ),
+    )
+
     @field_validator("further_cidrs")
     @classmethod
     def _are_ranges(cls, value: list[str]) -> list[str]:

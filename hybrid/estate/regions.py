@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hybrid.estate.document import Finding
 from hybrid.estate.model import Estate
-from hybrid.estate.mwaa_regions import without_mwaa
+from hybrid.estate.mwaa_regions import of_endpoints, without_mwaa
 
 
 def region_warnings(estate: Estate) -> Iterator[Finding]:
@@ -24,6 +24,9 @@ def region_warnings(estate: Estate) -> Iterator[Finding]:
             ("environment", "region"),
             f"`{region}` is no AWS Region that the AWS SDK here knows; did you mean `{near}`?",
         )
+
+    if estate.network.egress == "endpoints" and (told := of_endpoints(region)):
+        yield ("network", "egress"), told
 
 
 def region_findings(estate: Estate) -> Iterator[Finding]:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ecr import ECRClient
     from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_ssm import SSMClient
@@ -142,12 +143,41 @@ class AwsClient:
     def _registry(self) -> ECRClient:
         return self._client("ecr")  # type: ignore[no-any-return]
 
+    @property
+    def cloudformation(self) -> CloudFormationClient:
+        """CloudFormation, as boto3 has it, for what is done to stacks."""
+        return self._stacks
+
+    @property
+    def secretsmanager(self) -> SecretsManagerClient:
+        """Secrets Manager, as boto3 has it, for secrets that a stack let go."""
+        return self._secrets
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        """CloudWatch Logs, as boto3 has it, for log groups that a stack let go."""
+        return self._client("logs")  # type: ignore[no-any-return]
+
     @cached_property
     def s3(self) -> S3Client:
         """S3, as boto3 has it, for the readers of the lake."""
         return self._client("s3")  # type: ignore[no-any-return]
 
-    def _client(self, service: str, *, attempts: int | None = None) -> Any:
+    def account(self) -> str:
+        """GetCallerIdentity: number of the account that the credentials are of."""
+        with translated("ask whose credentials these are"):
+            return str(self._client("sts").get_caller_identity()["Account"])
+
+    def parameter(self, name: str) -> str | None:
+        """GetParameter; None where there is none."""
+        client: SSMClient = self._client("ssm", of_hosts=False)
+        with translated(f"read parameter {name}"):
+            try:
+                return client.get_parameter(Name=name)["Parameter"]["Value"]
+            except client.exceptions.ParameterNotFound:
+                return None
+
+    def _client(self, service: str, *, attempts: int | None = None, of_hosts: bool = True) -> Any:
         from botocore.config import Config  # noqa: PLC0415 - help does not wait for it
 
         settings = Config(
@@ -174,7 +204,7 @@ class AwsClient:
                 f"nothing listens at {url}, which AWS_ENDPOINT_URL names; `bin/hybrid demo status` says "
                 "whether a demo runs, and where"
             )
-        if service in {"ecs", "ssm"} and is_bare_emulator(url):
+        if of_hosts and service in {"ecs", "ssm"} and is_bare_emulator(url):
             raise errors.ConfigurationRefused(
                 f"{url} is the demo's emulator alone, which knows no hosts and no activations; "
                 '`eval "$(bin/hybrid demo env)"` points ECS and SSM to the demo\'s own endpoint'

@@ -32,6 +32,7 @@ class Stack:
         region: as in eu-west-1.
         template: the template.
         after: names of the stacks that are deployed before this one.
+        status: of a deployed stack, as CloudFormation spells it.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Stack:
     region: str
     template: Mapping[str, Any] = field(repr=False)
     after: tuple[str, ...] = ()
+    status: str = ""
 
     @property
     def partition(self) -> str:

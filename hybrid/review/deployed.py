@@ -48,4 +48,5 @@ def _stacks(client: CloudFormationClient, prefix: str, region: str) -> Iterator[
                 account=account[0] if account else "",
                 region=region,
                 template=json.loads(body) if isinstance(body, str) else dict(body),
+                status=stack["StackStatus"],
             )

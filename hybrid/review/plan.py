@@ -14,6 +14,7 @@ from hybrid.review.differences import Differences, Place, Resource
 from hybrid.review.durations import minutes
 from hybrid.review.permissions import permissions_of
 from hybrid.review.policies import read_policies
+from hybrid.review.states import Unsettled, unsettled
 from hybrid.review.verdict import Outcome, Verdict, judge
 
 _ENVIRONMENT = "AWS::MWAA::Environment"
@@ -56,6 +57,7 @@ class Plan:
         permissions: what somebody may do from then on, or may do no more.
         before: what a person has to do before it is deployed, a sentence each.
         after: what a person has to do afterwards, a sentence each.
+        unsettled: stacks that are being changed, or whose last deployment did not end.
     """
 
     verdict: Verdict
@@ -64,6 +66,7 @@ class Plan:
     permissions: tuple[PermissionChange, ...]
     before: tuple[str, ...]
     after: tuple[str, ...]
+    unsettled: tuple[Unsettled, ...] = ()
 
 
 def plan(before: Sequence[Stack], after: Sequence[Stack]) -> Plan:
@@ -74,8 +77,9 @@ def plan(before: Sequence[Stack], after: Sequence[Stack]) -> Plan:
         after: what is to be deployed.
     """
     verdict = judge(before, after)
+    waiting = tuple(unsettled(before))
     if verdict.outcome is Outcome.NOTHING:
-        return Plan(verdict, (), (), (), (), tuple(_left(verdict)))
+        return Plan(verdict, (), (), (), (), tuple(_left(verdict)), waiting)
     differences = Differences(before, after)
     # What is in a stack that left the estate stays, with its permissions.
     staying = [stack for stack in before if stack.name not in differences.left]
@@ -87,6 +91,7 @@ def plan(before: Sequence[Stack], after: Sequence[Stack]) -> Plan:
         permissions=tuple(permissions),
         before=tuple(_first(differences)),
         after=(*_then(differences), *_left(verdict)),
+        unsettled=waiting,
     )
 
 
@@ -171,19 +176,13 @@ def _first(differences: Differences) -> Iterator[str]:
     tags = {tag for place in _new_tasks(differences) for tag in _tags(differences.new[place])}
     known = {tag for one in differences.old.values() if _kind(one) == _TASK for tag in _tags(one)}
     if tags - known:
-        yield (
-            'push the image, which the registry does not have yet: docker push "$(bin/hybrid image build '
-            'REPOSITORY)", with RepositoryUri of the storage stack'
-        )
+        yield ("push the image, which the registry does not have yet: bin/hybrid image push")
 
 
 def _then(differences: Differences) -> Iterator[str]:
     created = sorted(differences.changed - differences.old.keys())
     if not differences.before and any(_kind(differences.new[place]) == _TASK for place in created):
-        yield (
-            'push the image: docker push "$(bin/hybrid image build REPOSITORY)", with RepositoryUri of the '
-            "storage stack"
-        )
+        yield "push the image, once the registry is there: bin/hybrid image push"
     for place in created:
         name = str(_property(differences.new[place], "Name") or "")
         if _kind(differences.new[place]) != _SECRET:
@@ -198,10 +197,13 @@ def _then(differences: Differences) -> Iterator[str]:
 
 def _left(verdict: Verdict) -> Iterator[str]:
     for stack in verdict.left:
-        yield (
-            f"{stack} is in the estate no more, and stays as it is: let its hosts leave, then delete it "
-            f"(aws cloudformation delete-stack --stack-name {stack})"
+        _, is_site, site = stack.partition("-site-")
+        how = (
+            f"bin/hybrid sites retire {site}"
+            if is_site
+            else f"aws cloudformation delete-stack --stack-name {stack}"
         )
+        yield f"{stack} is in the estate no more, and stays as it is until you take it away: {how}"
 
 
 def _new_tasks(differences: Differences) -> list[Place]:

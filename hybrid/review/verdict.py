@@ -145,8 +145,8 @@ def _names(differences: Differences) -> Iterator[str]:
                 continue
             yield (
                 f"{_named(place)} is to be `{name[1]}`, a name that {holder or stack.name} still has. Take "
-                "it away there and deploy, then add it here and deploy again. A secret or "
-                "log group that was kept has to be deleted, or imported, in between"
+                "it away there and deploy, then add it here and deploy again: `bin/hybrid deploy` carries "
+                "over the content of a secret that was kept, and takes over a log group"
             )
         # What it keeps when it lets go of it keeps its name.
         kept = {

@@ -150,6 +150,25 @@ def test_what_the_registry_has_is_neither_built_nor_pushed(
 
 
 @pytest.mark.containers
+def test_a_site_whose_processors_the_image_is_not_for_is_told(
+    estate: DeployedEstate, ecr: type[_Ecr], docker_home: Path
+) -> None:
+    # Given a cloud site of each processor, of which this machine builds for one
+    text = estate.file.read_text()
+    network = "network: {availability_zones: [eu-west-1a, eu-west-1b]}\n" if "network:" not in text else ""
+    sites = "sites:\n  one: {kind: cloud}\n  two: {kind: cloud, architecture: arm64}\n"
+    estate.file.write_text(network + text.replace("sites:\n", sites))
+
+    result = estate.run("image", "push")
+
+    assert result.exit_code == 0, result.output
+    told = [line for line in result.stderr.splitlines() if "runs its containers on" in line]
+    here, other = ("two", "arm64") if os.uname().machine == "x86_64" else ("one", "x86_64")
+    assert len(told) == 1
+    assert f"site {here} runs its containers on {other}" in told[0]
+
+
+@pytest.mark.containers
 def test_a_registry_that_refuses_is_told_without_the_token(
     estate: DeployedEstate, ecr: type[_Ecr], registry: str, docker_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,22 @@ class CloudSite(SiteKind):
         ),
     )
 
+    architecture: Literal["x86_64", "arm64"] = Field(
+        default="x86_64",
+        description="Processor that Fargate runs the containers on, which the image has to be for.",
+        examples=["arm64"],
+        json_schema_extra=cost(
+            Effect.TASK_DEFINITION,
+            "That of every source at the site. Push an image of that architecture first: without it, tasks "
+            "end before they start.",
+        ),
+    )
+
+    @property
+    def processor(self) -> str:
+        """What the image has to be for."""
+        return self.architecture
+
     def source_problems(self, source: Source) -> Iterator[tuple[str, str]]:
         """Sizes that Fargate does not have."""
         if source.cpu not in _FARGATE:

@@ -68,6 +68,11 @@ class SiteKind(Part):
         (value,) = get_args(cls.model_fields["kind"].annotation)
         return str(value)
 
+    @property
+    def processor(self) -> str | None:
+        """What the image has to be for, as `uname -m` has it or `arm64`; None: it is up to the hosts."""
+        return None
+
     def limited_names(self, names: Names, site: str) -> Iterator[LimitedName]:  # noqa: ARG002 - for kinds
         """Names in AWS that only this kind of site has."""
         return iter(())

@@ -279,10 +279,46 @@ def test_the_environment_waits_for_bundle_role_logs_and_routes(bench: Any, plugi
         names = {
             name
             for name in bench.template().find_resources(kind)
-            if "CDKBucketDeployment8693" not in name and "ObjectDeployment" not in name
+            if not name.startswith(
+                ("CustomCDKBucketDeployment", "ObjectDeployment", "AWS679", "FunctionLogs")
+            )
         }
         assert names, kind
         assert names <= waits_for, kind
+
+
+def test_mwaa_is_told_the_version_of_each_file_that_it_installs(bench: Any, plugins: Path) -> None:
+    # Given an environment
+    airflow(bench, plugins)
+
+    # Then the version is that of the file at the path, asked once the file is there
+    environment = bench.only("AWS::MWAA::Environment")
+    asked = bench.template().find_resources("Custom::AWS")
+    assert len(asked) == 2
+    for file in ("Plugins", "Requirements"):
+        name, attribute = environment[f"{file}S3ObjectVersion"]["Fn::GetAtt"]
+        assert attribute == "VersionId"
+        call = json.dumps(asked[name]["Properties"]["Create"])
+        assert "headObject" in call
+        assert environment[f"{file}S3Path"] in call
+        assert call == json.dumps(asked[name]["Properties"]["Update"])
+        assert any("BundleDeployment" in one for one in asked[name]["DependsOn"])
+
+
+def test_the_function_that_asks_for_versions_reads_the_bundle_and_nothing_else(
+    bench: Any, plugins: Path
+) -> None:
+    airflow(bench, plugins)
+
+    policies = bench.template().find_resources("AWS::IAM::Policy").values()
+    asking = [policy for policy in policies if "CustomResourcePolicy" in policy["Properties"]["PolicyName"]]
+    # What it may read is settled before the files are there: IAM takes its time with a new grant.
+    assert not any("DependsOn" in policy for policy in asking)
+    statements = [one for policy in asking for one in policy["Properties"]["PolicyDocument"]["Statement"]]
+    read = {json.dumps(one["Resource"]) for one in statements if one["Action"] == "s3:GetObject"}
+    assert len(read) == 2
+    assert all("/airflow/" in resource and "*" not in resource for resource in read)
+    assert {one["Action"] for one in statements} == {"s3:GetObject", "kms:Decrypt"}
 
 
 def test_every_component_logs_to_a_group_that_was_made_before_with_retention_and_key(

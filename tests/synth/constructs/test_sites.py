@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from aws_cdk import aws_iam
 
 from hybrid_constructs import AnywhereSite, CloudSite
+from hybrid_constructs.site import TaskProps
 
 ECS = "arn:aws:ecs:eu-west-1:111122223333"
 CLUSTER = f"{ECS}:cluster/hybrid-acme-on-premises"
@@ -164,6 +166,22 @@ def test_a_cloud_site_takes_the_security_groups_that_are_there(bench: Any) -> No
 
     assert site.security_group_ids == ["sg-1"]
     bench.template().resource_count_is("AWS::EC2::SecurityGroup", 0)
+
+
+@pytest.mark.parametrize(("architecture", "told"), [("x86_64", "X86_64"), ("arm64", "ARM64")])
+def test_the_tasks_of_a_cloud_site_run_on_the_processors_that_it_names(
+    bench: Any, architecture: str, told: str
+) -> None:
+    site = cloud(bench, architecture=architecture)
+    role = aws_iam.Role.from_role_name(bench.stack, "Role", "role")
+
+    site.task_definition(
+        bench.stack,
+        TaskProps(family="f", task_role=role, execution_role=role, memory_mib=512, cpu_units=256),
+    )
+
+    platform = bench.only("AWS::ECS::TaskDefinition")["RuntimePlatform"]
+    assert platform == {"CpuArchitecture": told, "OperatingSystemFamily": "LINUX"}
 
 
 def test_a_cloud_site_without_a_subnet_is_refused(bench: Any) -> None:

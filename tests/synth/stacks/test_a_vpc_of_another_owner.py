@@ -78,3 +78,51 @@ def test_the_range_of_a_vpc_with_endpoints_has_to_be_written() -> None:
     with pytest.raises(EstateError, match=r"needs `network\.cidr`, the range of this VPC"):
         check(text, file="hybrid.yaml")
     check(text.replace("  egress:", "  cidr: 10.99.0.0/16\n  egress:"), file="hybrid.yaml")
+
+
+def test_in_a_shared_vpc_its_owner_makes_the_endpoints_of_the_environment(synthesize: Any) -> None:
+    # Given a VPC that its owner shares, with all endpoints of services there
+    existing = {**NO_TABLES, "endpoints": [*ALL, "s3"], "endpoint_management": "CUSTOMER"}
+
+    assembly = synthesize({"network": {"egress": "endpoints", "existing": existing}})
+
+    # Then MWAA makes none, and neither does the estate
+    (environment,) = assembly.resources("AWS::MWAA::Environment")
+    assert environment["Properties"]["EndpointManagement"] == "CUSTOMER"
+    assert assembly.resources("AWS::EC2::VPCEndpoint") == []
+
+
+#: Region → what its endpoints of MWAA are called.
+OF_MWAA = {
+    "eu-west-1": [f"com.amazonaws.eu-west-1.airflow.{one}" for one in ("api", "env", "ops")],
+    "us-west-1": [f"com.amazonaws.us-west-1.airflow.{one}" for one in ("api", "env")],
+    "cn-north-1": [f"cn.com.amazonaws.cn-north-1.airflow.{one}" for one in ("api", "env")],
+}
+
+
+@pytest.mark.parametrize("region", list(OF_MWAA))
+def test_endpoints_of_mwaa_are_made_where_they_are_and_as_they_are_called_there(
+    region: str, synthesize: Any
+) -> None:
+    zones = [f"{region}{zone}" for zone in "ab"]
+
+    assembly = synthesize(
+        {
+            "environment": {"region": region},
+            "network": {"egress": "endpoints", "availability_zones": zones},
+        }
+    )
+
+    names = [one["Properties"]["ServiceName"] for one in assembly.resources("AWS::EC2::VPCEndpoint")]
+    assert sorted(one for one in names if ".airflow." in str(one)) == OF_MWAA[region]
+    # And what else is spelled otherwise in China is, as the AWS CDK knows it
+    queue = "cn.com.amazonaws" if region.startswith("cn-") else "com.amazonaws"
+    assert f"{queue}.{region}.sqs" in names
+
+
+def test_workers_are_replaced_as_the_estate_says(synthesize: Any) -> None:
+    (environment,) = synthesize({"airflow": {"worker_replacement": "FORCED"}}).resources(
+        "AWS::MWAA::Environment"
+    )
+
+    assert environment["Properties"]["WorkerReplacementStrategy"] == "FORCED"

@@ -116,7 +116,7 @@ def test_another_image_is_pushed_first(estate_assembly: Any) -> None:
     # Then it is in the registry before a task definition names it
     (said,) = found.before
     assert "push the image" in said
-    assert "bin/hybrid image build" in said
+    assert "bin/hybrid image push" in said
     assert all("another image" in told for told in found.touched)
     assert len(found.touched) == 2
 
@@ -133,10 +133,47 @@ def test_a_site_that_goes_is_named_with_what_to_do(planned: Any) -> None:
         {"sites": {"on-premises": None}, "sources": {"erp": None}, "pipelines": {"orders": None}}
     )
     assert found.verdict.left == ("hybrid-acme-site-on-premises",)
-    assert any("delete-stack --stack-name hybrid-acme-site-on-premises" in one for one in found.after)
+    assert any(one.endswith("bin/hybrid sites retire on-premises") for one in found.after)
     # And its roles stay as they are: only what Airflow may do there is taken
     assert {one.permission.who for one in found.permissions} == {"hybrid-acme-airflow"}
     assert {one.kind for one in found.permissions} == {"taken"}
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ("CREATE_FAILED", "was not rolled back; `bin/hybrid deploy` goes on with it"),
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name hybrid-acme-airflow"),
+        ("DELETE_FAILED", "delete-stack --stack-name hybrid-acme-airflow"),
+        ("UPDATE_IN_PROGRESS", "wait until that has ended"),
+        ("UPDATE_ROLLBACK_IN_PROGRESS", "wait until that has ended"),
+    ],
+)
+def test_a_stack_whose_last_deployment_did_not_end_is_told(
+    status: str, told: str, estate_assembly: Any
+) -> None:
+    # Given nothing to change, and a stack that did not get as far as its template
+    after = read_assembly(estate_assembly.directory)
+    before = [
+        replace(one, status=status if one.name == "hybrid-acme-airflow" else "UPDATE_COMPLETE")
+        for one in after
+    ]
+
+    found = plan(before, after)
+
+    assert found.verdict.outcome is Outcome.NOTHING
+    (one,) = found.unsettled
+    assert str(one).startswith(f"hybrid-acme-airflow is in state {status}: ")
+    assert told in str(one)
+
+
+@pytest.mark.parametrize(
+    "status", ["CREATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", ""]
+)
+def test_a_stack_that_has_settled_is_not_told(status: str, estate_assembly: Any) -> None:
+    after = read_assembly(estate_assembly.directory)
+
+    assert plan([replace(one, status=status) for one in after], after).unsettled == ()
 
 
 def test_before_the_first_deployment_all_is_new(estate_assembly: Any) -> None:
@@ -169,9 +206,12 @@ def test_the_command_compares_with_what_is_deployed(
     estate_assembly: Any,
     synthesize: Any,
     estate_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Given what is deployed, and a stack of a site that left the estate
     deployed(cloudformation, estate_assembly.directory, left="hybrid-acme-site-gone")
+    # (No secret is asked for here; tests/e2e/test_deployed_edits.py has the whole account.)
+    monkeypatch.setattr("hybrid.deployment.kept.in_the_way", lambda *_: [])
     edited = synthesize(_new_source())
     # When
     told = _plan("-e", estate_file, "--assembly", edited.directory)

@@ -14,7 +14,7 @@ from tests.synth.stacks.update_matrix import MATRIX
 
 pytestmark = pytest.mark.slow
 
-#: All rows with HYBRID_TEST_CASES=50 or more; otherwise what is refused, and every third of the others.
+#: All rows with HYBRID_TEST_CASES of as many; otherwise what is refused, and every third of the others.
 ROWS = [
     row
     for number, row in enumerate(MATRIX)

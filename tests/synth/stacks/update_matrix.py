@@ -56,6 +56,12 @@ MATRIX: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("no security groups of one's own any more", GROUPS, {}, IN_PLACE),
     ("subnets of a cloud site", {}, SUBNETS, IN_PLACE),
     ("no subnets of one's own any more", SUBNETS, {}, IN_PLACE),
+    (
+        "another processor of a cloud site",
+        {},
+        {"sites": {"headquarters": {"architecture": "arm64"}}},
+        REPLACES,
+    ),
     ("cloud to anywhere", {}, {"sites": {"headquarters": {"kind": "anywhere"}}}, REPLACES),
     ("network of the containers", {}, {"sites": {"on-premises": {"network_mode": "host"}}}, REPLACES),
     ("logs of a site kept longer", {}, {"sites": {"on-premises": {"log_retention_days": 365}}}, IN_PLACE),
@@ -113,8 +119,8 @@ _HEAD = """\
 
 {pairs} pairs of estates, judged over their two assemblies as `bin/hybrid review changes` does, and as
 `bin/hybrid cdk deploy` does before it touches anything; no pair deadlocks. The tests judge a part of them
-each time, and all with `HYBRID_TEST_CASES=50 .venv/bin/python -m pytest tests/synth/stacks`. This page is
-made by `.venv/bin/python -m tests.synth.stacks.update_matrix`. For what is refused there is a way round:
+each time, and all with `HYBRID_TEST_CASES={pairs} .venv/bin/python -m pytest tests/synth/stacks`. This page
+is made by `.venv/bin/python -m tests.synth.stacks.update_matrix`. For what is refused there is a way round:
 [change an estate](../how-to/change-an-estate.md).
 
 {counted}
