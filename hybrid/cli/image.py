@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
@@ -12,15 +14,31 @@ from hybrid.artifacts import image_build, image_push
 from hybrid.artifacts.image import image_tag
 from hybrid.cli import terminal
 from hybrid.cli.aws_options import Fleet, fleet_command
-from hybrid.estate.naming import Names
+from hybrid.cli.image_choice import promote, use
+from hybrid.estate import Estate
+from hybrid.fleet import images
+from hybrid.fleet.records import ImageRecord
+from hybrid.fleet.sites import anywhere_site
 from workspace.paths import STATE
+
+if TYPE_CHECKING:
+    from hybrid.fleet.client import AwsClient
 
 app = typer.Typer(help="The image of the ETL container.", no_args_is_help=True, rich_markup_mode=None)
 
 
+app.command("use")(use)
+app.command("promote")(promote)
+
+
+class _Login(TypedDict):
+    username: str
+    password: str
+
+
 @app.command()
 def tag() -> None:
-    """Print the tag that the task definitions name.
+    """Print the tag of this clone's image, which the task definitions name unless the estate says otherwise.
 
     Example: bin/hybrid image tag
     """
@@ -60,43 +78,113 @@ def build(
     terminal.result(reference)
 
 
+Site = Annotated[
+    str | None, typer.Option("--site", help="Bring the site's image to its registry mirror too.")
+]
+
+
 @fleet_command(app, "push")
 def push(
     fleet: Fleet,
     base: Base = None,
     native: Native = image_build.Decoder.REQUIRED,
+    site: Site = None,
 ) -> None:
     """Build the image and push it to the estate's registry, unless it is there; print its name.
 
-    The login is Docker's for this push alone, and stays nowhere.
+    The login is Docker's for this push alone, and stays nowhere. At a mirror it is the user's own.
 
     Example: bin/hybrid image push
     """
     aws = fleet.aws()
-    stack = Names(fleet.estate.environment.name).stack("storage")
-    repository = (aws.stack_outputs(stack) or {}).get("RepositoryUri")
-    if repository is None:
-        raise terminal.UserError(
-            f"{stack} is not deployed in {fleet.region}, and it makes the registry: "
-            f"bin/hybrid cdk deploy {stack}"
-        )
-    reference = f"{repository}:{image_tag()}"
-    is_there = aws.has_image(repository.partition("/")[2], image_tag())
-    if not is_there:
-        _build(reference, base=base, native=native)
-        login = aws.registry_login()
-        with terminal.working(f"pushing {reference}"), _failures():
-            image_push.push(
-                reference,
-                username=login.username,
-                password=login.password.get_secret_value(),
-                log=STATE / "image-push.log",
+    mirror = _mirror_of(fleet.estate, site) if site else None
+    wanted = (fleet.estate.image_of(site) if site else None) or image_tag()
+    repository = images.repository(aws, fleet.estate)
+    reference = f"{repository}:{wanted}"
+    found = aws.image(repository.partition("/")[2], wanted)
+    is_there = found is not None
+    if found is None:
+        if wanted != image_tag():
+            raise terminal.UserError(
+                f"{repository} has no image {wanted}, and this clone builds {image_tag()}: push it from the "
+                "clone that it was built from"
             )
+        _build(reference, base=base, native=native)
+        with terminal.working(f"pushing {reference}"), _failures():
+            image_push.push(reference, **_login(aws), log=STATE / "image-push.log")
+        found = aws.image(repository.partition("/")[2], wanted)
+    if mirror:
+        _copy(aws, reference, f"{mirror}/{repository.partition('/')[2]}:{wanted}", found)
     if fleet.json_output:
-        terminal.result_json({"image": reference, "pushed": not is_there})
+        terminal.result_json({"image": reference, "pushed": not is_there, "mirror": mirror})
         return
     terminal.say("the registry has it already" if is_there else "pushed")
     terminal.result(reference)
+
+
+def _mirror_of(estate: Estate, site: str) -> str:
+    anywhere_site(estate, site)
+    mirror = images.mirror_of(estate, site)
+    if mirror is None:
+        raise terminal.UserError(
+            f"site `{site}` has no `registry_mirror` in the estate file: nothing to push to"
+        )
+    return mirror
+
+
+def _copy(aws: AwsClient, reference: str, target: str, wanted: ImageRecord | None) -> None:
+    with terminal.working(f"pushing {target}"), _failures():
+        image_push.pull(reference, **_login(aws), log=STATE / "image-pull.log")
+        digest = image_push.copy(reference, target, log=STATE / "image-push.log")
+    if wanted is None or digest != wanted.digest:
+        raise terminal.Failure(
+            f"{target} has the digest {digest}, and {reference} has {wanted.digest if wanted else 'none'}: "
+            "Docker compressed the layers anew, so that hosts could not be compared with the registry. Copy "
+            f"it as it is: skopeo copy docker://{reference} docker://{target}"
+        )
+
+
+@fleet_command(app, "save")
+def save(
+    fleet: Fleet,
+    site: Annotated[str, typer.Argument(help="Name of the site.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write.", show_default="image-TAG.tar.gz")
+    ] = None,
+) -> None:
+    """Write the image of a site into a file, for hosts that no registry reaches, and print what loads it.
+
+    Example: bin/hybrid image save on-premises --output image.tar.gz
+    """
+    aws = fleet.aws()
+    wanted = fleet.estate.image_of(site) if site in fleet.estate.sites else None
+    found = images.site_image(aws, fleet.estate, site, tag=wanted or image_tag())
+    repository = images.repository(aws, fleet.estate)
+    file = output or Path(f"image-{found.tag}.tar.gz")
+    reference = f"{repository}:{found.tag}"
+    with terminal.working(f"saving {found.reference}"), _failures():
+        image_push.pull(reference, **_login(aws), log=STATE / "image-pull.log")
+        sha256 = image_push.save(reference, file, name=found.reference)
+    size = file.stat().st_size
+    if fleet.json_output:
+        terminal.result_json(
+            {
+                "file": str(file),
+                "image": found.reference,
+                "sha256": sha256,
+                "bytes": size,
+                "digest": found.digest,
+            }
+        )
+        return
+    terminal.result(f"{file} {size} bytes, {found.reference}")
+    terminal.say("bring it to each host, and the line below by another way; on the host, as root:")
+    terminal.result(f"hybrid-host import {shlex.quote(file.name)} --sha256 {sha256}")
+
+
+def _login(aws: AwsClient) -> _Login:
+    login = aws.registry_login()
+    return {"username": login.username, "password": login.password.get_secret_value()}
 
 
 def _build(reference: str, *, base: str | None, native: image_build.Decoder) -> None:
