@@ -18,7 +18,7 @@ from hybrid.cli.image_choice import promote, use
 from hybrid.estate import Estate
 from hybrid.fleet import images
 from hybrid.fleet.records import ImageRecord
-from hybrid.fleet.sites import anywhere_site
+from hybrid.fleet.sites import anywhere_site, mirror_of
 from workspace.paths import STATE
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def push(
 
 def _mirror_of(estate: Estate, site: str) -> str:
     anywhere_site(estate, site)
-    mirror = images.mirror_of(estate, site)
+    mirror = mirror_of(estate, site)
     if mirror is None:
         raise terminal.UserError(
             f"site `{site}` has no `registry_mirror` in the estate file: nothing to push to"

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Literal
 
 from hybrid.estate import Estate
 from hybrid.estate.naming import CONTAINER, Names
-from hybrid.estate.site_kinds.anywhere import AnywhereSite
 from hybrid.fleet import errors
 from hybrid.fleet.client import AwsClient
 from hybrid.fleet.concurrency import each
 from hybrid.fleet.hosts import Host, HostState
 from hybrid.fleet.records import EndedTask
-from hybrid.fleet.sites import AnywhereSiteNames, anywhere_site
+from hybrid.fleet.sites import AnywhereSiteNames, anywhere_site, mirror_of
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs.type_defs import ContainerDefinitionTypeDef
@@ -100,12 +99,6 @@ def repository(aws: AwsClient, estate: Estate) -> str:
             f"deploy {stack}"
         )
     return uri
-
-
-def mirror_of(estate: Estate, site: str) -> str | None:
-    """The registry at a site, if it has one."""
-    declared = estate.sites[site]
-    return declared.registry_mirror if isinstance(declared, AnywhereSite) else None
 
 
 def reference_at(estate: Estate, site: str, *, uri: str, tag: str) -> str:
