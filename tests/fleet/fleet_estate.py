@@ -9,7 +9,7 @@ import time
 import urllib.request
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -115,6 +115,7 @@ class DeployedEstate:
     estate: Estate
     aws: LocalAws
     run: Callable[..., Result]
+    joined: list[RegisteredHost] = field(default_factory=list)
 
     @property
     def name(self) -> str:

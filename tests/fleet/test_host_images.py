@@ -63,7 +63,7 @@ def test_old_images_go_and_the_newest_and_those_in_use_stay(images: Images) -> N
     for tag in ("one", "two", "three", "four", "five"):
         images.build(tag)
         time.sleep(1.1)
-    container = docker("create", f"{images.name}:one").stdout.strip()
+    container = docker("create", f"{images.name}:one", "true").stdout.strip()
     try:
         # When
         done = images.run("clean-images")
