@@ -23,7 +23,7 @@ class Artifacts:
     Attributes:
         airflow: what the MWAA environment installs.
         dags: directory of the DAG files.
-        image_tag: of the ETL image.
+        image_tag: of the ETL image, where the estate names none.
     """
 
     airflow: AirflowFiles

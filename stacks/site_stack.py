@@ -24,7 +24,7 @@ class SiteStack(EstateStack):
         network: of the estate.
         buckets: where specifications come from and data goes.
         repository: of the ETL image.
-        image_tag: of the ETL image.
+        image_tag: of the ETL image, where the estate names none.
 
     Attributes:
         target: what Airflow may run here.
@@ -67,7 +67,7 @@ class SiteStack(EstateStack):
                 site=site,
                 buckets=buckets,
                 prefixes=[estate.prefix_of(pipeline) for pipeline in estate.pipelines_of(source)],
-                image_tag=image_tag,
+                image_tag=estate.image_of(name) or image_tag,
                 memory_mib=size.memory,
                 cpu_units=size.cpu,
             )

@@ -36,6 +36,8 @@ class AnywhereSite(Site):
         services: what the sites of the estate share.
         log_retention_days: how long the logs of its tasks are kept.
         network_mode: of its containers, `bridge` or `host`.
+        registry_mirror: registry at the site that has the image, `HOST[:PORT][/PATH]`; None for the estate's
+            own.
 
     Attributes:
         network_mode: as given.
@@ -54,9 +56,15 @@ class AnywhereSite(Site):
         services: SiteServices,
         log_retention_days: int,
         network_mode: Literal["bridge", "host"] = "bridge",
+        registry_mirror: str | None = None,
     ) -> None:
         super().__init__(
-            scope, construct_id, name=name, services=services, log_retention_days=log_retention_days
+            scope,
+            construct_id,
+            name=name,
+            services=services,
+            log_retention_days=log_retention_days,
+            registry_mirror=registry_mirror,
         )
         self.network_mode = network_mode
         self.anywhere_role = self._anywhere_role()
@@ -89,6 +97,7 @@ class AnywhereSite(Site):
             services=services,
             log_retention_days=declared.log_retention_days,
             network_mode=declared.network_mode,
+            registry_mirror=declared.registry_mirror,
         )
 
     @property

@@ -58,7 +58,7 @@ class EtlSource(Construct):
         site: where it is.
         buckets: where specifications come from and data goes.
         prefixes: of the lake that its pipelines write, without a slash at the end.
-        image_tag: of the ETL image in the site's registry.
+        image_tag: of the ETL image in the registry that the site pulls from.
         memory_mib: limit of the container.
         cpu_units: of the container, 1,024 to a vCPU.
 
@@ -225,7 +225,7 @@ class EtlSource(Construct):
         container = self.task_definition.add_container(
             CONTAINER,
             container_name=CONTAINER,
-            image=ecs.ContainerImage.from_ecr_repository(site.services.repository, image_tag),
+            image=site.image(image_tag),
             essential=True,
             memory_limit_mib=memory_mib,
             cpu=cpu_units,

@@ -93,11 +93,14 @@ class Site(Construct):
         name: of the site.
         services: what the sites of the estate share.
         log_retention_days: how long the logs of its tasks are kept.
+        registry_mirror: registry that its tasks pull the image from, `HOST[:PORT][/PATH]`; None for the
+            estate's own.
 
     Attributes:
         hosts_join: whether hosts have to be alive before a task starts (the liveness gate).
         name: of the site.
         services: as given.
+        registry_mirror: as given.
         cluster: its ECS cluster.
         log_group: where its tasks log.
         execution_role: with which ECS pulls the image and writes the logs.
@@ -113,11 +116,13 @@ class Site(Construct):
         name: str,
         services: SiteServices,
         log_retention_days: int,
+        registry_mirror: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         names = services.names
         self.name = name
         self.services = services
+        self.registry_mirror = registry_mirror
         Tags.of(self).add(SITE_TAG, name)
         self.cluster = ecs.CfnCluster(
             self,
@@ -161,6 +166,13 @@ class Site(Construct):
         """Outputs of its stack: name → value and description."""
         return {"ClusterName": (self.services.names.cluster(self.name), f"ECS cluster of {self.name}")}
 
+    def image(self, tag: str) -> ecs.ContainerImage:
+        """The image as task definitions here name it; a mirror has it under the same repository and tag."""
+        if self.registry_mirror is None:
+            return ecs.ContainerImage.from_ecr_repository(self.services.repository, tag)
+        repository = self.services.repository.repository_name
+        return ecs.ContainerImage.from_registry(f"{self.registry_mirror}/{repository}:{tag}")
+
     @abstractmethod
     def task_definition(self, scope: Construct, props: TaskProps) -> ecs.TaskDefinition:
         """The task definition `TaskDefinition` of a source, without its container."""
@@ -186,6 +198,17 @@ class Site(Construct):
             description=f"Pulls the image and writes the logs of the tasks at {self.name}",
             trust=ecs_trust(stack),
         )
+        if self.registry_mirror is None:
+            self._allow_pull(role)
+        role.allow(
+            "WriteLogs",
+            actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+            resources=[arns.log_streams(stack, names.log_group(self.name))],
+            wildcard="Log streams are named after the task, which is new at every run.",
+        )
+        return role
+
+    def _allow_pull(self, role: ScopedRole) -> None:
         role.allow(
             "AuthorizeAtRegistry",
             actions=["ecr:GetAuthorizationToken"],
@@ -201,10 +224,3 @@ class Site(Construct):
             ],
             resources=[self.services.repository.repository_arn],
         )
-        role.allow(
-            "WriteLogs",
-            actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-            resources=[arns.log_streams(stack, names.log_group(self.name))],
-            wildcard="Log streams are named after the task, which is new at every run.",
-        )
-        return role

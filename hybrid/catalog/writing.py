@@ -28,7 +28,7 @@ def add_pipelines(file: Path, pipelines: Sequence[Sequence[str]]) -> None:
     added = "\n".join("\n".join(lines) for lines in pipelines)
     changed = _with(text, added)
     try:
-        checked(compose(file, text=changed))
+        checked(compose(file, texts={file: changed}))
     except EstateError as error:
         first = str(error).splitlines()[0]
         raise CannotBeWritten(f"{file} would not be valid with them, and is as it was: {first}") from error

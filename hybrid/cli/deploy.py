@@ -205,7 +205,7 @@ class _Deployment:
         if not bootstrapped:
             terminal.say(f"account {self.account} has no bootstrap of the AWS CDK in {self.aws.region} yet")
         if not pushed:
-            terminal.say(f"the registry has no image {image_tag()} yet")
+            terminal.say(f"the registry has no image {' or '.join(self._images())} yet")
         for one in in_the_way:
             what = "its content goes into the new one" if "Secret" in one.kind else "it is taken over"
             terminal.say(f"{one.name} was kept and {one.stack} makes it anew: {what}")
@@ -247,7 +247,8 @@ class _Deployment:
                     step.details.append(f"deployed {storage}, which makes the registry")
                     self._cdk("deploy", storage, *self._deploying())
                 base, native = self.image
-                push_image(self.aws, self.estate, base=base, native=native)
+                for tag in self._images():
+                    push_image(self.aws, self.estate, tag=tag, base=base, native=native)
             step.state = "nothing to do" if is_there else "done"
 
     def _make_room(self, in_the_way: Sequence[Kept]) -> None:
@@ -320,7 +321,13 @@ class _Deployment:
             return True
         outputs = self.aws.stack_outputs(self._names.stack("storage")) or {}
         repository = outputs.get("RepositoryUri")
-        return repository is not None and self.aws.has_image(repository.partition("/")[2], image_tag())
+        if repository is None:
+            return False
+        return all(self.aws.image(repository.partition("/")[2], tag) for tag in self._images())
+
+    def _images(self) -> list[str]:
+        """Tags of the images that the task definitions name."""
+        return sorted({self.estate.image_of(site) or image_tag() for site in self.estate.sites})
 
     def _deploying(self) -> list[str]:
         return ["--require-approval", "never", *(["--import-existing-resources"] if self._imports else [])]

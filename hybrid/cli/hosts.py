@@ -14,6 +14,7 @@ import typer
 
 from hybrid.cli import terminal
 from hybrid.cli.aws_options import DryRun, Fleet, as_terminal_error, fleet_command
+from hybrid.cli.hosts_pull import pull
 from hybrid.estate import Estate
 from hybrid.fleet import diagnosis, maintenance
 from hybrid.fleet.activation_options import as_text, duration
@@ -163,6 +164,9 @@ def label(
         return
     what = [*(f"{k}={v}" for k, v in wanted.items()), *(f"without {k}" for k in unwanted)]
     terminal.result(f"{'would label' if dry_run else 'labelled'} {chosen.name}: {', '.join(what)}")
+
+
+fleet_command(app, "pull")(pull)
 
 
 @fleet_command(app, "doctor")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
@@ -12,8 +14,11 @@ from hybrid.artifacts import image_build, image_push
 from hybrid.artifacts.image import image_tag
 from hybrid.cli import terminal
 from hybrid.cli.aws_options import Fleet, fleet_command
+from hybrid.cli.image_choice import promote, use
 from hybrid.estate import Estate
-from hybrid.estate.naming import Names
+from hybrid.fleet import images
+from hybrid.fleet.records import ImageRecord
+from hybrid.fleet.sites import anywhere_site, mirror_of
 from workspace.paths import STATE
 
 if TYPE_CHECKING:
@@ -22,9 +27,18 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The image of the ETL container.", no_args_is_help=True, rich_markup_mode=None)
 
 
+app.command("use")(use)
+app.command("promote")(promote)
+
+
+class _Login(TypedDict):
+    username: str
+    password: str
+
+
 @app.command()
 def tag() -> None:
-    """Print the tag that the task definitions name.
+    """Print the tag of this clone's image, which the task definitions name unless the estate says otherwise.
 
     Example: bin/hybrid image tag
     """
@@ -64,59 +78,71 @@ def build(
     terminal.result(reference)
 
 
+Site = Annotated[
+    str | None, typer.Option("--site", help="Bring the site's image to its registry mirror too.")
+]
+
+
 @fleet_command(app, "push")
 def push(
     fleet: Fleet,
     base: Base = None,
     native: Native = image_build.Decoder.REQUIRED,
+    site: Site = None,
 ) -> None:
     """Build the image and push it to the estate's registry, unless it is there; print its name.
 
-    The login is Docker's for this push alone, and stays nowhere.
+    The login is Docker's for this push alone, and stays nowhere. At a mirror it is the user's own.
 
     Example: bin/hybrid image push
     """
-    reference, is_new = push_image(fleet.aws(), fleet.estate, base=base, native=native)
+    aws = fleet.aws()
+    mirror = _mirror_of(fleet.estate, site) if site else None
+    wanted = (fleet.estate.image_of(site) if site else None) or image_tag()
+    reference, is_new = push_image(aws, fleet.estate, tag=wanted, base=base, native=native)
+    if mirror:
+        repository = images.repository(aws, fleet.estate).partition("/")[2]
+        _copy(aws, reference, f"{mirror}/{repository}:{wanted}", aws.image(repository, wanted))
     if fleet.json_output:
-        terminal.result_json({"image": reference, "pushed": is_new})
+        terminal.result_json({"image": reference, "pushed": is_new, "mirror": mirror})
         return
     terminal.say("pushed" if is_new else "the registry has it already")
     terminal.result(reference)
 
 
 def push_image(
-    aws: AwsClient, estate: Estate, *, base: str | None, native: image_build.Decoder
+    aws: AwsClient, estate: Estate, *, tag: str, base: str | None, native: image_build.Decoder
 ) -> tuple[str, bool]:
     """Build the image and push it to the estate's registry, unless it is there.
+
+    Args:
+        aws: the client.
+        estate: the estate.
+        tag: of the image; only that of this clone can be built.
+        base: base image; None for the default.
+        native: whether values are decoded by compiled code.
 
     Returns:
         Its name, and whether it was pushed.
 
     Raises:
-        terminal.UserError: there is no registry yet.
+        terminal.UserError: the image is not there, and another clone's.
         terminal.Failure: it could not be built or pushed.
-        errors.FleetError: AWS refused.
+        errors.FleetError: there is no registry yet, or AWS refused.
     """
-    stack = Names(estate.environment.name).stack("storage")
-    repository = (aws.stack_outputs(stack) or {}).get("RepositoryUri")
-    if repository is None:
-        raise terminal.UserError(
-            f"{stack} is not deployed in {aws.region}, and it makes the registry: "
-            f"bin/hybrid cdk deploy {stack}"
-        )
-    reference = f"{repository}:{image_tag()}"
-    if aws.has_image(repository.partition("/")[2], image_tag()):
+    repository = images.repository(aws, estate)
+    reference = f"{repository}:{tag}"
+    if aws.image(repository.partition("/")[2], tag):
         return reference, False
+    if tag != image_tag():
+        raise terminal.UserError(
+            f"{repository} has no image {tag}, and this clone builds {image_tag()}: push it from the clone "
+            "that it was built from"
+        )
     _build(reference, base=base, native=native)
     _tell_of_other_processors(estate, image_build.architecture(reference))
-    login = aws.registry_login()
     with terminal.working(f"pushing {reference}"), _failures():
-        image_push.push(
-            reference,
-            username=login.username,
-            password=login.password.get_secret_value(),
-            log=STATE / "image-push.log",
-        )
+        image_push.push(reference, **_login(aws), log=STATE / "image-push.log")
     return reference, True
 
 
@@ -127,6 +153,71 @@ def _tell_of_other_processors(estate: Estate, built: str) -> None:
                 f"site {name} runs its containers on {site.processor}, and this image is for {built}: its "
                 "tasks would not start. Push one for both: docs/deploy/README.md, step 3"
             )
+
+
+def _mirror_of(estate: Estate, site: str) -> str:
+    anywhere_site(estate, site)
+    mirror = mirror_of(estate, site)
+    if mirror is None:
+        raise terminal.UserError(
+            f"site `{site}` has no `registry_mirror` in the estate file: nothing to push to"
+        )
+    return mirror
+
+
+def _copy(aws: AwsClient, reference: str, target: str, wanted: ImageRecord | None) -> None:
+    with terminal.working(f"pushing {target}"), _failures():
+        image_push.pull(reference, **_login(aws), log=STATE / "image-pull.log")
+        digest = image_push.copy(reference, target, log=STATE / "image-push.log")
+    if wanted is None or digest != wanted.digest:
+        raise terminal.Failure(
+            f"{target} has the digest {digest}, and {reference} has {wanted.digest if wanted else 'none'}: "
+            "Docker compressed the layers anew, so that hosts could not be compared with the registry. Copy "
+            f"it as it is: skopeo copy docker://{reference} docker://{target}"
+        )
+
+
+@fleet_command(app, "save")
+def save(
+    fleet: Fleet,
+    site: Annotated[str, typer.Argument(help="Name of the site.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write.", show_default="image-TAG.tar.gz")
+    ] = None,
+) -> None:
+    """Write the image of a site into a file, for hosts that no registry reaches, and print what loads it.
+
+    Example: bin/hybrid image save on-premises --output image.tar.gz
+    """
+    aws = fleet.aws()
+    wanted = fleet.estate.image_of(site) if site in fleet.estate.sites else None
+    found = images.site_image(aws, fleet.estate, site, tag=wanted or image_tag())
+    repository = images.repository(aws, fleet.estate)
+    file = output or Path(f"image-{found.tag}.tar.gz")
+    reference = f"{repository}:{found.tag}"
+    with terminal.working(f"saving {found.reference}"), _failures():
+        image_push.pull(reference, **_login(aws), log=STATE / "image-pull.log")
+        sha256 = image_push.save(reference, file, name=found.reference)
+    size = file.stat().st_size
+    if fleet.json_output:
+        terminal.result_json(
+            {
+                "file": str(file),
+                "image": found.reference,
+                "sha256": sha256,
+                "bytes": size,
+                "digest": found.digest,
+            }
+        )
+        return
+    terminal.result(f"{file} {size} bytes, {found.reference}")
+    terminal.say("bring it to each host, and the line below by another way; on the host, as root:")
+    terminal.result(f"hybrid-host import {shlex.quote(file.name)} --sha256 {sha256}")
+
+
+def _login(aws: AwsClient) -> _Login:
+    login = aws.registry_login()
+    return {"username": login.username, "password": login.password.get_secret_value()}
 
 
 def _build(reference: str, *, base: str | None, native: image_build.Decoder) -> None:

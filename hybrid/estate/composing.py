@@ -6,7 +6,7 @@ comes from, so that a problem names the place where somebody can mend it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from dataclasses import replace as replaced
@@ -52,6 +52,7 @@ class Composed:
         problems: what is wrong already: names and keys that are given twice, keys where none may be.
         warnings: what may be regretted.
         text: YAML of the whole, to be read where the files are not.
+        is_overlay: whether the named file is one.
     """
 
     file: str
@@ -62,6 +63,7 @@ class Composed:
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     text: str = field(default="", repr=False)
+    is_overlay: bool = False
 
     def place_of(self, key: KeyPath) -> Place:
         """Place of the value at a path, or of the nearest part of the path that exists."""
@@ -80,21 +82,25 @@ class Composed:
 
 
 def compose(
-    path: Path, *, remedy: str = "name another with `-c estate=FILE`", text: str | None = None
+    path: Path,
+    *,
+    remedy: str = "name another with `-c estate=FILE`",
+    texts: Mapping[Path, str] | None = None,
 ) -> Composed:
     """Read an estate file, what it includes, and its base where it is an overlay.
 
     Args:
         path: of the file.
         remedy: what names another file where this one is asked for.
-        text: stands for what the file holds, to try a change before it is written.
+        texts: stand for what files hold, to try a change before it is written.
 
     Raises:
         EstateError: a file cannot be read or is no YAML, a pattern matches none, or the base is no estate.
     """
-    whole = _with_included(_read(text_of(path, remedy=remedy) if text is None else text, path), path)
+    instead = texts or {}
+    whole = _with_included(_read(path, instead, remedy=remedy), path, instead)
     if "base" in whole.data:
-        whole = _over_its_base(whole, path)
+        whole = _over_its_base(whole, path, instead)
     if len(whole.files) > 1:
         whole = replaced(whole, text=yaml.safe_dump(whole.data, sort_keys=False, allow_unicode=True))
     return _with_defaults(whole)
@@ -113,7 +119,7 @@ def compose_text(text: str, *, file: str) -> Composed:
     Raises:
         EstateError: it is not YAML, or needs other files.
     """
-    alone = _read(text, Path(file))
+    alone = _read(Path(file), {Path(file): text})
     for key in ("base", "include"):
         if key in alone.data:
             message = "names files beside this one, which has no place: name the file itself"
@@ -121,8 +127,8 @@ def compose_text(text: str, *, file: str) -> Composed:
     return _with_defaults(alone)
 
 
-def _read(text: str, path: Path) -> Composed:
-    file = str(path)
+def _read(path: Path, instead: Mapping[Path, str], *, remedy: str = "") -> Composed:
+    file, text = str(path), instead[path] if path in instead else text_of(path, remedy=remedy)
     try:
         document = read_document(text)
     except DocumentError as error:
@@ -152,13 +158,13 @@ def _read(text: str, path: Path) -> Composed:
 # Included files
 
 
-def _with_included(main: Composed, path: Path) -> Composed:
+def _with_included(main: Composed, path: Path, instead: Mapping[Path, str]) -> Composed:
     if "include" not in main.data:
         return main
     data = {key: value for key, value in main.data.items() if key != "include"}
     places, problems, files = dict(main.places), list(main.problems), list(main.files)
     for file in _included(main, path):
-        part = _read(text_of(file), file)
+        part = _read(file, instead)
         problems += part.problems
         files.append(file)
         for home, described in part.data.items():
@@ -234,7 +240,7 @@ def _matched(directory: Path, pattern: str) -> Iterator[Path]:
 # Overlays
 
 
-def _over_its_base(over: Composed, path: Path) -> Composed:
+def _over_its_base(over: Composed, path: Path, instead: Mapping[Path, str]) -> Composed:
     named = over.data["base"]
     if not isinstance(named, str) or Path(named).is_absolute():
         raise EstateError(
@@ -242,7 +248,8 @@ def _over_its_base(over: Composed, path: Path) -> Composed:
         )
     file = _plain(path.parent / named)
     try:
-        base = _with_included(_read(text_of(file, remedy="`base` names the whole estate"), file), file)
+        base = _read(file, instead, remedy="`base` names the whole estate")
+        base = _with_included(base, file, instead)
     except EstateError as error:
         if file.is_file():
             raise
@@ -260,6 +267,7 @@ def _over_its_base(over: Composed, path: Path) -> Composed:
         places=laid.places(),
         problems=(*base.problems, *over.problems, *laid.problems),
         warnings=tuple(warnings),
+        is_overlay=True,
     )
 
 

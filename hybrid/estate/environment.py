@@ -13,6 +13,7 @@ from hybrid.estate.part import Part
 from hybrid.estate.values import (
     SHORTER_RETENTION,
     AvailabilityZone,
+    ImageTag,
     Name,
     RetentionDays,
     RouteTableId,
@@ -72,6 +73,17 @@ class Environment(Part):
             Effect.REFUSED,
             "To write down the account that the estate is in costs a deployment. Another account gets "
             "another estate; the first one stays until you delete it.",
+        ),
+    )
+    image: ImageTag | None = Field(
+        default=None,
+        description="Tag of the container's image at every site that names none of its own, in quotes. Left "
+        "out, it is the image of the clone that deploys (`bin/hybrid image tag`).",
+        examples=["5f0c3b1a9d2e4876"],
+        json_schema_extra=cost(
+            Effect.TASK_DEFINITION,
+            "That of every source at such a site, so all sites' stacks are deployed. The image has to be in "
+            "the registry before: `bin/hybrid hosts pull SITE --tag TAG` tells.",
         ),
     )
     permissions_boundary: str | None = Field(

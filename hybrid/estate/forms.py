@@ -22,6 +22,10 @@ _FORMS = {
     r"^[A-Za-z0-9][A-Za-z0-9_.=-]*(/[A-Za-z0-9][A-Za-z0-9_.=-]*)*$": (
         "parts of letters, digits and _ . = - with single slashes between them: crm/customers"
     ),
+    r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$": "the tag of an image, in quotes: '5f0c3b1a9d2e4876'",
+    r"^([a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?|[a-z0-9-]+:\d{1,5})(/[a-z0-9]+([._-][a-z0-9]+)*)*$": (
+        "a registry without https:// before it: registry.plant.example:5000"
+    ),
     r"^\d+(\.\d+)?[smhd]$": "a number with s, m, h or d: 2d, 36h, 90m or 30s",
 }
 

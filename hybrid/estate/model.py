@@ -103,6 +103,10 @@ class Estate(Part):
         json_schema_extra=cost(Effect.NEXT_RUN, f"{_RENAMED} The old DAG leaves Airflow."),
     )
 
+    def image_of(self, site: str) -> str | None:
+        """Tag of the image at a site; None for that of the clone that deploys."""
+        return self.sites[site].image or self.environment.image
+
     def sources_at(self, site: str) -> dict[str, Source]:
         """The sources of a site, by name, sorted."""
         return {name: source for name, source in sorted(self.sources.items()) if source.site == site}

@@ -51,6 +51,10 @@ class Names:
         """Task definition family of a source."""
         return f"{self.prefix}-{source}"
 
+    def pull_family(self, site: str) -> str:
+        """Task definition family with which hosts of a site pull an image; no source can have this name."""
+        return f"{self.prefix}-{site}_pull"
+
     def log_stream_prefix(self, source: str) -> str:
         """What the log streams of a source's tasks begin with: `SOURCE/etl`, then `/TASK_ID`."""
         return f"{source}/{CONTAINER}"

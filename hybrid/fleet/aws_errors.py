@@ -150,6 +150,10 @@ def _from_answer(error: ClientError, doing: str) -> errors.FleetError:
 
 
 def _remedy(said: str) -> str:
+    if "iam:PassRole" in said and "/execution/" in said:
+        return (
+            "; the caller needs iam:PassRole on the site's execution role, passed to ecs-tasks.amazonaws.com"
+        )
     if "iam:PassRole" in said:
         return "; the caller needs iam:PassRole on the site's Anywhere role, passed to ssm.amazonaws.com"
     return "; ask for a role that allows it (docs/reference/fleet.md lists the permissions)"

@@ -27,6 +27,8 @@ from hybrid.fleet.bare_emulator import is_bare_emulator, is_dead
 from hybrid.fleet.records import (
     ActivationRecord,
     ClusterRecord,
+    EndedTask,
+    ImageRecord,
     InstanceRecord,
     IssuedActivation,
     NodeRecord,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ecr import ECRClient
     from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_ecs.type_defs import ContainerDefinitionTypeDef
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -293,8 +296,8 @@ class AwsClient:
 
     # Images
 
-    def has_image(self, repository: str, tag: str) -> bool:
-        """DescribeImages of one tag of a repository.
+    def image(self, repository: str, tag: str) -> ImageRecord | None:
+        """DescribeImages of one tag of a repository; None where no image has it.
 
         Raises:
             errors.NotFound: there is no such repository.
@@ -302,10 +305,14 @@ class AwsClient:
         """
         with translated(f"look for {repository}:{tag} in the registry"):
             try:
-                self._registry.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
+                found = self._registry.describe_images(
+                    repositoryName=repository, imageIds=[{"imageTag": tag}]
+                )["imageDetails"]
             except self._registry.exceptions.ImageNotFoundException:
-                return False
-        return True
+                return None
+        if not found:
+            return None
+        return ImageRecord(found[0].get("imageDigest", ""), found[0].get("imageSizeInBytes", 0))
 
     def registry_login(self) -> RegistryLogin:
         """GetAuthorizationToken.
@@ -425,6 +432,80 @@ class AwsClient:
                         answer = self._ecs.describe_tasks(cluster=cluster, tasks=arns)
                         found += [parsing.task(one) for one in answer["tasks"]]
         return [task for task in found if task.status != "STOPPED"]
+
+    def register_task_definition(
+        self,
+        *,
+        family: str,
+        container: ContainerDefinitionTypeDef,
+        execution_role: str | None,
+        tags: Mapping[str, str],
+    ) -> str:
+        """RegisterTaskDefinition of one container without a network, for hosts of one's own; its ARN.
+
+        Args:
+            family: its name.
+            container: its container definition.
+            execution_role: ARN of the role that the image is pulled with; None for one that takes no login.
+            tags: of the revision.
+        """
+        role: Any = {"executionRoleArn": execution_role} if execution_role else {}
+        with translated(f"register task definition {family}"):
+            answer = self._ecs.register_task_definition(
+                family=family,
+                containerDefinitions=[container],
+                networkMode="none",
+                requiresCompatibilities=["EXTERNAL"],
+                tags=[{"key": key, "value": value} for key, value in tags.items()],
+                **role,
+            )
+        return answer["taskDefinition"]["taskDefinitionArn"]
+
+    def deregister_task_definition(self, arn: str) -> None:
+        """DeregisterTaskDefinition: nothing more starts with this revision; what runs goes on."""
+        with translated(f"deregister task definition {arn.rsplit('/', 1)[-1]}"):
+            self._ecs.deregister_task_definition(taskDefinition=arn)
+
+    def run_on_host(self, cluster: str, node: str, *, definition: str, started_by: str) -> str:
+        """RunTask of one task on one host; the task's ARN.
+
+        Args:
+            cluster: of the host.
+            node: its `mi-…`, to which a placement constraint holds the task.
+            definition: ARN of the task definition.
+            started_by: at most 128 characters.
+
+        Raises:
+            errors.Refused: ECS did not place it; the message has ECS's reasons.
+        """
+        with translated(f"start a task on host {node}"):
+            answer = self._ecs.run_task(
+                cluster=cluster,
+                taskDefinition=definition,
+                launchType="EXTERNAL",
+                count=1,
+                placementConstraints=[{"type": "memberOf", "expression": f"ec2InstanceId == {node}"}],
+                startedBy=started_by,
+                propagateTags="TASK_DEFINITION",
+            )
+        if not answer["tasks"]:
+            why = ", ".join(sorted({one.get("reason", "?") for one in answer.get("failures", [])}))
+            raise errors.Refused(f"ECS did not place it: {why or 'no reason given'}")
+        return answer["tasks"][0]["taskArn"]
+
+    def ended_tasks(self, cluster: str, arns: Sequence[str]) -> dict[str, EndedTask]:
+        """DescribeTasks, by ARN; those that ECS does not know any more are left out."""
+        found: dict[str, EndedTask] = {}
+        with translated(f"read tasks of cluster {cluster}"):
+            for some in _portions(arns, _DESCRIBED):
+                for one in self._ecs.describe_tasks(cluster=cluster, tasks=some)["tasks"]:
+                    found[one["taskArn"]] = parsing.ended_task(one)
+        return found
+
+    def stop_task(self, cluster: str, arn: str, *, reason: str) -> None:
+        """StopTask."""
+        with translated(f"stop task {arn.rsplit('/', 1)[-1]}"):
+            self._ecs.stop_task(cluster=cluster, task=arn, reason=reason)
 
     def set_state(
         self, cluster: str, instances: Sequence[str], status: Literal["ACTIVE", "DRAINING"]

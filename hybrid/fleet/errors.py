@@ -5,7 +5,7 @@ AWS answered is quoted by its error code and message, never by the request that 
 
     FleetError                  exit code 1
     ├── Mistake                 exit code 2: only the user can put it right
-    │   ├── UnknownSite, UnknownHost, UnknownSource, UnknownActivation
+    │   ├── UnknownSite, UnknownHost, UnknownSource, UnknownActivation, UnknownImage
     │   ├── CloudSiteHasNoHosts, SiteNotDeployed, HostBusy, ActivationExists
     │   ├── OptionsRefused, DestinationRefused, SecretRefused, SecretMissing
     │   └── CredentialsMissing, CredentialsExpired, ConfigurationRefused, ClockSkewed
@@ -54,6 +54,10 @@ class ActivationExists(Mistake):
 
 class UnknownActivation(Mistake):
     """No such activation belongs to the estate."""
+
+
+class UnknownImage(Mistake):
+    """The estate's registry has no image of that tag."""
 
 
 class DestinationRefused(Mistake):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hybrid.fleet.records import (
     ActivationRecord,
     ClusterRecord,
+    EndedTask,
     InstanceRecord,
     NodeRecord,
     SecretRecord,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ecs.type_defs import (
         ClusterTypeDef,
         ContainerInstanceTypeDef,
+        ContainerTypeDef,
         ResourceOutputTypeDef,
         TaskTypeDef,
     )
@@ -46,6 +48,7 @@ def cluster(answer: ClusterTypeDef) -> ClusterRecord:
     """A cluster of DescribeClusters."""
     return ClusterRecord(
         name=answer["clusterName"],
+        arn=answer["clusterArn"],
         status=answer.get("status", ""),
         hosts=answer.get("registeredContainerInstancesCount", 0),
         running=answer.get("runningTasksCount", 0),
@@ -111,6 +114,22 @@ def task(answer: TaskTypeDef) -> TaskRecord:
         status=answer.get("lastStatus", ""),
         started_by=answer.get("startedBy") or "",
         created=answer.get("createdAt"),
+    )
+
+
+def ended_task(answer: TaskTypeDef) -> EndedTask:
+    """A task of DescribeTasks that has one container, with what became of it."""
+    none: ContainerTypeDef = {}
+    container = next(iter(answer.get("containers", [])), none)
+    begun, done = answer.get("pullStartedAt"), answer.get("pullStoppedAt")
+    reasons = (answer.get("stoppedReason"), container.get("reason"))
+    return EndedTask(
+        task_id=answer["taskArn"].rsplit("/", 1)[-1],
+        stopped=answer.get("lastStatus") == "STOPPED",
+        exit_code=container.get("exitCode"),
+        digest=container.get("imageDigest"),
+        pull_seconds=(done - begun).total_seconds() if begun and done else None,
+        reasons=tuple(reason for reason in reasons if reason),
     )
 
 

@@ -33,6 +33,19 @@ class RegistryLogin:
 
 
 @dataclass(frozen=True)
+class ImageRecord:
+    """An image in Amazon ECR.
+
+    Attributes:
+        digest: of its manifest.
+        size: bytes that a host without any of its layers pulls: they are compressed.
+    """
+
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True)
 class ActivationRecord:
     """An activation as DescribeActivations knows it: everything but the code."""
 
@@ -82,6 +95,7 @@ class ClusterRecord:
     """An ECS cluster and its counts."""
 
     name: str
+    arn: str
     status: str
     hosts: int
     running: int
@@ -154,3 +168,24 @@ class TaskRecord:
     status: str
     started_by: str
     created: datetime | None
+
+
+@dataclass(frozen=True)
+class EndedTask:
+    """A task and how its container ended, as far as it has.
+
+    Attributes:
+        task_id: its id.
+        stopped: whether it has come to its end.
+        exit_code: of the container; None where it did not start, or has not ended.
+        digest: of the image's manifest; None where the host does not know it.
+        pull_seconds: that the pull took; None where nothing was pulled.
+        reasons: of the task and of its container, as ECS gives them.
+    """
+
+    task_id: str
+    stopped: bool
+    exit_code: int | None
+    digest: str | None
+    pull_seconds: float | None
+    reasons: tuple[str, ...]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hybrid.estate import Estate
 from hybrid.estate.naming import Names
+from hybrid.estate.site_kinds.anywhere import AnywhereSite
 from hybrid.estate.suggestion import suggestion
 from hybrid.fleet import errors
 from hybrid.fleet.client import AwsClient
@@ -94,6 +95,12 @@ def anywhere_site(estate: Estate, site: str) -> AnywhereSiteNames:
 def anywhere_names(estate: Estate) -> list[str]:
     """Names of the sites of kind anywhere, in the order of the file."""
     return [name for name, site in estate.sites.items() if site.hosts_join]
+
+
+def mirror_of(estate: Estate, site: str) -> str | None:
+    """The registry at a site, if it has one."""
+    declared = estate.sites[site]
+    return declared.registry_mirror if isinstance(declared, AnywhereSite) else None
 
 
 def stacks_of(aws: AwsClient, sites: Iterable[AnywhereSiteNames]) -> Mapping[str, StackRecord]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from functools import cache
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from typer.testing import CliRunner, Result
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from ecr_stand_in import Ecr
 from fleet_estate import REGION, DeployedEstate, LocalAws, empty, estate_text, free_port, site_template
 from host_machine import CODE, HERE, IMAGE, Machine, build_image, docker, signed_downloads
 
@@ -102,6 +105,16 @@ def deploy(
 def depot(deploy: Callable[..., DeployedEstate]) -> DeployedEstate:
     """An estate with one anywhere site, `depot`, and one source there, `ledger`."""
     return deploy(["depot"])
+
+
+@pytest.fixture
+def ecr(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Ecr]]:
+    handler = type("OneEcr", (Ecr,), {})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", f"http://127.0.0.1:{server.server_port}")
+        yield handler
+        server.shutdown()
 
 
 @pytest.fixture

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 import urllib.request
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -114,6 +115,7 @@ class DeployedEstate:
     estate: Estate
     aws: LocalAws
     run: Callable[..., Result]
+    joined: list[RegisteredHost] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -160,7 +162,12 @@ class DeployedEstate:
                 {"name": "MEMORY", "type": "INTEGER", "integerValue": 4096},
             ],
             versionInfo={"agentVersion": "1.99.0", "dockerVersion": "DockerVersion: 27.1.1"},
-            attributes=[{"name": "rack", "value": "b1"}],
+            # As the agent has them, of those that a task definition here asks for.
+            attributes=[
+                {"name": "rack", "value": "b1"},
+                {"name": "com.amazonaws.ecs.capability.ecr-auth"},
+                {"name": "ecs.capability.execution-role-ecr-pull"},
+            ],
         )
         return str(answer["containerInstance"]["containerInstanceArn"].rsplit("/", 1)[-1])
 
@@ -179,6 +186,61 @@ class DeployedEstate:
         )
         assert answer["tasks"], answer["failures"]
         return answer["tasks"][0]["taskArn"]
+
+    def pulls(
+        self,
+        host: RegisteredHost,
+        *,
+        site: str = "depot",
+        digest: str | None = None,
+        seconds: float | None = None,
+        exit_code: int | None = 0,
+        reason: str | None = None,
+    ) -> threading.Thread:
+        """Let a host end the first task that it gets, as its agent reports the end of a container.
+
+        Args:
+            host: the host.
+            site: of the host.
+            digest: of the image, as the agent tells it.
+            seconds: that a pull took; None where nothing is pulled.
+            exit_code: of the container.
+            reason: of the container.
+        """
+        ecs, cluster = self.aws.client("ecs"), self.names.cluster(site)
+
+        def end() -> None:
+            deadline = time.monotonic() + 30
+            tasks: list[str] = []
+            while not tasks and time.monotonic() < deadline:
+                time.sleep(0.05)
+                tasks = ecs.list_tasks(cluster=cluster, containerInstance=host.instance)["taskArns"]
+            now = time.time()
+            host.plane.report(
+                host.identity,
+                Report(
+                    task_arn=tasks[0], status="STOPPED", at=now, exit_code=exit_code, container_reason=reason,
+                    image_digest=digest, failed_to_start=exit_code is None,
+                    pull_started_at=None if seconds is None else now - seconds,
+                    pull_stopped_at=None if seconds is None else now,
+                ),
+            )  # fmt: skip
+
+        thread = threading.Thread(target=end, daemon=True)
+        thread.start()
+        return thread
+
+    def deploy_storage(self, *, repository: str) -> None:
+        """A storage stack of which only the output is there that says where images go."""
+        name, stacks = self.names.stack("storage"), self.aws.client("cloudformation")
+        template = {
+            "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+            "Outputs": {"RepositoryUri": {"Value": repository}},
+        }
+        stacks.create_stack(StackName=name, TemplateBody=json.dumps(template))
+        stacks.get_waiter("stack_create_complete").wait(
+            StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
+        )
 
     def activations(self) -> list[dict[str, Any]]:
         pages = self.aws.client("ssm").get_paginator("describe_activations").paginate()
@@ -209,6 +271,10 @@ def site_template(names: Names, site: str, sources: list[str]) -> str:
             "RoleName": names.anywhere_role(site), "Path": names.role_path("anywhere"),
             "AssumeRolePolicyDocument": trust}},
     }  # fmt: skip
+    tasks = {"Statement": [{**trust["Statement"][0], "Principal": {"Service": "ecs-tasks.amazonaws.com"}}]}
+    resources["ExecutionRole"] = {"Type": "AWS::IAM::Role", "Properties": {
+        "RoleName": names.execution_role(site), "Path": names.role_path("execution"),
+        "AssumeRolePolicyDocument": tasks}}  # fmt: skip
     for number, secret in enumerate(secrets):
         resources[f"Secret{number}"] = {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": secret}}
     return json.dumps({"Resources": resources})

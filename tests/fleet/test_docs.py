@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+from ecr_stand_in import Ecr
 from fleet_estate import DeployedEstate, LocalAws, empty, site_template
 from typer.testing import CliRunner, Result
 
+from hybrid.artifacts.image import image_tag
 from hybrid.cli import hosts, main, sites, sources
 from hybrid.estate import load_estate
 from hybrid.estate.naming import Names
@@ -25,6 +28,8 @@ pytestmark = pytest.mark.slow
 #: Of the fleet's commands the one that asks a database, by the container's own code: tests/trial has it.
 READS_A_DATABASE = {"inspect"}
 FLEET, HOW_TO = ROOT / "docs/reference/fleet.md", ROOT / "docs/how-to/hosts.md"
+IMAGES = ROOT / "docs/how-to/images.md"
+_REPOSITORY = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/hybrid/etl"
 
 
 def examples(page: Path) -> list[str]:
@@ -39,7 +44,9 @@ def example_of_help(command: Callable[..., Any]) -> str:
 
 
 @pytest.fixture
-def acme(aws_environment: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DeployedEstate:
+def acme(
+    aws_environment: LocalAws, ecr: type[Ecr], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> DeployedEstate:
     """The estate of the clone, deployed, with one host called rack-1, and a clean slate of activations."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sites, "STATE", tmp_path / "state")
@@ -57,8 +64,12 @@ def acme(aws_environment: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return CliRunner().invoke(main.app, [*arguments], **options)
 
     estate = DeployedEstate(tmp_path / "estate", load_estate(ESTATE), aws_environment, run)
-    estate.host("rack-1", site="on-premises")
+    estate.joined = [estate.host("rack-1", site="on-premises")]
+    estate.deploy_storage(repository=_REPOSITORY)
+    ecr.images = {image_tag(): (f"sha256:{'a' * 64}", 60_000_000)}
+    shutil.copy(ESTATE, tmp_path / "hybrid.yaml")
     yield estate
+    stacks.delete_stack(StackName=names.stack("storage"))
     for host in json.loads(run("hosts", "list", "--json").stdout):
         run("hosts", "deregister", host["node"])
     run("sites", "revoke", "--site", "on-premises")
@@ -68,11 +79,17 @@ def acme(aws_environment: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def play(estate: DeployedEstate, line: str) -> None:
     if "ACTIVATION" in line:
         line = line.replace("ACTIVATION", estate.secret_value("on-premises")["activation_id"])
-    done = estate.run(*shlex.split(line))
+    words = shlex.split(line)
+    if words[:2] in (["image", "use"], ["image", "promote"]):
+        # They write the estate file: a copy, and not the clone's own.
+        words += ["--estate", str(estate.file.with_name("hybrid.yaml"))]
+    if words[:2] == ["hosts", "pull"] and "--dry-run" not in words:
+        estate.pulls(estate.joined[-1], site="on-premises", digest=f"sha256:{'a' * 64}")
+    done = estate.run(*words)
     assert done.exit_code == 0, f"bin/hybrid {line}: {done.output}"
 
 
-@pytest.mark.parametrize("page", [FLEET, HOW_TO], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [FLEET, HOW_TO, IMAGES], ids=lambda page: page.stem)
 def test_the_examples_of_a_page_run_in_their_order(acme: DeployedEstate, page: Path) -> None:
     lines = examples(page)
     assert len(lines) > 5
@@ -93,7 +110,7 @@ def test_the_examples_in_the_help_of_each_command_run(
             example = example_of_help(command.callback)
             play(acme, example)
             if "deregister" in example:
-                acme.host("rack-1", site="on-premises")
+                acme.joined.append(acme.host("rack-1", site="on-premises"))
 
 
 def commands() -> Iterator[tuple[str, set[str]]]:
@@ -114,7 +131,7 @@ def test_every_command_is_in_the_reference() -> None:
 def test_the_common_options_are_on_every_command() -> None:
     changing = {
         "sites activate", "sites rotate", "sites revoke", "hosts drain", "hosts undrain", "hosts deregister",
-        "hosts label", "sources secret",
+        "hosts label", "hosts pull", "sources secret",
     }  # fmt: skip
     known = dict(commands())
     assert changing <= set(known)
@@ -129,6 +146,6 @@ def test_the_common_options_are_on_every_command() -> None:
 
 def test_the_how_to_names_only_commands_that_the_script_has() -> None:
     text = script(HostSettings("eu-west-1", "c"))
-    for page in (FLEET, HOW_TO):
-        for command in re.findall(r"hybrid-host(?:\.sh)? ([a-z]+)", page.read_text()):
-            assert re.search(rf"^        {command}\) {command} ;;", text, re.MULTILINE), command
+    for page in (FLEET, HOW_TO, IMAGES):
+        for command in re.findall(r"hybrid-host(?:\.sh)? ([a-z-]+)", page.read_text()):
+            assert re.search(rf"^        {command}\) [a-z_]+ ;;", text, re.MULTILINE), command

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hybrid.fleet.host_kit.endpoints import ENDPOINTS
+from hybrid.fleet.host_kit.endpoints import ENDPOINTS, of_site
 from hybrid.review.policies import Role, as_list, statements
 from tests.policy.matrix import estate
 
@@ -30,3 +30,12 @@ def test_the_endpoints_of_a_host_are_those_of_the_actions_of_its_roles(name: str
     # Then each service that they may call has an endpoint in the list, and the list has no other
     allowed = set().union(*(_services_called_from_hosts(role) for role in roles))
     assert {service for one in ENDPOINTS for service in one.services} == allowed
+
+
+def test_a_host_with_a_registry_at_its_site_is_not_asked_for_the_way_to_amazon_ecr() -> None:
+    # Its execution role may not call Amazon ECR (tests/synth/constructs/test_sites.py)
+    found = of_site("registry.plant.example:5000/cache")
+    assert not any("ecr" in one.services for one in found)
+    assert [one.name for one in found if not one.services] == ["registry.plant.example:5000"]
+    # And on the loopback of each host there is nothing to try
+    assert [one for one in of_site("127.0.0.1:5000") if not one.services] == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,15 @@ from hybrid.estate.site_kinds.kind import OTHER_KIND, LimitedName, SiteKind
 #: Characters of CreateActivation's IamRole, which for a role with a path holds the path too
 #: (Systems Manager API reference; its example names `service-role/…`).
 LONGEST_ACTIVATION_ROLE = 64
+
+#: A registry as the name of an image begins with it; Docker takes a first part without a dot or a port for a
+#: user of Docker Hub (distribution, "reference": domain-component).
+RegistryMirror = Annotated[
+    str,
+    Field(
+        pattern=r"^([a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?|[a-z0-9-]+:\d{1,5})(/[a-z0-9]+([._-][a-z0-9]+)*)*$"
+    ),
+]
 
 
 class AnywhereSite(SiteKind):
@@ -41,6 +50,20 @@ class AnywhereSite(SiteKind):
         "`host` is the host's itself, for a database that listens on the host's loopback address only.",
         examples=["host"],
         json_schema_extra=cost(Effect.TASK_DEFINITION, "That of every source at the site."),
+    )
+
+    registry_mirror: RegistryMirror | None = Field(
+        default=None,
+        description="Registry at the site that has the estate's images, `HOST[:PORT][/PATH]`: hosts pull "
+        "from there and not from Amazon ECR. It is a pull-through cache of ECR, or gets images by "
+        "`bin/hybrid image push --site SITE`. Hosts read it without a login, and over TLS unless it is on "
+        "their loopback.",
+        examples=["registry.plant.example:5000"],
+        json_schema_extra=cost(
+            Effect.TASK_DEFINITION,
+            "That of every source at the site. The site's execution role loses its rights at ECR, or gets "
+            "them back. Make the host kit anew, which tries the way to it.",
+        ),
     )
 
     def limited_names(self, names: Names, site: str) -> Iterator[LimitedName]:

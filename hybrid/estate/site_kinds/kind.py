@@ -11,7 +11,7 @@ from hybrid.estate.change import Effect, cost
 from hybrid.estate.naming import Names
 from hybrid.estate.part import Part
 from hybrid.estate.sources import Source
-from hybrid.estate.values import SHORTER_RETENTION, RetentionDays
+from hybrid.estate.values import SHORTER_RETENTION, ImageTag, RetentionDays
 
 #: A name in AWS: what it is, the name, and how many characters AWS allows.
 LimitedName = tuple[str, str, int]
@@ -50,6 +50,16 @@ class SiteKind(Part):
         description="How long the logs of the site's containers are kept.",
         examples=[30],
         json_schema_extra=cost(Effect.DEPLOYMENT, SHORTER_RETENTION, unit="days"),
+    )
+    image: ImageTag | None = Field(
+        default=None,
+        description="Tag of the container's image at this site, in quotes: to try a new image at one site, "
+        "or to go back at one. Left out, it is that of `environment.image`.",
+        examples=["5f0c3b1a9d2e4876"],
+        json_schema_extra=cost(
+            Effect.TASK_DEFINITION,
+            "That of every source at the site. `bin/hybrid image promote SITE` makes it the estate's.",
+        ),
     )
     slots: int = Field(
         default=8,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A host name of AWS, port 443.
+    """A host name of AWS, port 443, or a registry of the site with its port.
 
     Attributes:
         services: prefixes of the IAM actions that are called there.
@@ -65,13 +65,28 @@ ENDPOINTS = (
 )  # fmt: skip
 
 
-def lines(*, region: str, domain: str, account: str | None) -> Iterator[str]:
+def of_site(mirror: str | None) -> tuple[Endpoint, ...]:
+    """The endpoints of a site's hosts.
+
+    Args:
+        mirror: the site's registry, `HOST[:PORT][/PATH]`, which is there instead of Amazon ECR. On the
+            loopback of each host there is no way to try.
+    """
+    if mirror is None:
+        return ENDPOINTS
+    host = mirror.partition("/")[0]
+    others = tuple(one for one in ENDPOINTS if one.services != ("ecr",))
+    on_loopback = host.partition(":")[0] == "localhost" or host.startswith("127.")
+    return others if on_loopback else (*others, Endpoint((), host, "images are pulled from there"))
+
+
+def lines(*, region: str, domain: str, account: str | None, mirror: str | None = None) -> Iterator[str]:
     """The endpoints as the script of a host reads them: `NEED HOST USE` a line.
 
     NEED is `required`, `useful`, or `numbered`: required, and the name is one of several that AWS numbers, so
     that a name which nobody knows says nothing.
     """
-    for one in ENDPOINTS:
+    for one in of_site(mirror):
         host = one.host(region=region, domain=domain, account=account)
         if host is not None:
             need = ("numbered" if one.tried else "required") if one.required else "useful"

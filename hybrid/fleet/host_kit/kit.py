@@ -35,6 +35,9 @@ KEY_FINGERPRINT = "F34C3DDAE72926B079BEAEC6BCE9D9A42D51784F"
 SCRIPT = PurePosixPath("/usr/local/sbin/hybrid-host")
 _SCRIPT_MODE = 0o700
 
+#: Label by which a host knows the images of the container; the build gives it to each.
+IMAGE_LABEL = "hybrid-etl.native-decoder"
+
 
 class DockerSource(StrEnum):
     """Where the installer takes Docker from: its `--docker-install-source`."""
@@ -71,6 +74,7 @@ class HostSettings:
         reserved_memory: MiB that tasks do not get.
         docker_source: where the installer takes Docker from.
         key_fingerprint: of the primary key that signed the installer.
+        mirror: registry at the site, `HOST[:PORT][/PATH]`, or None.
 
     Raises:
         SettingRefused: one of them cannot be used.
@@ -84,6 +88,7 @@ class HostSettings:
     reserved_memory: int = 256
     docker_source: DockerSource = DockerSource.ALL
     key_fingerprint: str = KEY_FINGERPRINT
+    mirror: str | None = None
 
     def __post_init__(self) -> None:
         if self.proxy is not None:
@@ -98,13 +103,17 @@ class HostSettings:
 
     def shell(self) -> str:
         """The settings as assignments of a POSIX shell."""
-        tried = endpoints.lines(region=self.region, domain=self.domain, account=self.account)
+        tried = endpoints.lines(
+            region=self.region, domain=self.domain, account=self.account, mirror=self.mirror
+        )
         values = {
             "REGION": self.region,
             "CLUSTER": self.cluster,
             "DOMAIN": self.domain,
             "ENDPOINTS": "\n".join(tried),
             "PROXY": self.proxy or "",
+            "MIRROR": self.mirror or "",
+            "IMAGE_LABEL": IMAGE_LABEL,
             "ATTRIBUTES": json.dumps(dict(self.attributes), separators=(",", ":"), sort_keys=True),
             "RESERVED_MEMORY": str(self.reserved_memory),
             "DOCKER_SOURCE": self.docker_source.value,

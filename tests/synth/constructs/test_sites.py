@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aws_cdk import aws_iam
 
-from hybrid_constructs import AnywhereSite, CloudSite
+from hybrid_constructs import AnywhereSite, CloudSite, EtlSource
 from hybrid_constructs.site import TaskProps
 
 ECS = "arn:aws:ecs:eu-west-1:111122223333"
@@ -199,3 +199,33 @@ def test_a_retention_that_cloudwatch_does_not_have_is_refused_with_those_that_it
 def test_a_role_name_that_iam_would_refuse_is_refused_here(bench: Any) -> None:
     with pytest.raises(ValueError, match="has 73 characters, IAM allows 64"):
         anywhere(bench, name="a" * 51)
+
+
+def test_a_site_with_a_registry_of_its_own_may_not_pull_from_the_estate_s(bench: Any) -> None:
+    # Given a site with a mirror
+    site = AnywhereSite(
+        bench.stack,
+        "Site",
+        name="on-premises",
+        services=bench.services,
+        log_retention_days=90,
+        registry_mirror="registry.plant.example:5000/cache",
+    )
+    # When a source is there
+    EtlSource(
+        bench.stack,
+        "Erp",
+        name="erp",
+        site=site,
+        buckets=bench.buckets,
+        prefixes=[],
+        image_tag="0123456789abcdef",
+        memory_mib=512,
+        cpu_units=256,
+    )
+    # Then its image is the mirror's, under the repository and tag of the estate's
+    (container,) = bench.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    assert container["Image"] == "registry.plant.example:5000/cache/images:0123456789abcdef"
+    # And the execution role writes logs, and that is all
+    actions = [one["Action"] for one in bench.statements("hybrid-acme-on-premises-execution")]
+    assert actions == [["logs:CreateLogStream", "logs:PutLogEvents"]]

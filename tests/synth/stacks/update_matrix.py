@@ -64,6 +64,13 @@ MATRIX: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ),
     ("cloud to anywhere", {}, {"sites": {"headquarters": {"kind": "anywhere"}}}, REPLACES),
     ("network of the containers", {}, {"sites": {"on-premises": {"network_mode": "host"}}}, REPLACES),
+    ("another image at a site", {}, {"sites": {"on-premises": {"image": "5f0c3b1a9d2e4876"}}}, REPLACES),
+    (
+        "a registry at a site",
+        {},
+        {"sites": {"on-premises": {"registry_mirror": "registry.plant.example:5000"}}},
+        REPLACES,
+    ),
     ("logs of a site kept longer", {}, {"sites": {"on-premises": {"log_retention_days": 365}}}, IN_PLACE),
     ("a third zone", {}, THREE, IN_PLACE),
     ("the third zone less", THREE, {}, REPLACES),

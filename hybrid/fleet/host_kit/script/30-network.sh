@@ -26,6 +26,7 @@ fetch_date() {
 # $3 is how much it matters: required, useful, or numbered (a required one whose number AWS chooses).
 check_way() {
     status=0
+    case "$1" in *:*) port=${1##*:} ;; *) port=443 ;; esac
     # shellcheck disable=SC2086 # options are several words
     reason=$(through_proxy curl $curl_options -o /dev/null "https://$1/" 2>&1 </dev/null) || status=$?
     if [ "$status" -eq 0 ]; then
@@ -34,13 +35,13 @@ check_way() {
         bad "the certificate that $1 shows is not trusted here: $reason" \
             "a proxy inspects TLS: have it leave $1 alone, or put its authority into this machine's store (update-ca-certificates, update-ca-trust)"
     elif [ "$3" = useful ]; then
-        warn "no way out to $1:443: $reason" "$2; if you want it, open outbound 443 to it${PROXY:+ on the proxy}"
+        warn "no way out to ${1%:*}:$port: $reason" "$2; if you want it, open outbound $port to it${PROXY:+ on the proxy}"
     elif [ "$3" = numbered ] && [ "$status" -eq 6 ]; then
         # Only the ECS agent is told which numbers its Region has: an unknown name says nothing of the way.
         warn "the name $1 was not found, so the way to such names could not be tried" \
             "see that outbound 443 is open to the other numbers too: $2"
     else
-        bad "no way out to $1:443: $reason" "open outbound 443 to it${PROXY:+ on the proxy}; $2"
+        bad "no way out to ${1%:*}:$port: $reason" "open outbound $port to it${PROXY:+ on the proxy}; $2"
     fi
 }
 

@@ -15,7 +15,10 @@ put() {
 
 # Source: Amazon ECS Developer Guide, "Amazon ECS container agent configuration". ECS may ask for one of the
 # two CAPABLE ones before it places a container with `no-new-privileges` (Amazon ECS API Reference,
-# ContainerDefinition); the agent does no more with them than to register them as attributes.
+# ContainerDefinition); the agent does no more with them than to register them as attributes. A tag here is one
+# image for ever, so what a host has is what the registry has: it is not asked at each start, and a line that is
+# down stops nothing. The agent removes no images then (aws/amazon-ecs-agent 1.105, docker_image_manager.go);
+# `clean-images` does.
 agent_settings() {
     printf '%s\n' \
         "# hybrid-host begin" \
@@ -29,9 +32,7 @@ agent_settings() {
         "ECS_APPARMOR_CAPABLE=true" \
         "ECS_RESERVED_MEMORY=$RESERVED_MEMORY" \
         "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=1h" \
-        "ECS_IMAGE_CLEANUP_INTERVAL=30m" \
-        "ECS_IMAGE_MINIMUM_CLEANUP_AGE=6h" \
-        "ECS_NUM_IMAGES_DELETE_PER_CYCLE=5"
+        "ECS_IMAGE_PULL_BEHAVIOR=prefer-cached"
     if [ -n "$PROXY" ]; then
         printf '%s\n' "HTTP_PROXY=$PROXY" "HTTPS_PROXY=$PROXY" "NO_PROXY=$NOT_THROUGH_PROXY"
     fi
@@ -104,6 +105,14 @@ write_task_network() {
         "[Install]" "WantedBy=multi-user.target" | put "$UNIT" 644
 }
 
+write_image_cleaning() {
+    printf '%s\n' "[Unit]" "Description=Remove old images of the ETL container" "After=docker.service" "" \
+        "[Service]" "Type=oneshot" "ExecStart=$SELF clean-images" | put "$IMAGES_UNIT.service" 644
+    printf '%s\n' "[Unit]" "Description=Remove old images of the ETL container, daily" "" \
+        "[Timer]" "OnCalendar=daily" "RandomizedDelaySec=4h" "Persistent=true" "" \
+        "[Install]" "WantedBy=timers.target" | put "$IMAGES_UNIT.timer" 644
+}
+
 install_self() {
     case "$0" in
         *hybrid-host*) if [ -f "$0" ] && [ "$0" != "$SELF" ]; then put "$SELF" 700 <"$0"; fi ;;
@@ -117,8 +126,10 @@ configure() {
     write_agent_config
     write_proxies
     write_task_network
+    write_image_cleaning
     systemctl daemon-reload
     systemctl enable -q hybrid-task-roles.service
+    systemctl enable -q --now hybrid-images.timer
     task_network
     restart_without_proxy
 }

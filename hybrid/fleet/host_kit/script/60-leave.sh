@@ -55,6 +55,8 @@ leave() {
         stop 2 "$running task(s) run here: drain the host first (bin/hybrid hosts drain), or use --force"
     fi
     forget_kit_units
+    systemctl disable -q --now hybrid-images.timer 2>/dev/null || :
+    rm -f "$IMAGES_UNIT.service" "$IMAGES_UNIT.timer"
     for unit in ecs amazon-ssm-agent snap.amazon-ssm-agent.amazon-ssm-agent hybrid-task-roles; do
         systemctl disable -q --now "$unit" 2>/dev/null || :
     done

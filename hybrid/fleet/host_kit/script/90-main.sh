@@ -16,7 +16,7 @@ preflight() {
 plan() {
     say "Joins this machine to the cluster $CLUSTER in $REGION."
     say "It would install (signatures verified): amazon-ssm-agent, Docker from '$(docker_source)', amazon-ecs-init."
-    say "It would write: $CONFIG, $SYSCTL, $UNIT, $SELF${PROXY:+, and hybrid-proxy.conf of each service}."
+    say "It would write: $CONFIG, $SYSCTL, $UNIT, $IMAGES_UNIT.service and .timer, $SELF${PROXY:+, and hybrid-proxy.conf of each service}."
     say "It would set net.ipv4.conf.all.route_localnet and three iptables rules for task roles."
     say "It would open no port. Undo: hybrid-host leave."
     say ""
@@ -25,7 +25,7 @@ plan() {
 }
 
 usage() {
-    sed -n 's/^# \{0,1\}//p' "$0" | head -n 10
+    sed -n 's/^# \{0,1\}//p' "$0" | head -n 12
     exit "$1"
 }
 
@@ -41,13 +41,24 @@ main() {
                 shift
                 ;;
             --force) force=yes ;;
+            --sha256)
+                [ $# -ge 2 ] || stop 2 "--sha256 takes 64 hexadecimal digits"
+                sha256=$2
+                shift
+                ;;
             --activation-code* | --code*) stop 2 "a code is not taken as an argument: every user of the machine could read it" ;;
+            [!-]*)
+                if [ "$command" != import ] || [ -n "$image_file" ]; then
+                    stop 2 "unknown word $1; hybrid-host help shows the commands"
+                fi
+                image_file=$1
+                ;;
             *) stop 2 "unknown option; hybrid-host help shows the commands" ;;
         esac
         shift
     done
     case "$command" in
-        plan | join | doctor | leave | task-network)
+        plan | join | doctor | leave | task-network | import | clean-images)
             [ "$(id -u)" = 0 ] || stop 2 "run this as root"
             ;;
     esac
@@ -57,6 +68,8 @@ main() {
         doctor) doctor ;;
         leave) leave ;;
         task-network) task_network ;;
+        import) import_image ;;
+        clean-images) clean_images ;;
         help | -h | --help) usage 0 ;;
         *) usage 2 ;;
     esac
