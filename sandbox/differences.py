@@ -65,7 +65,8 @@ BEHAVIOUR: tuple[Difference, ...] = (
     Difference(
         "ECS RunTask and container instances, SSM activations",
         "the services, and the ECS and SSM agents on the host",
-        "an endpoint of ours (sandbox/endpoint) and an agent of ours (sandbox/agent)",
+        "an endpoint of ours (sandbox/endpoint), which speaks the agents' own protocol, and an agent of ours "
+        "(sandbox/agent)",
         "every request and answer is checked against botocore's service model (tests/sandbox/local)",
     ),
     Difference(

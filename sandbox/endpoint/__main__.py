@@ -21,7 +21,7 @@ def main(  # noqa: PLR0917 - options of the command
     emulator: Annotated[str, typer.Option(help="Endpoint URL of the emulator.")],
     region: Annotated[str, typer.Option(help="AWS Region of the site.")] = "eu-west-1",
     silence: Annotated[
-        float, typer.Option(help="Seconds without a poll until a host is disconnected.")
+        float, typer.Option(help="Seconds without a sign until a host is disconnected.")
     ] = 10.0,
     credentials_seconds: Annotated[
         int, typer.Option(help="Lifetime of task credentials, at least 900.")
