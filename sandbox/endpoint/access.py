@@ -34,18 +34,22 @@ class Access:
     Args:
         store: the state.
         upstream: whose STS gives the keys.
-        seconds: lifetime of a set of keys; they are renewed when half of it has passed.
+        seconds: lifetime of a set of keys (STS: at least 900).
+        renewed_after: seconds after which a task or a host that asks gets new ones.
     """
 
-    def __init__(self, store: Store, upstream: Upstream, *, seconds: int = 3600) -> None:
+    def __init__(
+        self, store: Store, upstream: Upstream, *, seconds: int = 3600, renewed_after: float = 1800
+    ) -> None:
         self._store = store
         self._upstream = upstream
         self._seconds = seconds
+        self._least = seconds - renewed_after
         self._lock = threading.Lock()
         self._cache: dict[str, Credentials] = {}
 
     def of_task(self, record: TaskRecord) -> Iterator[tuple[str, acs.IAMRoleCredentials]]:
-        """The type of each role of a task and its keys, which last at least half of their lifetime.
+        """The type of each role of a task and its keys.
 
         Raises:
             ServiceError: a role could not be assumed.
@@ -108,7 +112,7 @@ class Access:
     def _keys(self, cache_key: str, role_arn: str, *, session: str) -> Credentials:
         with self._lock:
             keys = self._cache.get(cache_key)
-        if keys is None or keys.expiration.timestamp() - time.time() < self._seconds / 2:
+        if keys is None or keys.expiration.timestamp() - time.time() < self._least:
             keys = self._upstream.assume(role_arn, session=session, seconds=self._seconds)
             with self._lock:
                 self._cache[cache_key] = keys

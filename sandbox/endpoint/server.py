@@ -36,7 +36,7 @@ class Endpoint:
         emulator_url: what answers the rest.
         region: the only region.
         silence: seconds without a sign after which a host counts as disconnected.
-        credentials_seconds: lifetime of the role credentials that tasks get (STS: at least 900).
+        credentials_renewed_after: seconds after which a running task gets new keys; they live for an hour.
 
     Raises:
         OSError: the port is taken.
@@ -51,11 +51,11 @@ class Endpoint:
         emulator_url: str,
         region: str,
         silence: float = 10.0,
-        credentials_seconds: int = 3600,
+        credentials_renewed_after: float = 1800,
     ) -> None:
         store = Store(state_file, silence=silence)
         upstream = Upstream(emulator_url, region=region)
-        access = Access(store, upstream, seconds=credentials_seconds)
+        access = Access(store, upstream, renewed_after=credentials_renewed_after)
         self._faults = Faults()
         self._hosts = Hosts(store, region=region)
         self._agents = AgentLines(store, access)
