@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 #: Where the agent answers containers, on the host itself.
 TASK_SERVICES = "http://127.0.0.1:51679"
 
+#: What the agent writes when ACS has taken its handshake.
+_OPEN = "Connected to ACS endpoint"
+
 #: Settings of the host kit (hybrid/fleet/host_kit), and those of a machine that is shared with other tests.
 _SETTINGS = {
     "ECS_EXTERNAL": "true",
@@ -79,13 +82,16 @@ class AgentBinary:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, and wait until it is connected."""
+        """Start it, and wait until its line is open."""
+        opened = self.log().count(_OPEN)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [self._binary], env=self._environment, cwd=self._data, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         eventually(self.connected, bool, seconds=60)
+        eventually(self.log, lambda text: text.count(_OPEN) > opened, seconds=60)
+        eventually(self.connected, bool)
 
     def kill(self) -> None:
         """End it with SIGKILL."""
