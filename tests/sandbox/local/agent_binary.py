@@ -13,6 +13,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sandbox.agent.capabilities import CAPABILITIES
 from sandbox.agent.identity import HostIdentity
 from sandbox.agent.systems_manager import SystemsManager
 from tests.sandbox.local.local_aws import REGION, Aws, eventually
@@ -26,16 +27,12 @@ TASK_SERVICES = "http://127.0.0.1:51679"
 #: What the agent writes when ACS has taken its handshake.
 _OPEN = "Connected to ACS endpoint"
 
-#: Settings of the host kit (hybrid/fleet/host_kit), and those of a machine that is shared with other tests.
-_SETTINGS = {
+#: Settings of the host kit (tests/fleet holds it to those of `CAPABILITIES`), and those of a machine that is
+#: shared with other tests.
+_SETTINGS = dict(setting.split("=", 1) for setting in CAPABILITIES.values() if setting) | {
     "ECS_EXTERNAL": "true",
-    "ECS_AVAILABLE_LOGGING_DRIVERS": '["json-file","awslogs"]',
-    "ECS_ENABLE_TASK_IAM_ROLE": "true",
-    "ECS_ENABLE_TASK_IAM_ROLE_NETWORK_HOST": "true",
-    "ECS_ENABLE_AWSLOGS_EXECUTIONROLE_OVERRIDE": "true",
     "ECS_IMAGE_PULL_BEHAVIOR": "prefer-cached",
     "ECS_INSTANCE_ATTRIBUTES": '{"rack":"b2"}',
-    "ECS_ENABLE_TASK_CPU_MEM_LIMIT": "false",
     "ECS_DISABLE_IMAGE_CLEANUP": "true",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
