@@ -150,6 +150,10 @@ class Line:
         self._heard = time.monotonic()
         return acs.read(text)
 
+    def close(self) -> None:
+        """End the line."""
+        self._connection.close()
+
     def send(self, message: acs.Message) -> None:
         """Send a message.
 

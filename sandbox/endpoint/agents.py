@@ -147,12 +147,13 @@ class _AgentLine:
     known: dict[str, str] = field(default_factory=dict)
     #: Message id of a payload → the tasks in it and their desired status.
     payloads: dict[str, dict[str, str]] = field(default_factory=dict)
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
     ended: threading.Event = field(default_factory=threading.Event)
     heartbeat_at: float = 0.0
 
     def serve(self) -> None:
         """Until the agent goes, falls silent, is cut off or is deregistered."""
-        self.store.heard(self.host)
+        self.store.opened(self.host, self.id)
         threading.Thread(target=self._read, name=f"acs-{self.host.host}", daemon=True).start()
         version = 0
         try:
@@ -164,7 +165,7 @@ class _AgentLine:
         except ConnectionClosed:
             pass
         finally:
-            self.store.lost(self.host.host)
+            self.store.lost(self.host, self.id)
         if self.host.cut:
             # A line that is cut says nothing more, not even that it ends.
             with suppress(OSError):

@@ -37,6 +37,7 @@ class Store:
         self._path = path
         self._changed = threading.Condition(threading.RLock())
         self._version = 1
+        self._lines: dict[str, str] = {}
         self._lost: set[str] = set()
         self.silence = silence
         self._state = self._load()
@@ -72,12 +73,19 @@ class Store:
         """Note that a host is alive. Not worth a write of the file."""
         with self._changed:
             host.last_ping = time.time()
-            self._lost.discard(host.host)
 
-    def lost(self, host: str) -> None:
-        """Note that the line to a host has ended."""
+    def opened(self, host: HostRecord, line: str) -> None:
+        """Note that a host has opened a line, which takes the place of the one before."""
         with self._changed:
-            self._lost.add(host)
+            self._lines[host.host] = line
+            self._lost.discard(host.host)
+            self.heard(host)
+
+    def lost(self, host: HostRecord, line: str) -> None:
+        """Note that a line to a host has ended: the host is gone unless it has opened another since."""
+        with self._changed:
+            if self._lines.get(host.host) == line:
+                self._lost.add(host.host)
 
     def connected(self, host: HostRecord | None) -> bool:
         """Whether a host is heard, and is not cut off."""

@@ -258,6 +258,30 @@ def test_a_host_that_answers_no_heartbeat_loses_its_line(
     assert described["containerInstances"][0]["agentConnected"] is False
 
 
+def test_a_line_that_ends_after_the_next_was_opened_does_not_count(
+    aws: Aws, plane: ControlPlane, joined: ContainerInstanceTypeDef, cluster: str
+) -> None:
+    def connected() -> bool:
+        described = aws.ecs.describe_container_instances(
+            cluster=cluster, containerInstances=[joined["containerInstanceArn"]]
+        )
+        return described["containerInstances"][0]["agentConnected"]
+
+    # Given a host that opens a line while its old one is not known to be dead
+    with opened(plane, joined, cluster) as first:
+        message(first, acs.HeartbeatMessage)
+        with opened(plane, joined, cluster) as second:
+            message(second, acs.HeartbeatMessage)
+
+            # When the old one ends, then the host is there
+            first.close()
+            time.sleep(0.5)
+            assert connected()
+
+    # And when the new one ends, it is not, at once
+    eventually(connected, lambda there: not there, seconds=2)
+
+
 def test_a_deregistered_instance_is_refused_before_the_upgrade(
     aws: Aws, plane: ControlPlane, joined: ContainerInstanceTypeDef, cluster: str
 ) -> None:
