@@ -65,8 +65,11 @@ BEHAVIOUR: tuple[Difference, ...] = (
     Difference(
         "ECS RunTask and container instances, SSM activations",
         "the services, and the ECS and SSM agents on the host",
-        "an endpoint of ours (sandbox/endpoint) and an agent of ours (sandbox/agent)",
-        "every request and answer is checked against botocore's service model (tests/sandbox/local)",
+        "an endpoint of ours (sandbox/endpoint), which speaks the agents' own protocol, and an agent of ours "
+        "(sandbox/agent)",
+        "every request and answer is checked against botocore's service model (tests/sandbox/local); the "
+        "real ECS agent runs against it, where somebody has built one "
+        "(tests/sandbox/local/test_agent_binary.py)",
     ),
     Difference(
         "Tasks without a Docker engine",

@@ -145,7 +145,6 @@ def fill(directory: Path, sites: list[AnywhereSiteNames], hosts: int) -> None:
             node = f"mi-{secrets.token_hex(9)[:17]}"
             state.hosts[node] = HostRecord(
                 host=node,
-                token_sha256="",
                 role_arn=None,
                 tags=tags,
                 last_ping=now,

@@ -15,18 +15,13 @@ import typer
 
 from sandbox.agent.control import ControlPlane
 from sandbox.agent.docker import DockerRunner, DockerUnavailable
-from sandbox.agent.host import (
-    AgentHost,
-    RegistrationFailed,
-    identify,
-    join_cluster,
-    save_identity,
-    this_machine,
-)
+from sandbox.agent.errors import Refused, Unreachable
+from sandbox.agent.host import AgentHost, RegistrationFailed, identify, join_cluster, this_machine
+from sandbox.agent.identity import HostIdentity, StartedTasks, save_identity
 from sandbox.agent.process import ProcessRunner
 from sandbox.agent.runner import Runner
+from sandbox.agent.systems_manager import SystemsManager
 from sandbox.lifetime import until_asked
-from sandbox.wire import HostIdentity
 
 
 class Mode(StrEnum):
@@ -68,28 +63,35 @@ def main(  # noqa: PLR0917 - options of the command
     machine = replace(
         machine, cpu=cpu or machine.cpu, memory=memory or machine.memory, attributes=_pairs(attribute)
     )
-    control = ControlPlane(endpoint)
     activation = None if fargate else _activation(activation_file, state, cluster)
     runner: Runner | None = None
     try:
-        identity, known = identify(
-            control, activation=activation, region=region, machine=machine, keep=state / "identity.json"
+        identity = identify(
+            SystemsManager(endpoint, region),
+            activation=activation,
+            machine=machine,
+            keep=state / "identity.json",
         )
-        runner = _runner(
-            mode, identity, control=control, emulator=emulator, state=state, entry=entry, environment=env
-        )
-        identity = identity.model_copy(update={"line_port": runner.line_port})
+        runner = _runner(mode, identity, emulator=emulator, state=state, entry=entry, environment=env)
+        ports = {"line_port": runner.line_port, "services_port": runner.services.port}
+        identity = identity.model_copy(update=ports)
+        plane = ControlPlane(endpoint, identity, region=region)
         if not fargate:
-            identity = join_cluster(
-                control, identity, cluster=cluster, region=region, machine=machine, runner=runner
-            )
+            identity = join_cluster(plane, identity, cluster=cluster, machine=machine, runs=runner.mode)
         save_identity(identity, state / "identity.json")
-    except RegistrationFailed as failure:
+    except (RegistrationFailed, Refused, Unreachable) as failure:
         if runner:
             runner.close()
         _fail(str(failure), code=1)
     logging.info("registered as %s, %s mode", identity.instance_id, runner.mode)
-    host = AgentHost(control, identity, runner=runner, recovering=known, logs_as_root=logs_as_root)
+    host = AgentHost(
+        plane,
+        identity,
+        cluster=cluster,
+        runner=runner,
+        started=StartedTasks(state / "started.json"),
+        logs_as_root=logs_as_root,
+    )
     until_asked(host.stop, with_parent=with_parent)
     host.serve()
 
@@ -98,7 +100,6 @@ def _runner(
     mode: Mode,
     identity: HostIdentity,
     *,
-    control: ControlPlane,
     emulator: str,
     state: Path,
     entry: str,
@@ -112,12 +113,15 @@ def _runner(
             environment=_pairs(environment),
             directory=(state / "tasks").resolve(),
             emulator_url=emulator,
-            endpoint_url=control.url,
             line_port=identity.line_port,
+            services_port=identity.services_port,
         )
     try:
         return DockerRunner(
-            host=identity.instance_id, control=control, emulator_url=emulator, line_port=identity.line_port
+            host=identity.instance_id,
+            emulator_url=emulator,
+            line_port=identity.line_port,
+            services_port=identity.services_port,
         )
     except DockerUnavailable as problem:
         _fail(str(problem), code=1)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 _PREFIX = "com.amazonaws.ecs.capability."
 
+#: Minor versions of Docker's Engine API that the agent names on a current Docker.
+_DOCKER_API = (*range(17, 26), 28, 29, 30, 32)
+
 #: Attribute → the setting of the agent that it comes with; None: it comes by itself.
 CAPABILITIES: dict[str, str | None] = {
     f"{_PREFIX}logging-driver.json-file": 'ECS_AVAILABLE_LOGGING_DRIVERS=["json-file","awslogs"]',
@@ -23,6 +26,7 @@ CAPABILITIES: dict[str, str | None] = {
     "ecs.capability.task-cpu-mem-limit": None,
     "ecs.capability.container-health-check": None,
     "ecs.capability.container-ordering": None,
+    **{f"{_PREFIX}docker-remote-api.1.{minor}": None for minor in _DOCKER_API},
 }
 
 #: Processor, as the kernel calls it → as the agent does.

@@ -18,21 +18,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sandbox.agent.control import ControlPlane, Refused, Unreachable
+from sandbox import acs
 from sandbox.agent.process import pump
 from sandbox.agent.runner import CannotStart, ContainerEnded, LineSink
+from sandbox.agent.task_services import ADDRESS, TaskServices
 from sandbox.agent.wan import WanLink
-from sandbox.wire import ContainerOrder, Order, TaskServices
 
 #: Every container and network made here carries it, with the host or task as value.
 HOST_LABEL = "sandbox.host"
 TASK_LABEL = "sandbox.task"
 
 #: A network whose gateway, an address of this machine, is the one where SDKs look for task credentials.
-#: Source: Amazon ECS Developer Guide, "Task IAM role" (169.254.170.2).
 NETWORK = "hybrid-local-site"
 SUBNET = "169.254.170.0/24"
-GATEWAY = "169.254.170.2"
+GATEWAY = ADDRESS
 
 #: Name by which a container reaches this machine, where databases of the site listen.
 HOST_NAME = "host.docker.internal"
@@ -92,9 +91,9 @@ class DockerRunner:
 
     Args:
         host: the host's identity, put on each container as a label.
-        control: the endpoint, asked to serve credentials where containers look.
         emulator_url: the emulator.
         line_port: of the host's earlier life, which its containers still know; 0 for none.
+        services_port: the same.
 
     Raises:
         DockerUnavailable: Docker does not answer.
@@ -102,7 +101,7 @@ class DockerRunner:
 
     mode = "docker"
 
-    def __init__(self, *, host: str, control: ControlPlane, emulator_url: str, line_port: int) -> None:
+    def __init__(self, *, host: str, emulator_url: str, line_port: int, services_port: int) -> None:
         self._host = host
         version = _docker("version", "--format", "{{.Server.Version}}")
         if version.returncode:
@@ -111,13 +110,13 @@ class DockerRunner:
             )
         self.version = f"DockerVersion: {version.stdout.strip()}"
         self._use = NetworkUse()
-        self.services, self._line = _reachable(control, emulator_url, line_port)
+        self.services, self._line = _reachable(emulator_url, line_port, services_port)
         self.emulator_url = self._line.url
         self.line_port = self._line.port
 
-    def start(self, order: Order, environment: dict[str, str]) -> RunningContainer:
+    def start(self, task: acs.Task, environment: dict[str, str]) -> RunningContainer:
         """Create and start a container, attached from its first line."""
-        image = order.container.image
+        image = task.container.image
         digest = _docker("image", "inspect", "--format", "{{.Id}}", image)
         if digest.returncode:
             raise CannotStart(
@@ -126,9 +125,9 @@ class DockerRunner:
             )
         ensure_network()
         created = _docker(
-            "create", "--name", _name(order), "--label", f"{HOST_LABEL}={self._host}",
-            "--label", f"{TASK_LABEL}={order.task_arn}", *_variables(environment), *_options(order), image,
-            *_command(order.container), environment=_secret(environment),
+            "create", "--name", _name(task), "--label", f"{HOST_LABEL}={self._host}",
+            "--label", f"{TASK_LABEL}={task.arn}", *_variables(environment), *_options(task), image,
+            *_command(task.container), environment=_secret(environment),
         )  # fmt: skip
         if created.returncode:
             raise CannotStart(f"CannotCreateContainerError: {created.stderr.strip()}")
@@ -137,10 +136,10 @@ class DockerRunner:
         running.start()
         return running
 
-    def recover(self, order: Order) -> RunningContainer | None:
+    def recover(self, task: acs.Task) -> RunningContainer | None:
         """The task's container that an earlier agent of this host started."""
         found = _docker(
-            "container", "inspect", "--format", "{{.Id}} {{.Image}} {{.State.Status}}", _name(order)
+            "container", "inspect", "--format", "{{.Id}} {{.Image}} {{.State.Status}}", _name(task)
         )
         if found.returncode:
             return None
@@ -167,8 +166,9 @@ class DockerRunner:
                 _docker("rm", "--force", "--volumes", container)
 
     def close(self) -> None:
-        """Close the relay; the network goes with the last host that uses it."""
+        """Close the relay, and what tasks ask for; the network goes with the last host that uses it."""
         self._line.close()
+        self.services.close()
         self._use.end()
 
 
@@ -244,7 +244,7 @@ def _variables(environment: dict[str, str]) -> list[str]:
     return [part for k, v in environment.items() for part in ("--env", k if k in by_name else f"{k}={v}")]
 
 
-def _reachable(control: ControlPlane, emulator_url: str, port: int) -> tuple[TaskServices, WanLink]:
+def _reachable(emulator_url: str, line_port: int, services_port: int) -> tuple[TaskServices, WanLink]:
     """Open what containers reach on this machine.
 
     Another local site may take the network away in between, when its last host leaves: then again.
@@ -253,8 +253,9 @@ def _reachable(control: ControlPlane, emulator_url: str, port: int) -> tuple[Tas
     for _ in range(3):
         ensure_network()
         try:
-            return control.open_task_services(), WanLink(GATEWAY, emulator_url, port=port)
-        except (Refused, Unreachable, OSError) as error:
+            line = WanLink(GATEWAY, emulator_url, port=line_port)
+            return TaskServices(GATEWAY, port=services_port), line
+        except OSError as error:
             problem = error
     raise DockerUnavailable(f"containers could not reach this machine at {GATEWAY}: {problem}.") from problem
 
@@ -270,36 +271,42 @@ def _attached(*command: str) -> subprocess.Popen[bytes]:
     )
 
 
-def _options(order: Order) -> list[str]:
-    container = order.container
-    network = {"host": "host", "none": "none"}.get(order.network_mode, NETWORK)
+def _options(task: acs.Task) -> list[str]:
+    container = task.container
+    config = json.loads(container.docker_config.config)
+    host = json.loads(container.docker_config.host_config)
+    network = {"host": "host", "none": "none"}.get(task.network_mode, NETWORK)
     given = {
         "--network": network,
         "--add-host": f"{HOST_NAME}:{GATEWAY}" if network == NETWORK else None,
         # A container with cpu 0 gets 2 shares, the least that Linux has. Source: ContainerDefinition.cpu.
         "--cpu-shares": str(max(2, container.cpu)),
         "--memory": f"{container.memory}m" if container.memory else None,
-        "--memory-reservation": f"{container.memory_reservation}m" if container.memory_reservation else None,
-        "--user": container.user,
-        "--workdir": container.working_directory,
+        "--memory-reservation": str(host.get("MemoryReservation", "")),
+        "--user": config.get("User"),
+        "--workdir": config.get("WorkingDir"),
         "--entrypoint": container.entry_point[0] if container.entry_point else None,
     }
     options = [part for name, value in given.items() if value for part in (name, value)]
-    switches = {"--read-only": container.read_only_root, "--init": container.init}
-    options += [name for name, on in switches.items() if on]
-    for tmpfs in container.tmpfs:
-        options += ["--tmpfs", ",".join([f"{tmpfs.path}:size={tmpfs.size}m", *tmpfs.options])]
-    for mount in container.mounts:
-        options += ["--volume", f"{mount.source}:{mount.target}{':ro' if mount.read_only else ''}"]
+    switches = {"--read-only": "ReadonlyRootfs", "--init": "Init", "--privileged": "Privileged"}
+    options += [name for name, member in switches.items() if host.get(member)]
+    lists = {"--cap-add": "CapAdd", "--cap-drop": "CapDrop", "--security-opt": "SecurityOpt"}
+    options += [part for name, member in lists.items() for v in host.get(member, ()) for part in (name, v)]
+    for path, how in host.get("Tmpfs", {}).items():
+        options += ["--tmpfs", f"{path}:{how}"]
+    volumes = {volume.name: volume.host.source_path or volume.name for volume in task.volumes}
+    for mount in container.mount_points:
+        way = f"{volumes[mount.source_volume]}:{mount.container_path}{':ro' if mount.read_only else ''}"
+        options += ["--volume", way]
     return options
 
 
-def _command(container: ContainerOrder) -> list[str]:
-    return [*container.entry_point[1:], *container.command]
+def _command(container: acs.Container) -> list[str]:
+    return [*(container.entry_point or ())[1:], *(container.command or ())]
 
 
-def _name(order: Order) -> str:
-    return f"hybrid-{order.family}-{order.container.name}-{order.task_id}"
+def _name(task: acs.Task) -> str:
+    return f"hybrid-{task.family}-{task.container.name}-{task.id}"
 
 
 def _docker(

@@ -1,4 +1,4 @@
-"""A host of a site: keeps its identity, polls for its tasks, runs them, reports."""
+"""A host of a site: keeps its identity, runs the tasks that ECS tells it of, reports."""
 
 from __future__ import annotations
 
@@ -8,26 +8,31 @@ import queue
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
+from sandbox import acs
 from sandbox.agent.capabilities import ARCHITECTURES, CAPABILITIES
-from sandbox.agent.control import ControlPlane, Refused, Unreachable
+from sandbox.agent.control import ControlPlane, Line, announce_fargate
+from sandbox.agent.errors import Refused, Unreachable
+from sandbox.agent.identity import (
+    HostIdentity,
+    IdentityError,
+    StartedTasks,
+    load_identity,
+    save_identity,
+)
 from sandbox.agent.runner import Runner
-from sandbox.agent.task import AgentTask
-from sandbox.wire import HostIdentity, Order, Report
-
-if TYPE_CHECKING:
-    from mypy_boto3_ecs import ECSClient
-    from mypy_boto3_ecs.type_defs import AttributeTypeDef, RegisterContainerInstanceRequestTypeDef
+from sandbox.agent.systems_manager import SystemsManager
+from sandbox.agent.task import AgentTask, StateChange
 
 logger = logging.getLogger(__name__)
 
 #: Ports that the agent reserves at registration: SSH, Docker and its own.
 #: Source: Amazon ECS Developer Guide, "Amazon ECS container agent configuration", ECS_RESERVED_PORTS.
 _AGENT_PORTS = ("22", "2375", "2376", "51678", "51679")
+
+#: How long a task that has ended is remembered (the real agent: ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION, three
+#: hours; here tasks are many and short).
+_REMEMBER_SECONDS = 600.0
 
 #: Seconds that a host which goes down gives its tasks between SIGTERM and SIGKILL.
 SHUTDOWN_SECONDS = 5
@@ -66,30 +71,33 @@ class AgentHost:
     """A registered host.
 
     Args:
-        control: the endpoint.
+        plane: its line to ECS.
         identity: who the host is.
+        cluster: that it joined; none for Fargate capacity.
         runner: what runs its containers.
-        recovering: the host ran before, so its tasks may have containers already.
+        started: tasks that it has started, in an earlier life too.
         logs_as_root: ship logs with the emulator's root key (see `logs.LogStream`).
     """
 
     def __init__(
         self,
-        control: ControlPlane,
+        plane: ControlPlane,
         identity: HostIdentity,
         *,
+        cluster: str,
         runner: Runner,
-        recovering: bool,
+        started: StartedTasks,
         logs_as_root: bool = False,
     ) -> None:
-        self._control = control
-        self._identity = identity
+        self._plane = plane
+        self._instance_arn = str(identity.container_instance_arn)
+        self._cluster = cluster
         self._runner = runner
-        self._recovering = recovering
+        self._started = started
         self._logs_as_root = logs_as_root
         self._done = threading.Event()
         self._runs: dict[str, AgentTask] = {}
-        self._reports: queue.Queue[Report | None] = queue.Queue()
+        self._reports: queue.Queue[StateChange | None] = queue.Queue()
         self._reporter = threading.Thread(target=self._deliver, name="reports", daemon=True)
 
     def stop(self) -> None:
@@ -98,59 +106,83 @@ class AgentHost:
 
     def serve(self) -> None:
         """Run tasks until `stop`, or until the host is deregistered; then stop what runs."""
+        self._runner.sweep(list(self._started.all()))
         self._reporter.start()
-        version = 0
         try:
             while not self._done.is_set():
                 try:
-                    orders = self._control.poll(self._identity, version=version)
+                    self._obey()
                 except Unreachable as reason:
                     self._lost(str(reason))
-                    continue
                 except Refused as refusal:
                     logger.info("this host is no longer registered (%s): stopping", refusal)
                     return
-                self._found()
-                version = orders.version
-                self._reconcile({order.task_arn: order for order in orders.orders})
         finally:
             self._shut_down()
 
+    def _obey(self) -> None:
+        """Do what ECS says for as long as the line to it lasts."""
+        with self._plane.line(
+            container_instance_arn=self._instance_arn,
+            cluster_arn=self._cluster,
+            docker_version=self._runner.version,
+        ) as line:
+            # The line to ECS is the line to AWS: containers have what the agent has.
+            self._runner.set_line(up=True)
+            while not self._done.is_set():
+                message = line.receive(seconds=0.5)
+                if isinstance(message, acs.PayloadMessage):
+                    self._take_tasks(message, line)
+                elif isinstance(message, acs.IAMRoleCredentialsMessage):
+                    self._take_keys(message.role_credentials, message.message_id, line)
+                elif isinstance(message, acs.HeartbeatMessage):
+                    line.send(acs.HeartbeatAckRequest(message_id=message.message_id))
+
     def _lost(self, reason: str) -> None:
-        # The line to AWS is the line to the endpoint too: containers lose what the agent loses.
-        logger.info("no line to the endpoint: %s", reason)
+        logger.info("no line to ECS: %s", reason)
         self._runner.set_line(up=False)
         self._done.wait(1.0)
 
-    def _found(self) -> None:
-        self._runner.set_line(up=True)
-
-    def _reconcile(self, orders: dict[str, Order]) -> None:
-        if self._recovering:
-            self._runner.sweep(list(orders))
-        for arn, order in orders.items():
-            run = self._runs.get(arn)
+    def _take_tasks(self, payload: acs.PayloadMessage, line: Line) -> None:
+        # What has ended is remembered for a while: a payload that was on its way does not start it anew.
+        ended = [arn for arn, run in self._runs.items() if run.ended_for() > _REMEMBER_SECONDS]
+        for arn in ended:
+            self._runs.pop(arn).forget()
+        for task in payload.tasks:
+            for keys in (task.role_credentials, task.execution_role_credentials):
+                self._take_keys(keys, payload.message_id, line)
+            run = self._runs.get(task.arn)
             if run is None:
-                run = self._runs[arn] = AgentTask(
-                    order,
+                run = self._runs[task.arn] = AgentTask(
+                    task,
                     runner=self._runner,
-                    credentials_url=None if self._logs_as_root else self._control.log_credentials_url(order),
+                    started=self._started,
                     report=self._reports.put,
-                    recovering=self._recovering,
+                    logs_as_root=self._logs_as_root,
                 )
-            if order.desired == "STOPPED":
+            if task.desired_status == "STOPPED":
                 run.stop()
-        self._recovering = False
-        for arn in self._runs.keys() - orders.keys():
-            self._runs[arn].stop()
-            if self._runs[arn].join(0):
-                del self._runs[arn]
+        acknowledgement = acs.AckRequest(
+            cluster=payload.cluster_arn,
+            container_instance=payload.container_instance_arn,
+            message_id=payload.message_id,
+        )
+        line.send(acknowledgement)
+
+    def _take_keys(self, keys: acs.IAMRoleCredentials | None, message_id: str, line: Line) -> None:
+        if keys is None:
+            return
+        self._runner.services.hold(keys)
+        taken = acs.IAMRoleCredentialsAckRequest(
+            message_id=message_id, credentials_id=keys.credentials_id, expiration=keys.expiration
+        )
+        line.send(taken)
 
     def _deliver(self) -> None:
         while (report := self._reports.get()) is not None:
             while True:
                 try:
-                    self._control.report(self._identity, report)
+                    self._plane.call("submit_task_state_change", **report)
                 except Unreachable:
                     if self._done.wait(1.0):
                         return
@@ -158,12 +190,15 @@ class AgentHost:
                 except Refused as refusal:
                     logger.info("a report was refused: %s", refusal)
                 break
+            if report["status"] == "STOPPED":
+                self._started.discard(report["task"])
 
     def _shut_down(self) -> None:
         self._done.set()
-        for run in self._runs.values():
+        runs = list(self._runs.values())
+        for run in runs:
             run.stop(seconds=SHUTDOWN_SECONDS)
-        for run in self._runs.values():
+        for run in runs:
             run.join(SHUTDOWN_SECONDS + 10)
         self._reports.put(None)
         if self._reporter.is_alive():
@@ -173,100 +208,72 @@ class AgentHost:
 
 
 def identify(
-    control: ControlPlane,
-    *,
-    activation: dict[str, str] | None,
-    region: str,
-    machine: AgentMachine,
-    keep: Path,
-) -> tuple[HostIdentity, bool]:
-    """The identity kept from before, or a new one from an activation.
+    manager: SystemsManager, *, activation: dict[str, str] | None, machine: AgentMachine, keep: Path
+) -> HostIdentity:
+    """The identity kept from before, or a new one.
 
     Args:
-        control: the endpoint.
+        manager: calls of Systems Manager.
         activation: `activation_id` and `activation_code`, or None for Fargate capacity.
-        region: the site's region.
         machine: what to say of the host.
         keep: file of mode 0600 that keeps the identity.
 
-    Returns:
-        The identity, and whether it was kept from before.
-
     Raises:
-        RegistrationFailed: the endpoint refuses or does not answer.
+        RegistrationFailed: AWS refuses or does not answer.
     """
-    if keep.exists():
-        return HostIdentity.model_validate_json(keep.read_bytes()), True
     try:
-        if activation is None:
-            identity = control.fargate(machine.name)
-        else:
-            identity = control.register({
-                "activation_id": activation["activation_id"],
-                "activation_code": activation["activation_code"],
-                "region": region,
-                "computer_name": machine.name,
-            })  # fmt: skip
-    except (Refused, Unreachable) as error:
+        identity = load_identity(keep)
+        if identity is None:
+            identity = (
+                announce_fargate(manager.url, machine.name)
+                if activation is None
+                else manager.register(**activation)
+            )
+        save_identity(identity, keep)
+        if identity.private_key:
+            manager.tell_of_host(identity, name=machine.name)
+    except (Refused, Unreachable, IdentityError) as error:
         raise RegistrationFailed(f"host {machine.name} could not register: {error}") from error
-    save_identity(identity, keep)
-    return identity, False
+    return identity
 
 
 def join_cluster(
-    control: ControlPlane,
-    identity: HostIdentity,
-    *,
-    cluster: str,
-    region: str,
-    machine: AgentMachine,
-    runner: Runner,
+    plane: ControlPlane, identity: HostIdentity, *, cluster: str, machine: AgentMachine, runs: str
 ) -> HostIdentity:
-    """Register the host as a container instance of a cluster, with the keys of its Anywhere role.
+    """Register the host as a container instance of a cluster.
+
+    Args:
+        plane: its line to ECS.
+        identity: who the host is.
+        cluster: name or ARN.
+        machine: what to say of the host.
+        runs: how it runs containers: `docker` or `process`.
 
     Raises:
         RegistrationFailed: the cluster does not exist, or the call fails.
     """
+    said = {
+        "ecs.cpu-architecture": ARCHITECTURES.get(os.uname().machine, os.uname().machine),
+        "local.runner": runs,
+        **machine.attributes,
+    }
+    request = {
+        "cluster": cluster,
+        "totalResources": [
+            {"name": "CPU", "type": "INTEGER", "integerValue": machine.cpu},
+            {"name": "MEMORY", "type": "INTEGER", "integerValue": machine.memory},
+            {"name": "PORTS", "type": "STRINGSET", "stringSetValue": [*_AGENT_PORTS]},
+        ],
+        "attributes": [
+            *({"name": name} for name in machine.capabilities),
+            *({"name": name, "value": value} for name, value in said.items()),
+        ],
+    }
+    if identity.container_instance_arn:
+        request["containerInstanceArn"] = identity.container_instance_arn
     try:
-        keys = control.role_credentials(identity)
-        ecs: ECSClient = boto3.client(
-            "ecs",
-            endpoint_url=control.url,
-            region_name=region,
-            aws_access_key_id=keys["AccessKeyId"],
-            aws_secret_access_key=keys["SecretAccessKey"],
-            aws_session_token=keys["Token"],
-        )
-        said = {
-            "ecs.cpu-architecture": ARCHITECTURES.get(os.uname().machine, os.uname().machine),
-            "local.runner": runner.mode,
-            **machine.attributes,
-        }
-        attributes: list[AttributeTypeDef] = [{"name": name} for name in machine.capabilities]
-        attributes += [{"name": name, "value": value} for name, value in said.items()]
-        request: RegisterContainerInstanceRequestTypeDef = {
-            "cluster": cluster,
-            "totalResources": [
-                {"name": "CPU", "type": "INTEGER", "integerValue": machine.cpu},
-                {"name": "MEMORY", "type": "INTEGER", "integerValue": machine.memory},
-                {"name": "PORTS", "type": "STRINGSET", "stringSetValue": [*_AGENT_PORTS]},
-            ],
-            "versionInfo": {"agentVersion": "local", "dockerVersion": runner.version},
-            "attributes": attributes,
-        }
-        if identity.container_instance_arn:
-            request["containerInstanceArn"] = identity.container_instance_arn
-        answer = ecs.register_container_instance(**request)
-    except (Refused, Unreachable, ClientError, BotoCoreError) as error:
+        answer = plane.call("register_container_instance", **request)
+    except (Refused, Unreachable) as error:
         raise RegistrationFailed(f"host {machine.name} could not join cluster {cluster}: {error}") from error
     arn = answer["containerInstance"]["containerInstanceArn"]
     return identity.model_copy(update={"container_instance_arn": arn})
-
-
-def save_identity(identity: HostIdentity, path: Path) -> None:
-    """Keep an identity for the next start of this host."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.touch(mode=0o600)
-    fresh.write_text(identity.model_dump_json())
-    fresh.replace(path)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
 from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -17,8 +19,8 @@ from botocore.credentials import ContainerProvider
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
 
+from sandbox import acs
 from sandbox.agent.runner import CannotStart
-from sandbox.wire import LogTarget
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -34,6 +36,30 @@ EVENT_OVERHEAD_BYTES = 26
 EVENT_BYTES = 256 * 1024
 
 _PAUSE_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class LogTarget:
+    """Where the awslogs driver of a container writes."""
+
+    group: str
+    stream: str
+    region: str
+    create_group: bool
+
+
+def log_target(container: acs.Container) -> LogTarget | None:
+    """Where a container's output goes; None where no awslogs driver with a stream is asked for."""
+    log = json.loads(container.docker_config.host_config).get("LogConfig", {})
+    options = log.get("Config", {})
+    if log.get("Type") != "awslogs" or not options.get("awslogs-stream"):
+        return None
+    return LogTarget(
+        group=options["awslogs-group"],
+        stream=options["awslogs-stream"],
+        region=options["awslogs-region"],
+        create_group=options.get("awslogs-create-group") == "true",
+    )
 
 
 class LogStream:

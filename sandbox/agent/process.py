@@ -18,9 +18,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from sandbox import acs
 from sandbox.agent.runner import CannotStart, ContainerEnded, LineSink
+from sandbox.agent.task_services import TaskServices
 from sandbox.agent.wan import WanLink
-from sandbox.wire import Order, TaskServices
 
 _PR_SET_PDEATHSIG = 1
 
@@ -33,8 +34,8 @@ class ProcessRunner:
         environment: variables beside those of the task, such as PYTHONPATH.
         directory: where each task gets a working directory while it runs.
         emulator_url: the emulator.
-        endpoint_url: where credentials and metadata are served.
         line_port: of the host's earlier life; 0 for none.
+        services_port: the same.
     """
 
     mode = "process"
@@ -47,8 +48,8 @@ class ProcessRunner:
         environment: dict[str, str],
         directory: Path,
         emulator_url: str,
-        endpoint_url: str,
         line_port: int,
+        services_port: int,
     ) -> None:
         self._entry = tuple(entry)
         self._environment = environment
@@ -56,17 +57,17 @@ class ProcessRunner:
         self._line = WanLink("127.0.0.1", emulator_url, port=line_port)
         self.emulator_url = self._line.url
         self.line_port = self._line.port
-        self.services = TaskServices(url=endpoint_url, relative=False)
+        self.services = TaskServices("127.0.0.1", port=services_port)
 
-    def start(self, order: Order, environment: dict[str, str]) -> RunningProcess:
+    def start(self, task: acs.Task, environment: dict[str, str]) -> RunningProcess:
         """Start the entry point with the task's command in a process group of its own."""
-        workplace = self._directory / order.task_id
+        workplace = self._directory / task.id
         workplace.mkdir(parents=True, exist_ok=True)
         inherited = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
         own = {"HOME": str(workplace), "TMPDIR": str(workplace), "PYTHONUNBUFFERED": "1"}
         try:
             process = subprocess.Popen(
-                [*self._entry, *order.container.command],
+                [*self._entry, *(task.container.command or ())],
                 env=inherited | own | self._environment | environment,
                 cwd=workplace,
                 stdin=subprocess.DEVNULL,
@@ -80,7 +81,7 @@ class ProcessRunner:
             raise CannotStart(f"CannotStartContainerError: {self._entry[0]}: {error.strerror}") from error
         return RunningProcess(process, workplace)
 
-    def recover(self, order: Order) -> RunningProcess | None:  # noqa: ARG002 - of the protocol
+    def recover(self, task: acs.Task) -> RunningProcess | None:  # noqa: ARG002 - of the protocol
         """Nothing: processes end with the agent that started them."""
         return None
 
@@ -93,8 +94,9 @@ class ProcessRunner:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def close(self) -> None:
-        """Close the relay."""
+        """Close the relay, and what tasks ask their host for."""
         self._line.close()
+        self.services.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sandbox.wire import Order, TaskServices
+from sandbox import acs
+from sandbox.agent.task_services import TaskServices
 
 #: Takes one line of a container's output, without its end of line.
 LineSink = Callable[[str], None]
@@ -74,14 +75,14 @@ class Runner(Protocol):
     def services(self) -> TaskServices:
         """Credentials and metadata, as a container reaches them."""
 
-    def start(self, order: Order, environment: dict[str, str]) -> Running:
+    def start(self, task: acs.Task, environment: dict[str, str]) -> Running:
         """Start a task's container.
 
         Raises:
             CannotStart: with the reason that the task will show.
         """
 
-    def recover(self, order: Order) -> Running | None:
+    def recover(self, task: acs.Task) -> Running | None:
         """The container of a task that an earlier agent of this host started, or None."""
 
     def set_line(self, up: bool) -> None:

@@ -25,8 +25,7 @@ What differs from AWS, besides speed:
 - A task definition has one container; `secrets` and `environmentFiles` are refused.
 - An image must be on the machine: there is no registry. Else the task ends with CannotPullContainerError.
 - FARGATE tasks run on a host of the endpoint's own, with the Docker network or process of that host.
-- A deregistered host stops the tasks it still runs; on AWS they go on as orphans.
-- The agent's protocol is the local site's own.
+- What of the agents' protocol is not imitated: docs/decisions/agent-protocol.md.
 
 Start it together with hosts by `sandbox.site.LocalSite`.
 """

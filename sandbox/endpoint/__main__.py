@@ -21,11 +21,11 @@ def main(  # noqa: PLR0917 - options of the command
     emulator: Annotated[str, typer.Option(help="Endpoint URL of the emulator.")],
     region: Annotated[str, typer.Option(help="AWS Region of the site.")] = "eu-west-1",
     silence: Annotated[
-        float, typer.Option(help="Seconds without a poll until a host is disconnected.")
+        float, typer.Option(help="Seconds without a sign until a host is disconnected.")
     ] = 10.0,
-    credentials_seconds: Annotated[
-        int, typer.Option(help="Lifetime of task credentials, at least 900.")
-    ] = 3600,
+    credentials_renewed_after: Annotated[
+        float, typer.Option(help="Seconds after which a running task gets new keys.")
+    ] = 1800,
     with_parent: Annotated[bool, typer.Option(help="End when standard input closes.")] = False,
 ) -> None:
     """Answer ECS and SSM for a local site.
@@ -38,7 +38,7 @@ def main(  # noqa: PLR0917 - options of the command
     try:
         endpoint = Endpoint(
             port=port, state_file=state, emulator_url=emulator, region=region, silence=silence,
-            credentials_seconds=credentials_seconds,
+            credentials_renewed_after=credentials_renewed_after,
         )  # fmt: skip
     except OSError as error:
         print(f"port {port} on 127.0.0.1 cannot be used ({error.strerror}): choose another.", file=sys.stderr)

@@ -1,136 +1,119 @@
-"""What a task asks its host for: credentials of its role, and metadata.
-
-Served under a secret path element per task, as ECS does. Source: Amazon ECS Developer Guide, "Task IAM role"
-and "Task metadata endpoint version 4".
-"""
+"""Keys of roles: for hosts, and for the tasks that they run."""
 
 from __future__ import annotations
 
+import re
 import threading
 import time
+from collections.abc import Iterator
+from datetime import UTC
 
+from sandbox import acs
 from sandbox.endpoint.errors import ServiceError
 from sandbox.endpoint.model import Json
-from sandbox.endpoint.shapes import TaskRecord
+from sandbox.endpoint.shapes import HostRecord, TaskRecord
 from sandbox.endpoint.store import Store
 from sandbox.endpoint.upstream import Credentials, Upstream
 
+_ACCESS_KEY = re.compile(r"Credential=([^/]+)/")
+
+#: Keys of a host that are known at a time: the newest, and those that it may still sign with.
+_KEYS_OF_A_HOST = 4
+
+
+class HostCut(ServiceError):
+    """The host is cut off: nothing it sends arrives."""
+
+    def __init__(self) -> None:
+        super().__init__("HostCut", "this host is cut off", status=503)
+
 
 class Access:
-    """Credentials and metadata of running tasks, and the role credentials of hosts.
+    """Role credentials of running tasks and of hosts, and who a request comes from.
 
     Args:
         store: the state.
         upstream: whose STS gives the keys.
-        seconds: lifetime of a set of keys; they are renewed when half of it has passed.
+        seconds: lifetime of a set of keys (STS: at least 900).
+        renewed_after: seconds after which a task or a host that asks gets new ones.
     """
 
-    def __init__(self, store: Store, upstream: Upstream, *, seconds: int = 3600) -> None:
+    def __init__(
+        self, store: Store, upstream: Upstream, *, seconds: int = 3600, renewed_after: float = 1800
+    ) -> None:
         self._store = store
         self._upstream = upstream
         self._seconds = seconds
+        self._least = seconds - renewed_after
         self._lock = threading.Lock()
         self._cache: dict[str, Credentials] = {}
-        self._hosts: dict[str, str] = {}
 
-    def credentials(self, access: str) -> Json:
-        """The answer to a container's credential request.
+    def of_task(self, record: TaskRecord) -> Iterator[tuple[str, acs.IAMRoleCredentials]]:
+        """The type of each role of a task and its keys.
 
         Raises:
-            ServiceError: `InvalidIdInRequest`: no such task, or it has stopped.
+            ServiceError: a role could not be assumed.
         """
-        with self._store.read() as state:
-            found = [
-                (record.task.id, role)
-                for record in state.tasks.values()
-                for key, role in (
-                    (record.order.access, record.task_role_arn),
-                    (record.order.execution_access, record.execution_role_arn),
+        roles = (
+            ("TaskApplication", record.task_role_arn, record.credentials_id),
+            ("TaskExecution", record.execution_role_arn, record.execution_credentials_id),
+        )
+        for kind, role_arn, identifier in roles:
+            if role_arn:
+                keys = self._keys(identifier, role_arn, session=record.task.id)
+                yield (
+                    kind,
+                    acs.IAMRoleCredentials(
+                        credentials_id=identifier,
+                        role_arn=role_arn,
+                        access_key_id=keys.access_key_id,
+                        secret_access_key=keys.secret_access_key,
+                        session_token=keys.token,
+                        expiration=keys.expiration.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                    ),
                 )
-                # The agent ships the last log lines with the execution role after the task has stopped.
-                if role
-                and key == access
-                and (not record.task.stopped or key == record.order.execution_access)
-            ]
-        if not found:
-            raise ServiceError("InvalidIdInRequest", "CredentialsV2Request: Credentials not found")
-        task_id, role_arn = found[0]
-        return _document(role_arn, self._keys(access, role_arn, session=task_id))
 
-    def host_credentials(self, host: str, role_arn: str) -> Json:
-        """Keys of a host's Anywhere role; requests signed with them are known to come from the host."""
-        keys = self._keys(f"host {host}", role_arn, session=host)
-        self._hosts[keys.access_key_id] = host
-        return _document(role_arn, keys)
-
-    def host_of(self, access_key_id: str | None) -> str | None:
-        """The host to which an access key was given."""
-        return self._hosts.get(access_key_id or "")
-
-    def metadata(self, access: str, path: str) -> Json:
-        """The answer to a metadata request: the container, or with `/task` the task.
+    def of_host(self, record: HostRecord) -> Json:
+        """RequestManagedInstanceRoleToken: keys of a host's Anywhere role, by which it is known from now on.
 
         Raises:
-            ServiceError: no such task.
+            ServiceError: the role could not be assumed.
         """
+        if record.role_arn is None:
+            raise ServiceError("AccessDeniedException", "Fargate capacity has no role.", status=403)
+        keys = self._keys(f"host {record.host}", record.role_arn, session=record.host)
+        if keys.access_key_id not in record.access_key_ids:
+            with self._store.change():
+                record.access_key_ids = [*record.access_key_ids, keys.access_key_id][-_KEYS_OF_A_HOST:]
+        return {
+            "AccessKeyId": keys.access_key_id,
+            "SecretAccessKey": keys.secret_access_key,
+            "SessionToken": keys.token,
+            "TokenExpirationDate": keys.expiration.timestamp(),
+            "UpdateKeyPair": False,
+        }
+
+    def caller(self, authorization: str) -> HostRecord | None:
+        """The host whose keys signed a request, by its Authorization header; None for anybody else.
+
+        Raises:
+            HostCut: nothing of it arrives.
+        """
+        found = _ACCESS_KEY.search(authorization)
+        if found is None:
+            return None
         with self._store.read() as state:
-            record = next((r for r in state.tasks.values() if r.order.metadata_access == access), None)
-        if record is None:
-            raise ServiceError("InvalidIdInRequest", "V4 metadata: task not found", status=404)
-        if path == "/task":
-            return _task_metadata(record)
-        if path in ("", "/"):
-            return _container_metadata(record)
-        raise ServiceError("NotFound", f"V4 metadata: no path {path}", status=404)
+            hosts = (h for h in state.hosts.values() if found[1] in (h.host, *h.access_key_ids))
+            record = next(hosts, None)
+        if record and record.cut:
+            raise HostCut
+        return record
 
     def _keys(self, cache_key: str, role_arn: str, *, session: str) -> Credentials:
         with self._lock:
             keys = self._cache.get(cache_key)
-        if keys is None or keys.expiration.timestamp() - time.time() < self._seconds / 2:
+        if keys is None or keys.expiration.timestamp() - time.time() < self._least:
             keys = self._upstream.assume(role_arn, session=session, seconds=self._seconds)
             with self._lock:
                 self._cache[cache_key] = keys
         return keys
-
-
-def _document(role_arn: str, keys: Credentials) -> Json:
-    return {
-        "RoleArn": role_arn,
-        "AccessKeyId": keys.access_key_id,
-        "SecretAccessKey": keys.secret_access_key,
-        "Token": keys.token,
-        "Expiration": keys.expiration.strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
-
-
-def _task_metadata(record: TaskRecord) -> Json:
-    task = record.task
-    family, revision = task.task_definition_arn.rsplit("/", 1)[-1].rsplit(":", 1)
-    return {
-        "Cluster": task.cluster_arn,
-        "TaskARN": task.task_arn,
-        "Family": family,
-        "Revision": revision,
-        "DesiredStatus": task.desired_status,
-        "KnownStatus": task.last_status,
-        "LaunchType": task.launch_type,
-        "Containers": [_container_metadata(record)],
-    }
-
-
-def _container_metadata(record: TaskRecord) -> Json:
-    container = record.task.containers[0]
-    return {
-        "DockerId": container.runtime_id or "",
-        "Name": container.name,
-        "Image": container.image,
-        "Labels": {
-            "com.amazonaws.ecs.cluster": record.task.cluster_arn,
-            "com.amazonaws.ecs.container-name": container.name,
-            "com.amazonaws.ecs.task-arn": record.task.task_arn,
-        },
-        "DesiredStatus": record.task.desired_status,
-        "KnownStatus": container.last_status,
-        "ContainerARN": container.container_arn,
-        "Type": "NORMAL",
-    }

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 
+from sandbox import node_signature
 from sandbox.endpoint.errors import ServiceError, validation
 from sandbox.endpoint.model import Json
 from sandbox.endpoint.paging import page
@@ -28,6 +29,9 @@ _MEMBERS = {
     "AgentVersion": "AgentVersion", "PingStatus": "PingStatus", "IamRole": "IamRole",
     "ResourceType": "ResourceType", "AssociationStatus": "AssociationStatus",
 }  # fmt: skip
+
+#: What UpdateInstanceInformation says of a host. Source: amazon-ssm-agent, UpdateInstanceInformationInput.
+_SAID = ("AgentVersion", "ComputerName", "IPAddress", "PlatformName", "PlatformType", "PlatformVersion")
 
 _TOKEN_REFUSED = ServiceError("InvalidNextToken", "The specified token is not valid.")
 
@@ -100,18 +104,18 @@ class Activations:
             record.deleted = True
         return {}
 
-    def register_node(
-        self, *, activation_id: str, code: str, computer_name: str, address: str
-    ) -> tuple[str, str]:
-        """What the SSM agent's `-register` does: an activation's id and code for an identity.
-
-        Returns:
-            The managed node's id (`mi-…`) and the secret that proves the host from now on.
+    def register_node(self, params: Json) -> Json:
+        """RegisterManagedInstance, unsigned: an activation's id and code, and a key, for an identity.
 
         Raises:
-            ServiceError: `InvalidActivation`: unknown, wrong code, deleted, expired, or its limit is reached.
+            ServiceError: `InvalidActivation`: unknown, wrong code, deleted, expired, or its limit is reached;
+                `ValidationException`: no public key.
         """
         now = time.time()
+        activation_id, code = str(params.get("ActivationId")), str(params.get("ActivationCode"))
+        public_key = str(params.get("PublicKey"))
+        if not node_signature.is_public_key(public_key):
+            raise validation("PublicKey must be an RSA key, DER in base64.")
         with self._store.change() as state:
             record = state.activations.get(activation_id)
             if (
@@ -135,14 +139,22 @@ class Activations:
             node = ManagedInstance(
                 instance_id=f"mi-{secrets.token_hex(9)[:17]}", activation_id=activation_id,
                 iam_role=activation.iam_role, registration_date=now, name=activation.default_instance_name,
-                computer_name=computer_name, IPAddress=address,
             )  # fmt: skip
-            token = secrets.token_urlsafe(32)
             state.hosts[node.instance_id] = HostRecord(
-                host=node.instance_id, token_sha256=digest(token), role_arn=record.role_arn, node=node,
+                host=node.instance_id, public_key=public_key, role_arn=record.role_arn, node=node,
                 tags=activation.tags, last_ping=now,
             )  # fmt: skip
-        return node.instance_id, token
+        return {"InstanceId": node.instance_id}
+
+    def update_node(self, params: Json, caller: HostRecord) -> Json:
+        """UpdateInstanceInformation: the SSM agent is there, and what it says of its host."""
+        said = {name: params[name] for name in _SAID if params.get(name)}
+        with self._store.change():
+            self._store.heard(caller)
+            if caller.node:
+                known = caller.node.wire()
+                caller.node = ManagedInstance.model_validate(known | said)
+        return {}
 
     def describe_nodes(self, params: Json) -> Json:
         """DescribeInstanceInformation, with both kinds of filter."""
@@ -159,7 +171,7 @@ class Activations:
         return {"InstanceInformationList": found} | ({"NextToken": token} if token else {})
 
     def deregister_node(self, params: Json) -> Json:
-        """DeregisterManagedInstance: the host's secret ends with it."""
+        """DeregisterManagedInstance: the host's key ends with it."""
         with self._store.change() as state:
             _node(state, params["InstanceId"])
             del state.hosts[params["InstanceId"]]

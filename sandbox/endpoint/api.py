@@ -11,12 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
+from sandbox import node_signature
 from sandbox.endpoint.access import Access
 from sandbox.endpoint.activations import Activations
+from sandbox.endpoint.agents import AgentLines
 from sandbox.endpoint.errors import ServiceError
 from sandbox.endpoint.faults import Faults
 from sandbox.endpoint.instances import Instances
 from sandbox.endpoint.model import Json, ModelViolation, ServiceModel
+from sandbox.endpoint.shapes import HostRecord
 from sandbox.endpoint.store import Store
 from sandbox.endpoint.tags import Tags
 from sandbox.endpoint.tasks import Tasks
@@ -26,7 +29,6 @@ from sandbox.wire import Fault
 logger = logging.getLogger(__name__)
 
 _CONTENT_TYPE = "application/x-amz-json-1.1"
-_ACCESS_KEY = re.compile(r"Credential=([^/]+)/")
 #: Scope of a signature. Source: AWS General Reference, "Create a signed AWS API request".
 _OF_S3 = re.compile(r"Credential=[^,]+/s3/aws4_request")
 
@@ -35,8 +37,17 @@ _S3 = "s3:"
 
 #: ECS operations that the emulator would answer, wrongly, without containers behind them.
 _REFUSED = frozenset({
-    "StartTask", "ExecuteCommand", "UpdateContainerAgent", "SubmitTaskStateChange",
-    "SubmitContainerStateChange", "SubmitAttachmentStateChanges", "UpdateTaskProtection", "GetTaskProtection",
+    "StartTask", "ExecuteCommand", "UpdateContainerAgent", "SubmitAttachmentStateChanges",
+    "UpdateTaskProtection", "GetTaskProtection",
+})  # fmt: skip
+
+
+#: Members that agents send and the public model does not have. Source: amazon-ecs-agent's own model.
+_OF_AGENTS = {"RegisterContainerInstance": {"clientToken"}, "DiscoverPollEndpoint": {"zoneId"}}
+
+#: Operations of the SSM agent: no public model has them.
+_OF_THE_SSM_AGENT = frozenset({
+    "RegisterManagedInstance", "RequestManagedInstanceRoleToken", "UpdateInstanceInformation"
 })  # fmt: skip
 
 
@@ -65,17 +76,27 @@ class Api:
         upstream: the emulator.
         access: knows which host an access key was given to.
         activations: hybrid activations and managed nodes.
+        agents: the websockets of the ECS agents.
         faults: what is to fail.
     """
 
     def __init__(
-        self, store: Store, *, upstream: Upstream, access: Access, activations: Activations, faults: Faults
+        self,
+        store: Store,
+        *,
+        upstream: Upstream,
+        access: Access,
+        activations: Activations,
+        agents: AgentLines,
+        faults: Faults,
     ) -> None:
         self._store = store
         self._upstream = upstream
         self._access = access
         self._faults = faults
-        self.tasks = Tasks(store, upstream)
+        self._activations = activations
+        self._agents = agents
+        self._tasks = Tasks(store, upstream)
         self._instances = Instances(store, upstream)
         self._models = {
             "ecs": ServiceModel("ecs", violation="InvalidParameterException"),
@@ -83,7 +104,7 @@ class Api:
         }
         self._handlers: Mapping[str, Mapping[str, Handler]] = {
             "ecs": self._ecs_handlers(Tags(store)),
-            "ssm": _ssm_handlers(activations),
+            "ssm": _ssm_handlers(activations) | self._agents_handlers(),
         }
 
     def answer(self, request: Request) -> Answer:
@@ -120,10 +141,14 @@ class Api:
         params = _parameters(request, service)
         if params is None or not _is_ours(service, operation, params):
             return self._forwarded(service, operation, request)
-        if not request.header("authorization"):
+        if not request.header("authorization") and operation != "RegisterManagedInstance":
             raise ServiceError("MissingAuthenticationTokenException", "Missing Authentication Token")
+        self._access.caller(request.header("authorization"))
+        if operation in _OF_THE_SSM_AGENT:
+            return json_answer(handler(params, request))
         model = self._models[service]
-        model.check_request(operation, params)
+        private = _OF_AGENTS.get(operation, set())
+        model.check_request(operation, {n: value for n, value in params.items() if n not in private})
         try:
             result = handler(params, request)
         except ServiceError as error:
@@ -157,9 +182,14 @@ class Api:
         return json_answer(result)
 
     def _ecs_handlers(self, tags: Tags) -> dict[str, Handler]:
-        instances, tasks = self._instances, self.tasks
+        instances, tasks = self._instances, self._tasks
         return {
             "RegisterContainerInstance": self._register_instance,
+            "DiscoverPollEndpoint": lambda _params, _request: self._agents.discovered(),
+            "SubmitTaskStateChange": lambda params, request: tasks.submit(params, self._host(request).host),
+            "SubmitContainerStateChange": lambda params, _request: {
+                "acknowledgment": params.get("status", "")
+            },
             "DeregisterContainerInstance": _plain(instances.deregister),
             "ListContainerInstances": _plain(instances.list_arns),
             "DescribeContainerInstances": _plain(instances.describe),
@@ -177,9 +207,40 @@ class Api:
         }
 
     def _register_instance(self, params: Json, request: Request) -> Json:
-        found = _ACCESS_KEY.search(request.header("authorization"))
-        node = self._access.host_of(found.group(1) if found else None)
-        return self._instances.register(params, node=node)
+        host = self._access.caller(request.header("authorization"))
+        return self._instances.register(params, node=host.host if host and host.node else None)
+
+    def _agents_handlers(self) -> dict[str, Handler]:
+        """What an SSM agent asks, before it has keys of a role and after."""
+        activations = self._activations
+        return {
+            "RegisterManagedInstance": _plain(activations.register_node),
+            "RequestManagedInstanceRoleToken": lambda _params, request: self._access.of_host(
+                self._node(request)
+            ),
+            "UpdateInstanceInformation": lambda params, request: activations.update_node(
+                params, self._host(request)
+            ),
+        }
+
+    def _host(self, request: Request) -> HostRecord:
+        """The host whose keys signed a request."""
+        host = self._access.caller(request.header("authorization"))
+        if host is None:
+            raise ServiceError("AccessDeniedException", "The request is not of a host of this site.")
+        return host
+
+    def _node(self, request: Request) -> HostRecord:
+        """The managed node that signed a request with its own key."""
+        node = node_signature.signed_by(request.header("authorization"))
+        host = self._access.caller(request.header("authorization"))
+        headers = {name.lower(): value for name, value in request.raw_headers}
+        if host is None or host.host != node or not node_signature.verified(
+            request.method, f"http://{headers.get('host')}{request.path}",
+            headers=headers, body=request.body, public_key=host.public_key, region=self._upstream.region,
+        ):  # fmt: skip
+            raise ServiceError("InvalidInstanceId", f"Not existing InstanceId {node}", status=403)
+        return host
 
 
 def json_answer(result: Json, *, status: int = 200, extra: tuple[tuple[str, str], ...] = ()) -> Answer:

@@ -35,7 +35,8 @@ class Capacity:
         """The instance as DescribeContainerInstances answers it."""
         registered = [resource.wire() for resource in self.instance.registered_resources]
         left = {"CPU": self.cpu, "MEMORY": self.memory}
-        return self.instance.model_dump(by_alias=True, exclude_none=True, exclude={"cluster_arn"}) | {
+        own = {"cluster_arn", "client_token"}
+        return self.instance.model_dump(by_alias=True, exclude_none=True, exclude=own) | {
             "registeredResources": registered,
             "remainingResources": [
                 resource | ({"integerValue": left[resource["name"]]} if resource["name"] in left else {})

@@ -47,7 +47,10 @@ class Instances:
             )
         known = params.get("containerInstanceArn")
         with self._store.change() as state:
-            instance = state.instances.get(known) if known else None
+            token = params.get("clientToken")
+            mine = (i for i in state.instances.values() if i.ec2_instance_id == node)
+            repeated = next((i for i in mine if token and i.client_token == token), None)
+            instance = state.instances.get(known) if known else repeated
             if known and (instance is None or instance.ec2_instance_id != node):
                 raise client_error("Container instance not found.")
             if instance and instance.cluster_arn != cluster_arn:
@@ -57,6 +60,7 @@ class Instances:
                 arn = cluster_arn.replace(":cluster/", ":container-instance/") + "/" + uuid.uuid4().hex
                 instance = Instance(
                     container_instance_arn=arn, cluster_arn=cluster_arn, ec2_instance_id=node,
+                    client_token=token,
                     tags=[Tag.model_validate(tag) for tag in params.get("tags", [])],
                 )  # fmt: skip
                 state.instances[arn] = instance
@@ -64,7 +68,10 @@ class Instances:
             instance.registered_resources = [
                 Resource.model_validate(r) for r in params.get("totalResources", [])
             ]
-            instance.version_info = VersionInfo.model_validate(params.get("versionInfo", {}))
+            # The real agent tells its versions when it opens its line.
+            instance.version_info = VersionInfo.model_validate(
+                params.get("versionInfo") or instance.version_info.model_dump()
+            )
             instance.version += 1
             self._store.heard(state.hosts[node])
             return {"containerInstance": capacity.measure(self._store, state, instance).described()}

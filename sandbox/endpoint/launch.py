@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import secrets
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from sandbox import acs
 from sandbox.endpoint.errors import ServiceError, client_error, invalid_parameter
 from sandbox.endpoint.model import Json
 from sandbox.endpoint.requirements import Requirement, requirements
 from sandbox.endpoint.upstream import Upstream
-from sandbox.wire import STOP_TIMEOUT_SECONDS, ContainerOrder, LogTarget, Mount, Order, Tmpfs
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs.type_defs import TaskDefinitionTypeDef
@@ -29,11 +29,10 @@ class Blueprint:
     family: str
     launch_type: str
     network_mode: str
-    container: ContainerOrder
-    log_group: str | None
-    log_prefix: str | None
-    log_region: str
-    log_create: bool
+    container: acs.Container
+    docker: DockerSettings
+    volumes: tuple[acs.Volume, ...]
+    memory_reservation: int | None
     task_role_arn: str | None
     execution_role_arn: str | None
     cpu: int
@@ -41,26 +40,47 @@ class Blueprint:
     placement: tuple[tuple[str, str], ...]
     requirements: tuple[Requirement, ...]
 
-    def order(self, task_arn: str, *, cluster: str) -> Order:
-        """The order for one task, with access keys of its own."""
+    def task(self, task_arn: str, *, cluster_arn: str) -> acs.Task:
+        """One task of it, as its host is told."""
         task_id = task_arn.rsplit("/", 1)[-1]
-        log = None
-        if self.log_group and self.log_prefix:
-            stream = f"{self.log_prefix}/{self.container.name}/{task_id}"
-            log = LogTarget(
-                group=self.log_group, stream=stream, region=self.log_region, create_group=self.log_create
-            )
-        return Order(
-            task_arn=task_arn,
-            task_id=task_id,
-            cluster=cluster,
-            family=self.family,
-            network_mode=self.network_mode,
-            container=self.container.model_copy(update={"log": log}),
-            access=secrets.token_hex(16) if self.task_role_arn else None,
-            execution_access=secrets.token_hex(16) if self.execution_role_arn else None,
-            metadata_access=secrets.token_hex(16),
+        account, family = self.definition_arn.split(":")[4], self.family
+        docker = self.docker.told(stream_ending=f"{self.container.name}/{task_id}")
+        container_arn = f"{cluster_arn.replace(':cluster/', ':container/')}/{task_id}/{uuid.uuid4()}"
+        container = self.container.model_copy(
+            update={"container_arn": container_arn, "docker_config": docker}
         )
+        return acs.Task(
+            arn=task_arn,
+            task_cluster_arn=cluster_arn,
+            family=family,
+            version=self.definition_arn.rsplit(":", 1)[-1],
+            launch_type=self.launch_type,
+            network_mode=self.network_mode,
+            task_definition_account_id=account,
+            containers=(container,),
+            volumes=self.volumes,
+        )
+
+
+@dataclass(frozen=True)
+class DockerSettings:
+    """What Docker's Engine API is told of a container, and of its log."""
+
+    config: dict[str, Any]
+    host_config: dict[str, Any]
+    log_driver: str | None
+    log_options: dict[str, str]
+
+    def told(self, *, stream_ending: str) -> acs.DockerConfig:
+        """The two objects as JSON, with the log stream of one task."""
+        host = dict(self.host_config)
+        if self.log_driver:
+            options = dict(self.log_options)
+            prefix = options.pop("awslogs-stream-prefix", None)
+            if prefix:
+                options["awslogs-stream"] = f"{prefix}/{stream_ending}"
+            host["LogConfig"] = {"Type": self.log_driver, "Config": options}
+        return acs.DockerConfig(config=json.dumps(self.config), host_config=json.dumps(host))
 
 
 def blueprint(upstream: Upstream, params: Json, *, launch_type: str) -> Blueprint:
@@ -85,7 +105,6 @@ def blueprint(upstream: Upstream, params: Json, *, launch_type: str) -> Blueprin
         raise client_error(
             "Task definition with the awslogs log driver needs an execution role on this launch type."
         )
-    options = log.get("options", {}) if log.get("logDriver") == "awslogs" else {}
     cpu = overrides.get("cpu") or definition.get("cpu") or mine.get("cpu") or container.get("cpu") or 0
     hard, soft = (mine.get(k) or container.get(k) for k in ("memory", "memoryReservation"))
     memory = overrides.get("memory") or definition.get("memory") or soft or hard or 0
@@ -94,11 +113,10 @@ def blueprint(upstream: Upstream, params: Json, *, launch_type: str) -> Blueprin
         family=definition["family"],
         launch_type=launch_type,
         network_mode=definition.get("networkMode", "bridge"),
-        container=_container_order(definition, container, mine),
-        log_group=options.get("awslogs-group"),
-        log_prefix=options.get("awslogs-stream-prefix"),
-        log_region=options.get("awslogs-region", upstream.region),
-        log_create=options.get("awslogs-create-group", "false") == "true",
+        container=_container(container, mine, execution_role=execution_role),
+        docker=_docker(container, log, memory_reservation=soft, upstream=upstream),
+        volumes=_volumes(definition, container.get("mountPoints", [])),
+        memory_reservation=soft,
         task_role_arn=task_role,
         execution_role_arn=execution_role,
         cpu=int(cpu),
@@ -173,42 +191,74 @@ def _check_role(upstream: Upstream, role_arn: str) -> None:
         )
 
 
-def _container_order(definition: TaskDefinitionTypeDef, container: Json, override: Json) -> ContainerOrder:
+def _container(container: Json, override: Json, *, execution_role: str | None) -> acs.Container:
     environment = {e["name"]: e["value"] for e in container.get("environment", [])}
     environment |= {e["name"]: e.get("value", "") for e in override.get("environment", [])}
     chosen = container | override
-    linux = container.get("linuxParameters", {})
-    return ContainerOrder(
+    logs = container.get("logConfiguration", {}).get("logDriver")
+    return acs.Container(
         name=container["name"],
         image=container["image"],
-        entry_point=tuple(container.get("entryPoint", ())),
-        command=tuple(chosen.get("command", ())),
-        environment=environment,
-        user=container.get("user"),
-        working_directory=container.get("workingDirectory"),
-        read_only_root=container.get("readonlyRootFilesystem", False),
         cpu=chosen.get("cpu", 0),
-        memory=chosen.get("memory"),
-        memory_reservation=chosen.get("memoryReservation"),
-        init=linux.get("initProcessEnabled", False),
-        tmpfs=tuple(
-            Tmpfs(path=t["containerPath"], size=t["size"], options=tuple(t.get("mountOptions", ())))
-            for t in linux.get("tmpfs", [])
+        memory=chosen.get("memory") or 0,
+        entry_point=tuple(container["entryPoint"]) if container.get("entryPoint") else None,
+        command=tuple(chosen["command"]) if chosen.get("command") else None,
+        environment=environment,
+        mount_points=tuple(
+            acs.MountPoint(
+                source_volume=point["sourceVolume"],
+                container_path=point["containerPath"],
+                read_only=point.get("readOnly", False),
+            )
+            for point in container.get("mountPoints", [])
         ),
-        mounts=_mounts(definition, container.get("mountPoints", [])),
-        stop_timeout=container.get("stopTimeout") or STOP_TIMEOUT_SECONDS,
+        stop_timeout=container.get("stopTimeout") or acs.STOP_TIMEOUT_SECONDS,
+        logs_auth_strategy=acs.LOGS_BY_EXECUTION_ROLE if logs == "awslogs" and execution_role else None,
     )
 
 
-def _mounts(definition: TaskDefinitionTypeDef, points: Sequence[Json]) -> tuple[Mount, ...]:
-    volumes = {volume["name"]: volume for volume in definition.get("volumes", []) if "name" in volume}
-    mounts = []
-    for point in points:
-        name = point["sourceVolume"]
-        if name not in volumes:
-            raise client_error(f"Unknown volume '{name}'.")
-        source = volumes[name].get("host", {}).get("sourcePath") or name
-        mounts.append(
-            Mount(source=source, target=point["containerPath"], read_only=point.get("readOnly", False))
+def _docker(
+    container: Json, log: Json, *, memory_reservation: int | None, upstream: Upstream
+) -> DockerSettings:
+    linux = container.get("linuxParameters", {})
+    capabilities = linux.get("capabilities", {})
+    host = {
+        "ReadonlyRootfs": container.get("readonlyRootFilesystem"),
+        "Privileged": container.get("privileged"),
+        "Init": linux.get("initProcessEnabled"),
+        "Tmpfs": {
+            t["containerPath"]: ",".join([f"size={t['size']}m", *t.get("mountOptions", ())])
+            for t in linux.get("tmpfs", [])
+        },
+        "CapAdd": capabilities.get("add"),
+        "CapDrop": capabilities.get("drop"),
+        "SecurityOpt": container.get("dockerSecurityOptions"),
+        "MemoryReservation": memory_reservation * 2**20 if memory_reservation else None,
+    }
+    config = {"User": container.get("user"), "WorkingDir": container.get("workingDirectory")}
+    options = dict(log.get("options", {}))
+    if log.get("logDriver") == "awslogs":
+        options.setdefault("awslogs-region", upstream.region)
+        # Docker's own option, and not of AWS: here CloudWatch Logs is the emulator.
+        options.setdefault("awslogs-endpoint", upstream.url)
+    return DockerSettings(
+        config={name: value for name, value in config.items() if value},
+        host_config={name: value for name, value in host.items() if value},
+        log_driver=log.get("logDriver"),
+        log_options=options,
+    )
+
+
+def _volumes(definition: TaskDefinitionTypeDef, points: Sequence[Json]) -> tuple[acs.Volume, ...]:
+    known = {
+        str(volume["name"]): acs.Volume(
+            name=str(volume["name"]),
+            host=acs.HostVolume(source_path=volume.get("host", {}).get("sourcePath") or ""),
         )
-    return tuple(mounts)
+        for volume in definition.get("volumes", [])
+        if "name" in volume
+    }
+    for point in points:
+        if point["sourceVolume"] not in known:
+            raise client_error(f"Unknown volume '{point['sourceVolume']}'.")
+    return tuple(known.values())

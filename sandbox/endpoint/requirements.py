@@ -8,7 +8,7 @@ ATTRIBUTE). The emulator does not, so it is done here, when a task is started.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from sandbox.endpoint.model import Json
 
@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 Requirement = tuple[tuple[str, str | None], ...]
 
 _PREFIX = "com.amazonaws.ecs.capability."
+
+#: Members of a container definition, by their path, that ask for a version of Docker's Engine API.
+#: Source: Amazon ECS API Reference: "requires version … of the Docker Remote API or greater".
+_DOCKER_API = {
+    ("dockerLabels",): "1.18",
+    ("ulimits",): "1.18",
+    ("logConfiguration",): "1.18",
+    ("logConfiguration", "options"): "1.19",
+    ("linuxParameters", "initProcessEnabled"): "1.25",
+}
 
 
 def requirements(definition: TaskDefinitionTypeDef) -> tuple[Requirement, ...]:
@@ -37,6 +47,7 @@ def _derived(definition: TaskDefinitionTypeDef) -> Iterator[tuple[str, ...]]:
     executed = bool(definition.get("executionRoleArn"))
     for container in cast("list[Json]", definition["containerDefinitions"]):
         yield from _of_container(container, executed=executed)
+        yield from _of_docker(container)
 
 
 def _of_container(container: Json, *, executed: bool) -> Iterator[tuple[str, ...]]:
@@ -58,3 +69,12 @@ def _of_container(container: Json, *, executed: bool) -> Iterator[tuple[str, ...
     # ContainerDefinition, dockerSecurityOptions: the agent "must register with" one of the two.
     if container.get("dockerSecurityOptions"):
         yield f"{_PREFIX}selinux", f"{_PREFIX}apparmor"
+
+
+def _of_docker(container: Json) -> Iterator[tuple[str, ...]]:
+    for path, version in _DOCKER_API.items():
+        found: Any = container
+        for member in path:
+            found = (found or {}).get(member)
+        if found:
+            yield (f"{_PREFIX}docker-remote-api.{version}",)

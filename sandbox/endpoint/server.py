@@ -1,4 +1,4 @@
-"""HTTP around the endpoint: AWS requests, hosts, switches, and what containers ask for."""
+"""HTTP around the endpoint: requests of AWS, and the switches of the site."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from sandbox.endpoint.access import Access
 from sandbox.endpoint.activations import Activations
+from sandbox.endpoint.agents import AgentLines
 from sandbox.endpoint.api import Api, Request, error_answer, json_answer
 from sandbox.endpoint.errors import ServiceError
 from sandbox.endpoint.faults import Faults
@@ -21,13 +22,9 @@ from sandbox.endpoint.hosts import Hosts
 from sandbox.endpoint.model import Json
 from sandbox.endpoint.store import Store
 from sandbox.endpoint.upstream import Answer, Upstream
-from sandbox.wire import HOST_TOKEN_HEADER, Clock, FargateHello, Fault, Poll, Report, TaskServices
+from sandbox.wire import Clock, FargateHello, Fault
 
 logger = logging.getLogger(__name__)
-
-#: The address that SDKs prepend to AWS_CONTAINER_CREDENTIALS_RELATIVE_URI.
-#: Source: Amazon ECS Developer Guide, "Task IAM role".
-TASK_SERVICES_ADDRESS = "169.254.170.2"
 
 
 class Endpoint:
@@ -38,8 +35,8 @@ class Endpoint:
         state_file: where activations, nodes, instances and tasks are kept.
         emulator_url: what answers the rest.
         region: the only region.
-        silence: seconds without a poll after which a host counts as disconnected.
-        credentials_seconds: lifetime of the role credentials that tasks get (STS: at least 900).
+        silence: seconds without a sign after which a host counts as disconnected.
+        credentials_renewed_after: seconds after which a running task gets new keys; they live for an hour.
 
     Raises:
         OSError: the port is taken.
@@ -54,20 +51,27 @@ class Endpoint:
         emulator_url: str,
         region: str,
         silence: float = 10.0,
-        credentials_seconds: int = 3600,
+        credentials_renewed_after: float = 1800,
     ) -> None:
         store = Store(state_file, silence=silence)
         upstream = Upstream(emulator_url, region=region)
-        self._access = Access(store, upstream, seconds=credentials_seconds)
-        activations = Activations(store, upstream)
+        access = Access(store, upstream, renewed_after=credentials_renewed_after)
         self._faults = Faults()
+        self._hosts = Hosts(store, region=region)
+        self._agents = AgentLines(store, access)
         self._api = Api(
-            store, upstream=upstream, access=self._access, activations=activations, faults=self._faults
+            store,
+            upstream=upstream,
+            access=access,
+            activations=Activations(store, upstream),
+            agents=self._agents,
+            faults=self._faults,
         )
-        self._hosts = Hosts(store, activations=activations, access=self._access, region=region)
-        self._task_services: _Listener | None = None
-        self._task_services_lock = threading.Lock()
-        self._listener = _Listener("127.0.0.1", port, self._answer)
+        try:
+            self._listener = _Listener("127.0.0.1", port, self._answer)
+        except OSError:
+            self._agents.close()
+            raise
 
     @property
     def url(self) -> str:
@@ -77,33 +81,18 @@ class Endpoint:
     def close(self) -> None:
         """Stop listening."""
         self._listener.close()
-        if self._task_services:
-            self._task_services.close()
+        self._agents.close()
 
     def _answer(self, request: Request) -> Answer:
         try:
             if request.path.startswith("/_site/"):
                 _refuse_pages(request)
                 return self._site(request)
-            if request.path.startswith(("/v2/credentials/", "/v4/")):
-                return self._for_container(request)
         except ServiceError as error:
             return error_answer(error)
         except (ValidationError, ValueError) as error:
             return error_answer(ServiceError("BadRequest", str(error)))
         return self._api.answer(request)
-
-    def _for_container(self, request: Request) -> Answer:
-        try:
-            kind, _, rest = request.path.lstrip("/").partition("/")
-            if kind == "v2" and rest.startswith("credentials/"):
-                return json_answer(self._access.credentials(rest.removeprefix("credentials/")))
-            if kind == "v4":
-                access, slash, path = rest.partition("/")
-                return json_answer(self._access.metadata(access, slash + path))
-        except ServiceError as error:
-            return error_answer(error)
-        return error_answer(ServiceError("NotFound", "no such path", status=404))
 
     def _site(self, request: Request) -> Answer:
         parts = request.path.removeprefix("/_site/").split("/")
@@ -120,10 +109,8 @@ class Endpoint:
             case "POST", ["clock"]:
                 self._faults.clock = Clock.model_validate(body)
                 answer = {}
-            case "POST", ["task-services"]:
-                answer = self._open_task_services().model_dump()
-            case "POST", ["agent", *rest]:
-                answer = self._agent(rest, body, request)
+            case "POST", ["fargate"]:
+                answer = self._hosts.fargate(FargateHello.model_validate(body)).model_dump()
             case _:
                 raise ServiceError("NotFound", f"no {request.method} {request.path}", status=404)
         return json_answer(answer)
@@ -134,46 +121,6 @@ class Endpoint:
         else:
             self._faults.clear()
         return {}
-
-    def _agent(self, parts: list[str], body: Json, request: Request) -> Json:
-        match parts:
-            case ["register"]:
-                return self._hosts.register(body).model_dump()
-            case ["fargate"]:
-                return self._hosts.fargate(FargateHello.model_validate(body).name).model_dump()
-            case [host, action]:
-                record = self._hosts.authenticate(host, request.header(HOST_TOKEN_HEADER.lower()))
-                if action == "credentials":
-                    return self._hosts.credentials(record)
-                if action == "poll":
-                    return self._hosts.poll(record, version=Poll.model_validate(body).version).model_dump()
-                if action == "report":
-                    self._api.tasks.report(host, Report.model_validate(body))
-                    return {}
-        raise ServiceError("NotFound", f"no {request.path}", status=404)
-
-    def _open_task_services(self) -> TaskServices:
-        """Listen where containers look; the Docker network of the hosts has the address by then.
-
-        Without root, or beside another local site, port 80 is not to be had: then any port, and
-        AWS_CONTAINER_CREDENTIALS_FULL_URI, for which SDKs accept this address too.
-        """
-        with self._task_services_lock:
-            for port in (80, 0):
-                if self._task_services:
-                    break
-                try:
-                    self._task_services = _Listener(TASK_SERVICES_ADDRESS, port, self._for_container)
-                except OSError as error:
-                    logger.info("%s:%s cannot be bound: %s", TASK_SERVICES_ADDRESS, port, error.strerror)
-            if self._task_services is None:
-                raise ServiceError(
-                    "TaskServicesUnavailable",
-                    f"{TASK_SERVICES_ADDRESS} is not an address of this machine: containers cannot reach "
-                    "their credentials. Use process mode.",
-                    status=500,
-                )
-            return TaskServices(url=self._task_services.url, relative=self._task_services.port == 80)
 
 
 def _refuse_pages(request: Request) -> None:

@@ -6,13 +6,14 @@ Times are seconds since the epoch, as the AWS JSON protocol writes them.
 from __future__ import annotations
 
 import time
+import uuid
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel, to_pascal
 
+from sandbox import acs
 from sandbox.endpoint.model import Json
-from sandbox.wire import Order
 
 
 class EcsShape(BaseModel):
@@ -79,6 +80,7 @@ class Instance(EcsShape):
     registered_resources: list[Resource] = []
     status: str = "ACTIVE"
     attributes: list[Attribute] = []
+    client_token: str | None = None
     registered_at: float = Field(default_factory=time.time)
     tags: list[Tag] = []
 
@@ -168,12 +170,14 @@ class TaskRecord(BaseModel):
     """A task with what the control plane knows beyond its description."""
 
     task: Task
-    order: Order
+    told: acs.Task
     host: str
     cpu: int
     memory: int
     task_role_arn: str | None = None
     execution_role_arn: str | None = None
+    credentials_id: str = Field(default_factory=lambda: str(uuid.uuid4()))
+    execution_credentials_id: str = Field(default_factory=lambda: str(uuid.uuid4()))
 
 
 class LaunchToken(BaseModel):
@@ -234,10 +238,23 @@ class ManagedInstance(SsmShape):
 
 
 class HostRecord(BaseModel):
-    """A host: the secret it proves itself with and when it was last heard."""
+    """A host: what it proves itself with and when it was last heard.
+
+    Attributes:
+        host: `mi-…`, or the name of Fargate capacity.
+        public_key: of a managed node, DER in base64.
+        access_key_ids: of the keys that it was given, newest last.
+        name: of Fargate capacity.
+        role_arn: its Anywhere role.
+        node: a managed node; None for Fargate capacity.
+        tags: of the managed node.
+        last_ping: when it was last heard, in seconds since the epoch.
+        cut: whether nothing passes between it and AWS.
+    """
 
     host: str
-    token_sha256: str
+    public_key: str = ""
+    access_key_ids: list[str] = []
     name: str | None = None
     role_arn: str | None = None
     node: ManagedInstance | None = None
@@ -261,6 +278,6 @@ class InstanceState(BaseModel):
     launch_tokens: dict[str, LaunchToken] = {}
 
     def model_post_init(self, _context: Any) -> None:
-        """No host is connected before it polls again."""
+        """No host is connected before it is heard again."""
         for host in self.hosts.values():
             host.last_ping = min(host.last_ping, time.time())

@@ -1,4 +1,4 @@
-"""State of the endpoint: one lock, one JSON file, and a bell for waiting polls."""
+"""State of the endpoint: one lock, one JSON file, and a bell for those who wait for changes."""
 
 from __future__ import annotations
 
@@ -30,14 +30,16 @@ class Store:
 
     Args:
         path: the JSON file, written whole after each change (mode 0600).
-        silence: seconds without a poll after which a host counts as disconnected.
+        silence: seconds without a sign after which a host counts as disconnected.
     """
 
     def __init__(self, path: Path, *, silence: float) -> None:
         self._path = path
-        self._silence = silence
         self._changed = threading.Condition(threading.RLock())
         self._version = 1
+        self._lines: dict[str, str] = {}
+        self._lost: set[str] = set()
+        self.silence = silence
         self._state = self._load()
 
     @contextmanager
@@ -48,7 +50,7 @@ class Store:
 
     @contextmanager
     def change(self) -> Iterator[InstanceState]:
-        """The state, to be changed; saved, and waiting polls woken, when the block ends without error."""
+        """The state, to be changed; saved, and those who wait woken, when the block ends without error."""
         with self._changed:
             self._forget_old()
             yield self._state
@@ -72,9 +74,27 @@ class Store:
         with self._changed:
             host.last_ping = time.time()
 
+    def opened(self, host: HostRecord, line: str) -> None:
+        """Note that a host has opened a line, which takes the place of the one before."""
+        with self._changed:
+            self._lines[host.host] = line
+            self._lost.discard(host.host)
+            self.heard(host)
+
+    def lost(self, host: HostRecord, line: str) -> None:
+        """Note that a line to a host has ended: the host is gone unless it has opened another since."""
+        with self._changed:
+            if self._lines.get(host.host) == line:
+                self._lost.add(host.host)
+
     def connected(self, host: HostRecord | None) -> bool:
-        """Whether a host polls, and is not cut off."""
-        return host is not None and not host.cut and time.time() - host.last_ping < self._silence
+        """Whether a host is heard, and is not cut off."""
+        return (
+            host is not None
+            and not host.cut
+            and host.host not in self._lost
+            and time.time() - host.last_ping < self.silence
+        )
 
     def _load(self) -> InstanceState:
         if not self._path.exists():

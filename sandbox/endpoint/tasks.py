@@ -16,7 +16,6 @@ from sandbox.endpoint.paging import page
 from sandbox.endpoint.shapes import Attribute, Container, InstanceState, LaunchToken, Tag, Task, TaskRecord
 from sandbox.endpoint.store import Store
 from sandbox.endpoint.upstream import Upstream
-from sandbox.wire import Report
 
 #: Most tasks of a page and of DescribeTasks. Source: Amazon ECS API Reference.
 PAGE = 100
@@ -79,7 +78,6 @@ class Tasks:
                 task.stopped_reason = params.get("reason") or "Task stopped by user"
                 task.stopping_at = time.time()
                 task.version += 1
-                record.order = record.order.model_copy(update={"desired": "STOPPED"})
             return {"task": task.wire()}
 
     def describe(self, params: Json) -> Json:
@@ -117,7 +115,7 @@ class Tasks:
                 for r in state.tasks.values()
                 if r.task.cluster_arn == cluster_arn
                 and r.task.desired_status == wanted
-                and params.get("family") in (None, r.order.family)
+                and params.get("family") in (None, r.told.family)
                 and params.get("startedBy") in (None, r.task.started_by)
                 and params.get("launchType") in (None, r.task.launch_type)
                 and (instance is None or (r.task.container_instance_arn or "").endswith(instance))
@@ -131,17 +129,19 @@ class Tasks:
         )
         return {"taskArns": shown} | ({"nextToken": token} if token else {})
 
-    def report(self, host: str, report: Report) -> None:
-        """Take over what a host says of a task; what is already further along stays."""
+    def submit(self, params: Json, host: str) -> Json:
+        """SubmitTaskStateChange: take over what a host says; what is already further along stays."""
+        status = params.get("status", "")
         with self._store.change() as state:
-            record = state.tasks.get(report.task_arn)
+            record = state.tasks.get(params.get("task", ""))
             if (
-                record is None
-                or record.host != host
-                or _FORWARD[report.status] < _FORWARD[record.task.last_status]
+                record is not None
+                and record.host == host
+                and _FORWARD.get(status, -1) >= _FORWARD[record.task.last_status]
+                and not record.task.stopped
             ):
-                return
-            _apply(record, report)
+                _apply(record.task, params)
+        return {"acknowledgment": status}
 
     def _start(
         self, state: InstanceState, cluster_arn: str, plan: Blueprint, params: Json
@@ -258,7 +258,8 @@ def _record(
 ) -> TaskRecord:
     arn = cluster_arn.replace(":cluster/", ":task/") + "/" + uuid.uuid4().hex
     fargate = plan.launch_type == "FARGATE"
-    container = plan.container
+    told = plan.task(arn, cluster_arn=cluster_arn)
+    container = told.container
     task = Task(
         task_arn=arn,
         cluster_arn=cluster_arn,
@@ -268,16 +269,13 @@ def _record(
         group=_group(params, plan),
         containers=[
             Container(
-                container_arn=cluster_arn.replace(":cluster/", ":container/")
-                + f"/{arn[-32:]}/{uuid.uuid4()}",
+                container_arn=container.container_arn,
                 task_arn=arn,
                 name=container.name,
                 image=container.image,
                 cpu=str(container.cpu),
                 memory=str(container.memory) if container.memory else None,
-                memory_reservation=str(container.memory_reservation)
-                if container.memory_reservation
-                else None,
+                memory_reservation=str(plan.memory_reservation) if plan.memory_reservation else None,
             )
         ],
         overrides=_overrides(params, container.name),
@@ -293,7 +291,7 @@ def _record(
     )
     return TaskRecord(
         task=task,
-        order=plan.order(arn, cluster=cluster_arn.rsplit("/", 1)[-1]),
+        told=told,
         host=host,
         cpu=plan.cpu,
         memory=plan.memory,
@@ -319,33 +317,37 @@ def _interfaces(params: Json) -> list[Json]:
     ]
 
 
-def _apply(record: TaskRecord, report: Report) -> None:
-    task, container = record.task, record.task.containers[0]
+def _apply(task: Task, said: Json) -> None:
+    container, now = task.containers[0], time.time()
+    of_container: Json = next(
+        (c for c in said.get("containers", []) if c["containerName"] == container.name), {}
+    )
     task.version += 1
-    task.last_status = container.last_status = report.status
-    record.order = record.order.model_copy(update={"known": report.status})
+    task.last_status = container.last_status = said["status"]
     if task.connectivity is None:
-        task.connectivity, task.connectivity_at = "CONNECTED", report.at
-    task.pull_started_at = report.pull_started_at or task.pull_started_at
-    task.pull_stopped_at = report.pull_stopped_at or task.pull_stopped_at
-    container.runtime_id = report.runtime_id or container.runtime_id
-    container.image_digest = report.image_digest or container.image_digest
-    if report.status == "RUNNING":
-        task.started_at = report.at
-    if report.status == "STOPPED":
-        _finish(task, report)
+        task.connectivity, task.connectivity_at = "CONNECTED", now
+    task.pull_started_at = said.get("pullStartedAt") or task.pull_started_at
+    task.pull_stopped_at = said.get("pullStoppedAt") or task.pull_stopped_at
+    container.runtime_id = of_container.get("runtimeId") or container.runtime_id
+    container.image_digest = of_container.get("imageDigest") or container.image_digest
+    if said["status"] == "RUNNING":
+        task.started_at = task.started_at or now
+    if said["status"] == "STOPPED":
+        container.exit_code, container.reason = of_container.get("exitCode"), of_container.get("reason")
+        _finish(task, said)
 
 
-def _finish(task: Task, report: Report) -> None:
-    container = task.containers[0]
-    container.exit_code, container.reason = report.exit_code, report.container_reason
+def _finish(task: Task, said: Json) -> None:
+    now = time.time()
+    never_ran = task.started_at is None and task.containers[0].exit_code is None
     if task.desired_status != "STOPPED":
-        task.stop_code = "TaskFailedToStart" if report.failed_to_start else "EssentialContainerExited"
-        task.stopped_reason = report.stopped_reason or "Essential container in task exited"
-        task.stopping_at = report.at
+        task.stop_code = "TaskFailedToStart" if never_ran else "EssentialContainerExited"
+        usual = "Task failed to start" if never_ran else "Essential container in task exited"
+        task.stopped_reason = said.get("reason") or usual
+        task.stopping_at = now
     task.desired_status = "STOPPED"
-    task.execution_stopped_at = report.at
-    task.stopped_at = time.time()
+    task.execution_stopped_at = said.get("executionStoppedAt") or now
+    task.stopped_at = now
     for attachment in task.attachments:
         attachment["status"] = "DELETED"
 

@@ -19,7 +19,8 @@ from typer.testing import Result
 from hybrid.estate import Estate
 from hybrid.estate.naming import Names
 from sandbox.agent.control import ControlPlane
-from sandbox.wire import HostIdentity, Report
+from sandbox.agent.identity import HostIdentity
+from sandbox.agent.systems_manager import SystemsManager
 
 REGION = "eu-west-1"
 
@@ -67,13 +68,14 @@ class LocalAws:
     def clear_faults(self) -> None:
         self._switch("DELETE", "faults", {})
 
-    def join(self, document: dict[str, str], *, name: str = "rack-1") -> dict[str, str]:
+    def join(self, document: dict[str, str], *, name: str = "rack-1") -> HostIdentity:
         """What a host does: SSM's registration, with a code."""
-        return self._switch(
-            "POST", "agent/register",
-            {"activation_id": document["activation_id"], "activation_code": document["activation_code"],
-             "region": document["region"], "computer_name": name, "address": "10.0.0.7"},
-        )  # fmt: skip
+        manager = SystemsManager(self.endpoint, document["region"])
+        identity = manager.register(
+            activation_id=document["activation_id"], activation_code=document["activation_code"]
+        )
+        manager.tell_of_host(identity, name=name, address="10.0.0.7")
+        return identity
 
     def post(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> dict[str, Any]:
         return self._switch("POST", path, body, headers)
@@ -103,8 +105,13 @@ class RegisteredHost:
     instance: str = ""
 
     def report(self, task: str, status: Literal["RUNNING", "STOPPED"]) -> None:
-        code = 0 if status == "STOPPED" else None
-        self.plane.report(self.identity, Report(task_arn=task, status=status, at=time.time(), exit_code=code))
+        container = {"containerName": "etl", "status": status} | (
+            {"exitCode": 0} if status == "STOPPED" else {}
+        )
+        cluster = task.rsplit("/", 2)[-2]
+        self.plane.call(
+            "submit_task_state_change", cluster=cluster, task=task, status=status, containers=[container]
+        )
 
 
 @dataclass
@@ -136,9 +143,8 @@ class DeployedEstate:
         code = self.file.with_name(f"{name}-{uuid.uuid4().hex}.json")
         made = self.run("sites", "activate", site, "--to-file", str(code))
         assert made.exit_code == 0, made.output
-        plane = ControlPlane(self.aws.endpoint)
-        message = json.loads(code.read_text()) | {"computer_name": name, "address": "10.0.0.7"}
-        identity = plane.register(message)
+        identity = self.aws.join(json.loads(code.read_text()), name=name)
+        plane = ControlPlane(self.aws.endpoint, identity, region=REGION)
         joined = RegisteredHost(name, identity.instance_id, plane, identity)
         if in_ecs:
             joined.instance = self.register_again(joined, site=site)
@@ -146,16 +152,8 @@ class DeployedEstate:
 
     def register_again(self, host: RegisteredHost, *, site: str = "depot") -> str:
         """A new container instance of a host, as its agent registers one that has no data; its id."""
-        keys = host.plane.role_credentials(host.identity)
-        ecs = boto3.client(
-            "ecs",
-            region_name=REGION,
-            endpoint_url=self.aws.endpoint,
-            aws_access_key_id=keys["AccessKeyId"],
-            aws_secret_access_key=keys["SecretAccessKey"],
-            aws_session_token=keys["Token"],
-        )
-        answer = ecs.register_container_instance(
+        answer = host.plane.call(
+            "register_container_instance",
             cluster=self.names.cluster(site),
             totalResources=[
                 {"name": "CPU", "type": "INTEGER", "integerValue": 2048},

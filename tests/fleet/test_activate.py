@@ -33,7 +33,7 @@ def test_the_code_goes_into_the_sites_secret_and_a_host_can_join_with_it(depot: 
     # and the terminal does not
     assert document["activation_code"] not in done.output
     # and a host joins, with the tags and the role of the site
-    host = depot.aws.join(document)["instance_id"]
+    host = depot.aws.join(document).instance_id
     tags = depot.aws.client("ssm").list_tags_for_resource(ResourceType="ManagedInstance", ResourceId=host)
     assert {t["Key"]: t["Value"] for t in tags["TagList"]} == {
         "rack": "b2", "hybrid:estate": depot.name, "hybrid:site": "depot",

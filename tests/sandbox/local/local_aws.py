@@ -1,4 +1,4 @@
-"""What the tests of the local site share: clients, tasks to wait for, hosts that only poll."""
+"""What the tests of the local site share: clients, tasks to wait for, hosts that only listen."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 
+from sandbox import acs
 from sandbox.agent.capabilities import CAPABILITIES
-from sandbox.agent.control import ControlPlane, Refused, Unreachable
+from sandbox.agent.control import ControlPlane
+from sandbox.agent.errors import Refused, Unreachable
 from sandbox.agent.host import AgentMachine, identify, join_cluster
+from sandbox.agent.systems_manager import SystemsManager
 from sandbox.site import Activation
 
 if TYPE_CHECKING:
@@ -116,7 +119,7 @@ def eventually(ask: Callable[[], T], good: Callable[[T], bool], *, seconds: floa
 
 @dataclass
 class QuietHost:
-    """A host that registers and polls, and never starts a task: placement without processes."""
+    """A host that registers and listens, and never starts a task: placement without processes."""
 
     url: str
     cluster: str
@@ -126,27 +129,20 @@ class QuietHost:
     memory: int = 512
     attributes: dict[str, str] = field(default_factory=dict)
     capabilities: tuple[str, ...] = tuple(CAPABILITIES)
-    mode = "quiet"
-    version = "none"
 
     def __post_init__(self) -> None:
-        control = ControlPlane(self.url)
+        manager = SystemsManager(self.url, REGION)
         machine = AgentMachine("quiet", self.cpu, self.memory, self.attributes, self.capabilities)
         keys = {"activation_id": self.activation.id, "activation_code": self.activation.code}
         keep = self.directory / f"{uuid.uuid4().hex}.json"
-        identity, _ = identify(control, activation=keys, region=REGION, machine=machine, keep=keep)
+        identity = identify(manager, activation=keys, machine=machine, keep=keep)
+        self._plane = ControlPlane(self.url, identity, region=REGION)
         self.identity = join_cluster(
-            control,
-            identity,
-            cluster=self.cluster,
-            region=REGION,
-            machine=machine,
-            runner=self,  # type: ignore[arg-type]
+            self._plane, identity, cluster=self.cluster, machine=machine, runs="quiet"
         )
         self.arn = str(self.identity.container_instance_arn)
-        self._control = control
         self._gone = threading.Event()
-        self._thread = threading.Thread(target=self._poll, daemon=True)
+        self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
 
     def leave(self) -> None:
@@ -156,12 +152,17 @@ class QuietHost:
         self.leave()
         self._thread.join()
 
-    def _poll(self) -> None:
-        version = 0
+    def _listen(self) -> None:
         while not self._gone.is_set():
             with suppress(Unreachable):
                 try:
-                    version = self._control.poll(self.identity, version=version).version
+                    with self._plane.line(
+                        container_instance_arn=self.arn, cluster_arn=self.cluster, docker_version="none"
+                    ) as line:
+                        while not self._gone.is_set():
+                            message = line.receive(seconds=0.2)
+                            if isinstance(message, acs.HeartbeatMessage):
+                                line.send(acs.HeartbeatAckRequest(message_id=message.message_id))
                 except Refused:
                     return
 

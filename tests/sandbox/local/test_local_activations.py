@@ -8,15 +8,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.agent.control import ControlPlane, Refused
+from sandbox.agent.errors import Refused
+from sandbox.agent.identity import HostIdentity
+from sandbox.agent.systems_manager import SystemsManager
 from sandbox.site import Activation
-from sandbox.wire import HostIdentity
 from tests.sandbox.local.local_aws import ANYWHERE_ROLE, REGION, Aws, HostMaker, eventually
 
 
-def register(aws: Aws, activation: Activation, *, region: str = REGION) -> HostIdentity:
-    message = {"activation_id": activation.id, "activation_code": activation.code, "region": region}
-    return ControlPlane(aws.url).register(message)
+def register(aws: Aws, activation: Activation) -> HostIdentity:
+    manager = SystemsManager(aws.url, REGION)
+    return manager.register(activation_id=activation.id, activation_code=activation.code)
 
 
 def test_an_activation_of_three_registers_three_hosts_even_when_ten_come_at_once(aws: Aws) -> None:
@@ -64,20 +65,18 @@ def test_an_activation_that_has_expired_registers_nobody(aws: Aws) -> None:
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (lambda a: (Activation(a.id, "wrong-code"), REGION), "not valid"),
-        (lambda a: (Activation("0" * 8, a.code), REGION), "not valid"),
-        (lambda a: (a, "us-east-1"), "region us-east-1"),
+        (lambda a: Activation(a.id, "wrong-code"), "not valid"),
+        (lambda a: Activation("0" * 8, a.code), "not valid"),
     ],
-    ids=["wrong code", "unknown id", "other region"],
+    ids=["wrong code", "unknown id"],
 )
-def test_a_host_registers_only_with_id_code_and_region(aws: Aws, spoil, reason: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_host_registers_only_with_id_and_code(aws: Aws, spoil, reason: str) -> None:  # type: ignore[no-untyped-def]
     # Given an activation
     activation = aws.activation()
 
-    # When one of the three is wrong, then the host is refused and the activation not used up
-    spoiled, region = spoil(activation)
+    # When one of the two is wrong, then the host is refused and the activation not used up
     with pytest.raises(Refused, match=reason):
-        register(aws, spoiled, region=region)
+        register(aws, spoil(activation))
     assert register(aws, activation).instance_id.startswith("mi-")
 
 
@@ -144,7 +143,7 @@ def test_a_node_carries_the_tags_of_its_activation_and_leaves_by_deregistration(
     # Then it is gone, and its secret opens nothing any more
     assert aws.ssm.describe_instance_information(Filters=by_tag)["InstanceInformationList"] == []  # type: ignore[arg-type]
     with pytest.raises(Refused, match="Not existing InstanceId"):
-        ControlPlane(aws.url).role_credentials(node)
+        SystemsManager(aws.url, REGION).role_keys(node)
 
 
 def test_a_parameter_is_answered_by_the_emulator_behind(aws: Aws) -> None:

@@ -105,6 +105,8 @@ def test_a_task_has_the_tags_of_its_definition_where_the_call_asks_for_them(
         ({"privileged": True}, ("privileged-container",)),
         ({}, ("logging-driver.awslogs",)),
         ({}, ("task-iam-role",)),
+        ({"linuxParameters": {"initProcessEnabled": True}}, ("docker-remote-api.1.25",)),
+        ({}, ("docker-remote-api.1.19",)),
     ],
     ids=str,
 )

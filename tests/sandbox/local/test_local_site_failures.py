@@ -217,6 +217,18 @@ def test_nothing_is_left_when_a_site_stops_or_its_parent_is_killed(
     assert alive == []
 
 
+def test_an_identity_of_an_earlier_version_is_named_with_what_to_do(site: LocalSite, cluster: str) -> None:
+    # Given what a host of an earlier version kept
+    kept = site._host_directory("old") / "identity.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text('{"instance_id": "mi-0123456789abcdef0", "token": "very-secret"}')
+
+    # When the host is started, then the message says so, and what it holds is not shown
+    with pytest.raises(SiteError, match="is not an identity of this version: remove") as refusal:
+        site.add_host("old", cluster=cluster)
+    assert "very-secret" not in str(refusal.value)
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604])
 def test_an_activation_file_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
     # Given an activation file with loose permissions
