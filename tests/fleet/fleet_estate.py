@@ -214,15 +214,22 @@ class DeployedEstate:
                 time.sleep(0.05)
                 tasks = ecs.list_tasks(cluster=cluster, containerInstance=host.instance)["taskArns"]
             now = time.time()
-            host.plane.report(
-                host.identity,
-                Report(
-                    task_arn=tasks[0], status="STOPPED", at=now, exit_code=exit_code, container_reason=reason,
-                    image_digest=digest, failed_to_start=exit_code is None,
-                    pull_started_at=None if seconds is None else now - seconds,
-                    pull_stopped_at=None if seconds is None else now,
-                ),
-            )  # fmt: skip
+            container = {
+                "containerName": "etl",
+                "status": "STOPPED",
+                "exitCode": exit_code,
+                "reason": reason,
+                "imageDigest": digest,
+            }
+            times = {} if seconds is None else {"pullStartedAt": now - seconds, "pullStoppedAt": now}
+            host.plane.call(
+                "submit_task_state_change",
+                cluster=cluster,
+                task=tasks[0],
+                status="STOPPED",
+                containers=[{key: value for key, value in container.items() if value is not None}],
+                **times,
+            )
 
         thread = threading.Thread(target=end, daemon=True)
         thread.start()
