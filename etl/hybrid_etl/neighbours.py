@@ -35,7 +35,7 @@ class Neighbours:
         """What the receipt says: the names of the intervals that this one stands for, once it has landed.
 
         Raises UserError where a reader would see rows twice, or miss some. Where the lake does not show what
-        has landed, nothing is refused: readers refuse what they cannot tell apart. Nor is anything in a trial.
+        has landed, nothing is refused: readers refuse what they cannot tell apart. So it is in a trial.
         """
         if self._interval is None or self._settings.trial:
             return {}
