@@ -73,11 +73,14 @@ def checks(*, fast: bool) -> list[Check]:
 
 #: Tests of the Airflow layer that meet Airflow and the provider: imports, factory, operators, triggers.
 _MATRIX = (
+    "after_others",
     "dag_factory",
     "deadline_alert",
     "example_dags",
     "one_fault_one_dag",
     "parts_and_commit",
+    "parts_at_once",
+    "results_first",
     "run_pipeline",
     "poller_batches",
 )

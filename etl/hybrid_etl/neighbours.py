@@ -35,9 +35,9 @@ class Neighbours:
         """What the receipt says: the names of the intervals that this one stands for, once it has landed.
 
         Raises UserError where a reader would see rows twice, or miss some. Where the lake does not show what
-        has landed, nothing is refused: readers refuse what they cannot tell apart.
+        has landed, nothing is refused: readers refuse what they cannot tell apart. So it is in a trial.
         """
-        if self._interval is None:
+        if self._interval is None or self._settings.trial:
             return {}
         try:
             sharing = list(self._sharing(self._interval))

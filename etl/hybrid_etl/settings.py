@@ -22,20 +22,28 @@ _ATTEMPT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """`specifications` and `lake` are `s3://BUCKET[/PREFIX]` or `file:///…`; `secret` a name or `file:///….json`."""
+    """`specifications` and `lake` are `s3://BUCKET[/PREFIX]` or `file:///…`; `secret` a name or `file:///….json`.
+
+    `trial`: somebody tries a pipeline on their own machine, with whatever intervals.
+    """
 
     specifications: str
     lake: str
     secret: str
+    trial: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Read HYBRID_SPECIFICATIONS, HYBRID_LAKE and HYBRID_SECRET; raises UserError when one is missing."""
+        """Read HYBRID_SPECIFICATIONS, HYBRID_LAKE and HYBRID_SECRET; raises UserError when one is missing.
+
+        HYBRID_TRIAL, which no task definition sets, makes it a trial.
+        """
         names = {"specifications": "HYBRID_SPECIFICATIONS", "lake": "HYBRID_LAKE", "secret": "HYBRID_SECRET"}
         missing = [name for name in names.values() if not environment.get(name)]
         if missing:
             raise UserError(f"{', '.join(missing)} not set; the task definition sets them.")
-        return cls(**{key: environment[name] for key, name in names.items()})
+        trial = environment.get("HYBRID_TRIAL") == "1"
+        return cls(trial=trial, **{key: environment[name] for key, name in names.items()})
 
     def read_specification(self, sha256: str) -> Specification:
         """The specification of that digest; raises UserError when it is absent, altered or wrong."""

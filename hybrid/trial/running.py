@@ -174,6 +174,8 @@ class Trial:
                     "HYBRID_SPECIFICATIONS": directory.as_uri(),
                     "HYBRID_LAKE": self.lake.resolve().as_uri(),
                     "HYBRID_SECRET": secret,
+                    # Intervals are tried as they come to mind; lake commands say which share moments.
+                    "HYBRID_TRIAL": "1",
                     "AWS_REGION": os.environ.get("AWS_REGION") or self.estate.environment.region,
                     "PYTHONPATH": str(ETL),
                     "PYTHONUNBUFFERED": "1",

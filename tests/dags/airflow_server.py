@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_home import ROOT, airflow, make_home
+from scripted_aws import REGION, ScriptedAws
 
 _PARTS = (
     ("api-server",),
@@ -43,6 +44,10 @@ class AirflowServer:
         with sqlite3.connect(self.home / "airflow.db", timeout=30) as database:
             return database.execute(statement, values).fetchall()
 
+    def runs(self, dag: str) -> list[str]:
+        """States of a DAG's runs, in the order in which they were made."""
+        return [row[0] for row in self.rows("select state from dag_run where dag_id = ? order by id", dag)]
+
     def until(self, found: Callable[[], Any], *, seconds: float = 120, what: str) -> Any:
         """What `found` gives, as soon as that is something."""
         deadline = time.monotonic() + seconds
@@ -61,13 +66,13 @@ class AirflowServer:
 
 @contextmanager
 def airflow_server(
-    home: Path, *, parts: Mapping[str, Mapping[str, Any]], more: Mapping[str, str]
+    home: Path, *, parts: Mapping[str, Mapping[str, Any]], aws: ScriptedAws
 ) -> Iterator[AirflowServer]:
     """One with the sample estate in `home`, none of it scheduled, until the end of the block.
 
     Args:
         parts: What is other in the manifests of pipelines.
-        more: Variables of its environment.
+        aws: What its tasks and triggers take for AWS.
     """
     make_home(home)
     for file in (home / "dags" / "manifest").iterdir():
@@ -75,7 +80,7 @@ def airflow_server(
             file,
             **{"schedule": None, "after": [], "catchup": False, "retries": 0, **parts.get(file.stem, {})},
         )
-    settings = _settings(home) | more
+    settings = _settings(home) | _of_aws(aws)
     environment = {**os.environ, **settings, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     started = [
         subprocess.Popen(
@@ -90,6 +95,9 @@ def airflow_server(
     server = AirflowServer(home, settings)
     try:
         server.until(lambda: _is_healthy(settings), seconds=240, what="Airflow is healthy")
+        server.until(
+            lambda: len(server.rows("select dag_id from dag where not is_stale")) == 6, what="the DAGs"
+        )
         yield server
     finally:
         for process in started:
@@ -135,6 +143,16 @@ def _settings(home: Path) -> dict[str, str]:
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         "PYTHONPATH": str(ROOT / "dags" / "plugin"),
+    }
+
+
+def _of_aws(aws: ScriptedAws) -> dict[str, str]:
+    return {
+        "AIRFLOW_CONN_AWS_DEFAULT": '{"conn_type": "aws"}',
+        "AWS_ENDPOINT_URL": aws.url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from airflow_server import AirflowServer, airflow_server, edit
-from scripted_aws import REGION, Script, ScriptedAws, scripted_aws
+from scripted_aws import Script, ScriptedAws, scripted_aws
 
 from hybrid_airflow.compat import DeadlineAlert
 
@@ -30,20 +30,9 @@ def server(aws: ScriptedAws, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         "orders-report": {"schedule": "after", "after": ["orders-regional"], "prefix": REPORT},
         "orders-regional": {"max_active_runs": 4},
         "customers-headquarters": {"deadline_seconds": 3600},
-        "ledger-regional": {"parts": 4, "parts_at_once": 2, "deadline_seconds": None},
-    }
-    more = {
-        "AIRFLOW_CONN_AWS_DEFAULT": '{"conn_type": "aws"}',
-        "AWS_ENDPOINT_URL": aws.url,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": REGION,
     }
     home = tmp_path_factory.mktemp("airflow") / "home"
-    with airflow_server(home, parts=parts, more=more) as running:
-        running.until(
-            lambda: len(running.rows("select dag_id from dag where not is_stale")) == 6, what="the DAGs"
-        )
+    with airflow_server(home, parts=parts, aws=aws) as running:
         yield running
 
 
@@ -51,10 +40,6 @@ def land(server: AirflowServer, day: int) -> None:
     """Run orders-regional of a day of November."""
     conf = {"from": f"2026-11-{day:02d}T00:00:00+00:00", "to": f"2026-11-{day + 1:02d}T00:00:00+00:00"}
     server.command("dags", "trigger", "acme-orders-regional", "--conf", json.dumps(conf), "-r", f"day-{day}")
-
-
-def states(server: AirflowServer, dag: str) -> list[str]:
-    return [row[0] for row in server.rows("select state from dag_run where dag_id = ? order by id", dag)]
 
 
 def reports(aws: ScriptedAws) -> list[str]:
@@ -69,12 +54,10 @@ def test_each_interval_that_lands_upstream_is_read_by_itself_and_none_is_forgott
     aws.script = Script(running=1.0)
     slow = aws.by_family["hybrid-acme-headquarters"] = Script(running=900.0)
     land(server, 2)
-    server.until(lambda: states(server, "acme-orders-report") == ["running"], what="the first report")
+    server.until(lambda: server.runs("acme-orders-report") == ["running"], what="the first report")
     for day in (3, 4, 9):
         land(server, day)
-    server.until(
-        lambda: states(server, "acme-orders-regional") == ["success"] * 4, what="the days have landed"
-    )
+    server.until(lambda: server.runs("acme-orders-regional") == ["success"] * 4, what="the days have landed")
     # When it ends, and nothing else lands
     slow.running = 1.0
     wanted = [f"interval=202611{day:02d}T000000Z-202611{day + 1:02d}T000000Z" for day in (2, 3, 4, 9)]
@@ -82,7 +65,7 @@ def test_each_interval_that_lands_upstream_is_read_by_itself_and_none_is_forgott
 
     # Then each day is a report of its own, and no report reaches over the gap
     assert reports(aws) == wanted
-    assert states(server, "acme-orders-regional") == ["success"] * 4
+    assert server.runs("acme-orders-regional") == ["success"] * 4
 
 
 def task_state(server: AirflowServer, dag: str, run: str) -> str | None:
@@ -167,26 +150,3 @@ def test_a_run_has_its_deadline_whatever_of_the_dag_was_edited(
             lambda number=number: task_state(server, dag, f"run-{number}") in {"success", "failed"},
             what="its end",
         )
-
-
-def test_as_many_parts_are_read_at_once_as_the_source_bears(server: AirflowServer, aws: ScriptedAws) -> None:
-    # Given a pipeline of four key ranges, of which two may be read at once, and a site with more room
-    server.command("pools", "set", "site-on-premises", "8", "for a test", "--include-deferred")
-    most = 0
-
-    def count(operation: str, _: str) -> None:
-        nonlocal most
-        if operation == "RunTask":
-            most = max(most, len(aws.running))
-
-    aws.hook, aws.script = count, Script(running=15.0)
-    # When it runs
-    conf = {"from": "2026-11-20T00:00:00+00:00", "to": "2026-11-21T00:00:00+00:00"}
-    server.command("dags", "trigger", "acme-ledger-regional", "--conf", json.dumps(conf), "-r", "parts")
-    ended = server.until(
-        lambda: [one for one in states(server, "acme-ledger-regional") if one in {"success", "failed"}],
-        seconds=300,
-        what="the run in parts",
-    )
-    # Then two ran at once, never more, and all have landed
-    assert (ended, most) == (["success"], 2)

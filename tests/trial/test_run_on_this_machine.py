@@ -343,6 +343,12 @@ def test_an_option_that_no_save_puts_right_ends_a_watch(run: Run, options: list[
     assert (done.returncode, says in done.stderr) == (2, True)
 
 
+def test_intervals_that_share_moments_are_tried_as_they_come_to_mind(run: Run) -> None:
+    for first, last in (("03", "05"), ("04", "06"), ("04", "05")):
+        times = ("--from", f"2026-11-{first}T00:00:00Z", "--to", f"2026-11-{last}T00:00:00Z")
+        assert run("daily", *times).returncode == 0
+
+
 def test_intervals_of_two_databases_are_kept_apart(run: Run, estate: Path, shop: Any) -> None:
     # Given an interval of one database
     times = ("--from", "2026-11-03T00:00:00Z", "--to", "2026-11-05T00:00:00Z")
