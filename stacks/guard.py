@@ -37,6 +37,7 @@ def objections(directory: Path, estate: Estate, environment: Mapping[str, str] =
     import boto3  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
+    from hybrid.review.assembly import AssemblyError  # noqa: PLC0415
     from hybrid.review.deployed import deployed_stacks  # noqa: PLC0415
 
     region = estate.environment.region
@@ -44,7 +45,7 @@ def objections(directory: Path, estate: Estate, environment: Mapping[str, str] =
         session = boto3.Session(profile_name=environment.get(PROFILE) or None)
         client = session.client("cloudformation", region_name=region)
         before = deployed_stacks(client, prefix=Names(estate.environment.name).stack(""), region=region)
-    except (BotoCoreError, ClientError) as error:
+    except (AssemblyError, BotoCoreError, ClientError) as error:
         raise NobodyLookedError(
             f"what is deployed could not be read, so nobody looked whether CloudFormation can do this edit "
             f"({error}). Compare with the assembly that was deployed: bin/hybrid review changes OLD NEW"

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _STACK_COLUMNS = ("stack", "new", "changed", "replaced", "deleted", "minutes")
 _PERMISSION_COLUMNS = ("change", "who", "may", "on")
 
+#: Attempts of a call: who asks for a plan waits for it.
+_ATTEMPTS = 3
+
 #: Exit codes beside 0, for nothing to do: CloudFormation cannot do it, and there is something to do.
 REFUSED, CHANGES = 2, 3
 
@@ -79,7 +82,7 @@ def _client(profile: str | None, region: str) -> AwsClient:
     from hybrid.fleet.client import AwsClient, require_credentials
 
     require_credentials(profile=profile, region=region)
-    return AwsClient(region=region, profile=profile)
+    return AwsClient(region=region, profile=profile, attempts=_ATTEMPTS)
 
 
 def _in_the_way(aws: AwsClient, before: Sequence[Stack], after: Sequence[Stack]) -> Iterator[str]:

@@ -95,11 +95,16 @@ def read_assembly(directory: Path, *, account: str = OPEN_ACCOUNT, region: str =
                     ),
                 )
             )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise AssemblyError(
             f"{directory} is not a cloud assembly ({type(error).__name__}: {error}): "
             "make one with `bin/hybrid cdk synth --output DIRECTORY`"
         ) from error
+    if not stacks:
+        raise AssemblyError(
+            f"{directory} is a cloud assembly without a stack: make one of an estate with `bin/hybrid cdk "
+            "synth --output DIRECTORY`"
+        )
     return sorted(stacks, key=lambda stack: stack.name)
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from hybrid.review.assembly import Stack
+from hybrid.review.assembly import AssemblyError, Stack
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
 #: States of a stack of which nothing is there (CloudFormation API Reference, Stack, StackStatus).
 _NOT_THERE = {"DELETE_COMPLETE", "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"}
+
+#: Parts of an estate that are stacks (stacks/), as the names of stacks end.
+_PART = re.compile(r"storage|network|dags|airflow|observability|site-.+")
 
 
 def deployed_stacks(client: CloudFormationClient, *, prefix: str, region: str) -> list[Stack]:
@@ -25,6 +29,7 @@ def deployed_stacks(client: CloudFormationClient, *, prefix: str, region: str) -
 
     Raises:
         botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: CloudFormation did not answer.
+        AssemblyError: a stack of that name was not deployed by the AWS CDK.
     """
     return sorted(_stacks(client, prefix, region), key=lambda stack: stack.name)
 
@@ -34,7 +39,10 @@ def _stacks(client: CloudFormationClient, prefix: str, region: str) -> Iterator[
     for page in client.get_paginator("describe_stacks").paginate():
         for stack in page["Stacks"]:
             tags = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}
-            # Another estate's name may begin with this one's; the tag tells them apart.
+            # Another estate's name may begin with this one's; the tag tells them apart. And somebody may have
+            # named a stack of their own after the estate.
+            if not _PART.fullmatch(stack["StackName"].removeprefix(prefix)):
+                continue
             if not stack["StackName"].startswith(prefix) or tags.get("hybrid:estate", estate) != estate:
                 continue
             if stack["StackStatus"] in _NOT_THERE:
@@ -47,6 +55,16 @@ def _stacks(client: CloudFormationClient, prefix: str, region: str) -> Iterator[
                 name=stack["StackName"],
                 account=account[0] if account else "",
                 region=region,
-                template=json.loads(body) if isinstance(body, str) else dict(body),
+                template=_template(stack["StackName"], body),
                 status=stack["StackStatus"],
             )
+
+
+def _template(name: str, body: Any) -> dict[str, Any]:
+    try:
+        return dict(json.loads(body) if isinstance(body, str) else body)
+    except ValueError as error:
+        raise AssemblyError(
+            f"stack {name} has a template that is no JSON, so it was not deployed by this project: give it "
+            "another name, or the estate"
+        ) from error

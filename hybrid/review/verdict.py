@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
 
-from hybrid.review.assembly import Stack, deployment_order
+from hybrid.review.assembly import OPEN_ACCOUNT, Stack, deployment_order
 from hybrid.review.differences import Differences, Place, fixed_name, resources
 from hybrid.review.references import held_up
 
@@ -65,6 +65,8 @@ def judge(before: Sequence[Stack], after: Sequence[Stack]) -> Verdict:
         after: what is to be deployed; a stack that is not in it stays as it is.
     """
     differences = Differences(before, after)
+    if elsewhere := tuple(_elsewhere(before, after)):
+        return Verdict(Outcome.REFUSED, elsewhere, (), tuple(sorted(differences.left)), ())
     reasons = (
         *(f"{one.stack}: {one.reason}" for one in held_up(before, after)),
         *_lost(differences),
@@ -83,6 +85,25 @@ def judge(before: Sequence[Stack], after: Sequence[Stack]) -> Verdict:
         left=tuple(sorted(differences.left)),
         order=tuple(stack.name for stack in deployment_order(after) if stack.name in changed),
     )
+
+
+def _elsewhere(before: Sequence[Stack], after: Sequence[Stack]) -> Iterator[str]:
+    """Another Region, or another account, under the same names: nothing of it would be an edit."""
+    if not before or not after:
+        return
+    old, new = before[0], after[0]
+    # An assembly that names no account fits any.
+    is_open = OPEN_ACCOUNT in (old.account, new.account) or not old.account
+    if old.region == new.region and (is_open or old.account == new.account):
+        return
+    yield (
+        f"the estate is deployed to {_place(old)}, and this one is of {_place(new)}: nothing moves there. "
+        "Take the edit back, or make another estate under another name beside this one, and move"
+    )
+
+
+def _place(stack: Stack) -> str:
+    return stack.region if stack.account == OPEN_ACCOUNT else f"{stack.region} of account {stack.account}"
 
 
 def _lost(differences: Differences) -> Iterator[str]:
@@ -142,6 +163,13 @@ def _names(differences: Differences) -> Iterator[str]:
             )
             renamed = name in taken and taken[name] != place
             if name is None or not (holder or renamed):
+                continue
+            if holder in differences.left:
+                yield (
+                    f"{_named(place)} is to be `{name[1]}`, a name that {holder} still has, which is in the "
+                    "estate no more. Deploy without what has this name first, take that stack away "
+                    f"(bin/hybrid sites retire {holder.partition('-site-')[2]}), and deploy this then"
+                )
                 continue
             yield (
                 f"{_named(place)} is to be `{name[1]}`, a name that {holder or stack.name} still has. Take "

@@ -21,7 +21,9 @@ from tests.synth.conftest import ESTATE, merged
 OTHER_RANGE: dict[str, Any] = {"network": {"cidr": "10.30.0.0/16"}}
 
 
-def deployed(stubber: Stubber, directory: Path, *, left: str | None = None) -> None:
+def deployed(
+    stubber: Stubber, directory: Path, *, left: str | None = None, beside: str | None = None
+) -> None:
     """Have CloudFormation answer with the stacks of an assembly, and of another estate."""
     stacks = read_assembly(directory, region="eu-west-1")
     names = [stack.name for stack in stacks] + ([left] if left else [])
@@ -40,7 +42,8 @@ def deployed(stubber: Stubber, directory: Path, *, left: str | None = None) -> N
         "StackName": "hybrid-acme-test-storage",
         "Tags": [{"Key": "hybrid:estate", "Value": "acme-test"}],
     }
-    stubber.add_response("describe_stacks", {"Stacks": [*described, strange]}, {})
+    others = [strange, *([{**described[0], "StackName": beside, "Tags": []}] if beside else [])]
+    stubber.add_response("describe_stacks", {"Stacks": [*described, *others]}, {})
     templates = {stack.name: stack.template for stack in stacks}
     for name in names:
         body = templates.get(name, {"Resources": {}})

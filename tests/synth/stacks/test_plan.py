@@ -241,6 +241,73 @@ def test_the_exit_code_says_whether_there_is_something_to_do(
     assert (wrong.exit_code, "is not a cloud assembly" in wrong.output) == (2, True)
 
 
+def test_another_region_is_one_reason_and_no_list_of_what_would_be_replaced(planned: Any) -> None:
+    found, _ = planned(
+        {
+            "environment": {"region": "eu-west-2"},
+            "network": {"availability_zones": ["eu-west-2a", "eu-west-2b"]},
+        }
+    )
+
+    (reason,) = found.verdict.reasons
+    assert reason.startswith("the estate is deployed to eu-west-1, and this one is of eu-west-2: nothing")
+    assert found.stacks == ()
+
+
+def test_an_account_that_is_written_down_is_an_edit_and_another_one_is_not(
+    estate_assembly: Any, synthesize: Any
+) -> None:
+    # Given an assembly that fits any account, and one of an account
+    any_account = read_assembly(estate_assembly.directory)
+    named = read_assembly(synthesize({"environment": {"account": "222233334444"}}).directory)
+    other = [replace(one, account="333344445555") for one in named]
+
+    assert plan(any_account, named).verdict.outcome is not Outcome.REFUSED
+    (reason,) = plan(other, named).verdict.reasons
+    assert "eu-west-1 of account 333344445555, and this one is of eu-west-1 of account 222233334444" in reason
+
+
+def test_a_name_that_a_site_which_left_still_has_is_told_with_the_way_round(planned: Any) -> None:
+    found, _ = planned(
+        {
+            "sites": {"on-premises": None, "cellar": {"kind": "anywhere"}},
+            "sources": {"erp": {"site": "cellar"}},
+        }
+    )
+
+    assert found.verdict.outcome is Outcome.REFUSED
+    assert all("(bin/hybrid sites retire on-premises)" in reason for reason in found.verdict.reasons)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    ["[]", '"x"', "{", '{"artifacts": []}', '{"artifacts": {"a": 1}}', '{"artifacts": {}}', "{}"],
+)
+def test_what_is_no_assembly_is_told_in_one_line(
+    manifest: str, tmp_path: Path, estate_assembly: Any, estate_file: Path
+) -> None:
+    (tmp_path / "manifest.json").write_text(manifest)
+
+    told = _plan("-e", estate_file, "--against", tmp_path, "--assembly", estate_assembly.directory)
+
+    assert told.exit_code == 2, told.output
+    assert told.stderr.count("\n") == 1
+    assert "cloud assembly" in told.stderr
+
+
+def test_stacks_of_others_are_not_taken_for_the_estates(
+    cloudformation: Stubber, estate_assembly: Any, monkeypatch: pytest.MonkeyPatch, estate_file: Path
+) -> None:
+    # Given a stack that somebody named after the estate
+    deployed(cloudformation, estate_assembly.directory, beside="hybrid-acme-bastion")
+    monkeypatch.setattr("hybrid.deployment.kept.in_the_way", lambda *_: [])
+
+    told = _plan("-e", estate_file, "--assembly", estate_assembly.directory)
+
+    assert told.exit_code == 0, told.output
+    assert "bastion" not in told.stdout
+
+
 def test_without_credentials_it_says_so_at_once(estate_file: Path, tmp_path: Path) -> None:
     variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     variables |= {

@@ -117,6 +117,24 @@ MATRIX: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         {"environment": {"permissions_boundary": "arn:aws:iam::111122223333:policy/b"}},
         IN_PLACE,
     ),
+    (
+        "another Region",
+        {},
+        {
+            "environment": {"region": "eu-west-2"},
+            "network": {"availability_zones": ["eu-west-2a", "eu-west-2b"]},
+        },
+        REFUSED,
+    ),
+    (
+        "a site renamed, with its source",
+        {},
+        {
+            "sites": {"on-premises": None, "cellar": {"kind": "anywhere"}},
+            "sources": {"erp": {"site": "cellar"}},
+        },
+        REFUSED,
+    ),
     ("another name of the estate", {}, {"environment": {"name": "acme-two"}}, IN_PLACE),
 ]
 
