@@ -1,4 +1,4 @@
-"""A standby whose replay must remove what a run still reads: told with its remedies, and a later run lands."""
+"""A standby whose replay must remove what a run still reads: it is told so, and a later run lands."""
 
 from __future__ import annotations
 
