@@ -14,12 +14,13 @@ from hybrid_etl.events import aside, emit
 from hybrid_etl.interval import Interval
 from hybrid_etl.masks import Masks
 from hybrid_etl.readers import Reader, open_reader
-from hybrid_etl.room import largest_value
+from hybrid_etl.room import largest_value_of_a_run
 from hybrid_etl.run import partition_paths, tell_rounded
 from hybrid_etl.secret import Secret
 from hybrid_etl.settings import Settings
 from hybrid_etl.sinks import open_sink
 from hybrid_etl.specification import Specification
+from hybrid_etl.writers import load_writer
 
 MOST_ROWS = 1000
 
@@ -78,7 +79,7 @@ def _csv_lines(reader: Reader) -> Iterator[str]:
 def _json_lines(reader: Reader, specification: Specification, secret: Secret, *, rows: int) -> Iterator[str]:
     # Not above: it brings pyarrow.compute, which a run to Parquet must not load.
     from hybrid_etl.writers.far_dates import FarDates
-    from hybrid_etl.writers.jsonl import json_lines
+    from hybrid_etl.writers.text import json_lines
 
     masks = Masks(specification.masks, reader.columns, site_key=secret.mask_key)
     far_dates = FarDates(masks.columns, reader.refusals)
@@ -104,9 +105,9 @@ def check(settings: Settings, *, sha256: str, interval: Interval | None) -> None
     sink.probe(f"{specification.prefix}/_check")
     emit("info", "The lake may be written.", prefix=specification.prefix)
     # What a run has loaded when it reads: without it, more would seem to fit.
-    from hybrid_etl.writers import parquet  # noqa: F401
+    load_writer(specification.format)
 
-    room = largest_value()
+    room = largest_value_of_a_run()
     held = f"values up to {room // 2**20} MiB" if room else "values of any size, for it has no limit"
     emit("info", f"The memory holds {held}.", largest_value=room)
 

@@ -11,10 +11,12 @@ import pyarrow as pa
 
 from hybrid_etl.columns import Column, Kind
 from hybrid_etl.errors import UserError
+from hybrid_etl.weight import elements
 
 KINDS = ("hash", "drop", "truncate", "redact")
 REDACTED = "***"
 Change = Callable[[pa.Array], pa.Array]
+_ELEMENTS = 4096
 
 
 class Masks:
@@ -80,7 +82,7 @@ def _masked(column: Column, kind: str | None) -> Column:
 def _change(mask: Mapping[str, Any], column: Column, *, key: bytes) -> Change:
     kind = mask["kind"]
     if kind == "hash":
-        return lambda array: _each(array, lambda value: hmac.digest(key, value, hashlib.sha256).hex())
+        return lambda array: _hashed(array, key)
     if kind == "truncate":
         length = mask.get("length")
         if not isinstance(length, int) or isinstance(length, bool) or length < 0:
@@ -95,19 +97,32 @@ def _change(mask: Mapping[str, Any], column: Column, *, key: bytes) -> Change:
     return lambda array: _compute().if_else(array.is_valid(), REDACTED, pa.scalar(None, pa.string()))
 
 
-def _each(array: pa.Array, change: Callable[[bytes], str]) -> pa.Array:
+def _hashed(array: pa.Array, key: bytes) -> pa.Array:
+    """The HMAC of each value's text; bytes are their own."""
     if pa.types.is_nested(array.type):
-        values = [None if value is None else repr(value).encode() for value in _lists(array)]
-    elif pa.types.is_binary(array.type):
-        values = array.to_pylist()
-    else:
-        values = array.cast(pa.string()).cast(pa.binary()).to_pylist()
-    return pa.array([None if value is None else change(value) for value in values], pa.string())
+        return pa.array([_of_list(array.slice(row, 1), key) for row in range(len(array))], pa.string())
+    content = array if pa.types.is_binary(array.type) else array.cast(pa.string()).cast(pa.binary())
+    values = content.to_pylist()
+    digests = [None if value is None else hmac.digest(key, value, hashlib.sha256).hex() for value in values]
+    return pa.array(digests, pa.string())
 
 
-def _lists(array: pa.Array) -> list[Any]:
+def _of_list(value: pa.Array, key: bytes) -> str | None:
+    """The HMAC of how Python writes a list, made of some of its elements at a time: it may be long."""
+    if value.null_count:
+        return None
+    digest = hmac.new(key, b"[", hashlib.sha256)
+    values = elements(value)
+    for start in range(0, len(values), _ELEMENTS):
+        digest.update(b", " if start else b"")
+        digest.update(repr(_python(values.slice(start, _ELEMENTS)))[1:-1].encode())
+    digest.update(b"]")
+    return digest.hexdigest()
+
+
+def _python(values: pa.Array) -> list[Any]:
     try:
-        return list(array.to_pylist())
+        return list(values.to_pylist())
     except (OverflowError, ValueError):
         raise UserError(
             "A mask of kind hash is on a list with a date or time before the year 1 or after 9999, which it "

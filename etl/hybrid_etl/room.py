@@ -15,18 +15,21 @@ import pyarrow as pa
 
 from hybrid_etl.errors import UserError
 
-TIMES, TIMES_TO_WRITE = 6, 4
-"""How often a value is in memory at most, rounded up (bytes that do not compress, to Parquet), and how
-often more once it is a batch."""
+TIMES, TIMES_TO_WRITE = 7, 4
+"""How often a value is in memory at most, rounded up (bytes that do not compress, of PostgreSQL, to Parquet:
+libpq's buffer is twice as long), and how often more once it is a batch."""
 LONG_BYTES = 8 * 1024 * 1024
 """Batches below are those of short values, which always fit."""
 RESERVE = 24 * 1024 * 1024
 """What a run takes besides after its start: a row group that waits, two parts of an upload, libraries."""
+_RUN_LOADS = 12 * 1024 * 1024
+"""What a run has loaded and opened when it meets its first long value, beyond what `check` has."""
 _MIB = 1024 * 1024
 _CONTROL_GROUPS = (
     "/sys/fs/cgroup/memory.max",
     "/sys/fs/cgroup/memory/memory.limit_in_bytes",
 )
+_REMEDY = "Raise memory of the source, leave the column out, or take a substring of it."
 _WRITE_RESERVE = 8 * 1024 * 1024
 _NO_LIMIT = 2**60
 """Control groups of version 1 say a number near 2**63 where there is no limit."""
@@ -45,18 +48,26 @@ def memory_limit() -> int | None:
     return min(known) if known else None
 
 
-def largest_value() -> int | None:
-    """Bytes of the longest value that fits from here on; None where memory has no limit."""
+def largest_value(*, reusable: int = 0) -> int | None:
+    """Bytes of the longest value that fits from here on; None where memory has no limit.
+
+    `reusable`: bytes in use that a value takes again, or that are its own.
+    """
     limit = memory_limit()
-    return None if limit is None else max((limit - _used() - RESERVE) // TIMES, _MIB)
+    return None if limit is None else max((limit - _used() + reusable - RESERVE) // TIMES, _MIB)
 
 
-def refuse_beyond(size: int, of_what: Callable[[], tuple[str, int] | None]) -> None:
+def largest_value_of_a_run() -> int | None:
+    """As `largest_value`, told before: a value of this length lands, wherever it stands among others."""
+    return largest_value(reusable=-_RUN_LOADS)
+
+
+def refuse_beyond(size: int, of_what: Callable[[], tuple[str, int] | None], *, received: int = 0) -> None:
     """Refuse a row of `size` bytes that does not fit, naming its column and length where they are known.
 
-    Raises UserError.
+    `received` of them are here already. Raises UserError.
     """
-    largest = largest_value()
+    largest = largest_value(reusable=received)
     if largest is None or size <= largest:
         return
     raise _refusal(size, of_what(), largest=largest)
@@ -75,6 +86,13 @@ class Growth:
 
     def __init__(self) -> None:
         self._room = largest_value()
+        self._longest = 0
+
+    def seen(self, batch: pa.RecordBatch) -> None:
+        """Learn how long rows have been: libpq keeps its buffer, twice as long, for the next one."""
+        size = batch.get_total_buffer_size()
+        if size > max(self._longest, LONG_BYTES):
+            self._longest = batch.nbytes
 
     @contextlib.contextmanager
     def bounded(self) -> Iterator[None]:
@@ -84,7 +102,7 @@ class Growth:
             return
         before = resource.getrlimit(resource.RLIMIT_DATA)
         data = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
-        self._room = largest_value() or 0
+        self._room = largest_value(reusable=2 * self._longest) or 0
         most = data + self._TIMES_TO_READ * self._room + self._SLACK
         allowed = [limit for limit in before if limit != resource.RLIM_INFINITY]
         resource.setrlimit(resource.RLIMIT_DATA, (min([most, *allowed]), before[1]))
@@ -98,21 +116,45 @@ class Growth:
         return None if self._room is None else _refusal(self._room + 1, None, largest=self._room)
 
 
-def check_room(batch: pa.RecordBatch) -> None:
+def within_room(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Batches of a reader that makes Python's objects of a row, which take a multiple that no length tells.
+
+    Each is read within the same bounds as in `Growth`; raises UserError where they are not enough.
+    """
+    growth = Growth()
+    while True:
+        try:
+            with growth.bounded():
+                batch = next(batches, None)
+        except MemoryError:
+            raise _no_room_to_decode() from None
+        if batch is None:
+            return
+        yield batch
+        del batch
+
+
+def check_room(batch: pa.RecordBatch, *, needed: int) -> None:
     """Refuse a batch that would not fit while it is written, for what its longest column holds.
 
-    It cuts in where the server's message does not tell its size before it is here, as with libpq. Raises
-    UserError.
+    `needed` are the bytes that it takes beside itself (hybrid_etl.writers.memory_for). It cuts in where the
+    server's message does not tell its size before it is here, as with libpq, and for what grows as it is
+    written. Raises UserError.
     """
-    limit = memory_limit() if may_have(batch, LONG_BYTES) else None
-    if limit is None or _used() + TIMES_TO_WRITE * batch.nbytes + _WRITE_RESERVE <= limit:
+    limit = memory_limit() if needed >= LONG_BYTES else None
+    if limit is None:
+        return
+    left = limit - _used() - _WRITE_RESERVE
+    if needed <= left:
         return
     name, size = max(
         ((field.name, array.nbytes) for field, array in zip(batch.schema, batch.columns, strict=True)),
         key=lambda column: column[1],
     )
-    largest = max((limit - _used() - _WRITE_RESERVE + batch.nbytes) // TIMES, _MIB)
-    raise _refusal(size, (name, size), largest=largest)
+    raise UserError(
+        f"Column {name} has a value of {size / _MIB:.1f} MiB, and to write it takes {needed // _MIB} MiB "
+        f"more, where a memory limit of {limit // _MIB} MiB leaves {max(left, 0) // _MIB} MiB. {_REMEDY}"
+    )
 
 
 def may_have(batch: pa.RecordBatch, size: int) -> bool:
@@ -132,8 +174,14 @@ def _refusal(size: int, column: tuple[str, int] | None, *, largest: int) -> User
     )
     limit = memory_limit() or 0
     return UserError(
-        f"{what}; a memory limit of {limit // _MIB} MiB holds values up to {largest // _MIB} MiB. "
-        "Raise memory of the source, leave the column out, or take a substring of it."
+        f"{what}; a memory limit of {limit // _MIB} MiB holds values up to {largest // _MIB} MiB. {_REMEDY}"
+    )
+
+
+def _no_room_to_decode() -> UserError:
+    return UserError(
+        f"To read and decode a row takes more than a memory limit of {(memory_limit() or 0) // _MIB} MiB "
+        f"leaves. {_REMEDY}"
     )
 
 

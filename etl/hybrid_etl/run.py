@@ -176,12 +176,14 @@ def _copy(
     began = said = time.monotonic()
     for batch in reader.batches():
         clock.lap("read")
-        check_room(batch)
+        check_room(batch, needed=writer.memory_for(batch))
         promises.take(batch)
         masked = masks.apply(batch)
         writer.write(far_dates.refuse(masked) if far_dates else masked)
         clock.lap("write")
         rows += batch.num_rows
+        # A long value would else be held while the next one is read.
+        del batch, masked
         here = time.monotonic()
         if here - said >= PROGRESS_SECONDS:
             said, passed = here, here - began

@@ -38,13 +38,15 @@ def test_a_value_within_the_room_lands_and_one_beyond_is_refused(
     if any_database.engine == "mariadb":
         any_database.say("set global max_allowed_packet = 256 * 1024 * 1024")
     ample = 8192 * MIB
-    used = ample - 6 * _room(_limited(etl, any_database, "check", limit=ample, query="select 1 as n"))
-    limit = used + 6 * 12 * MIB
-    room = _room(_limited(etl, any_database, "check", limit=limit, query="select 1 as n"))
-    assert 8 * MIB < room < 16 * MIB
+    used = ample - room.TIMES * _room(
+        _limited(etl, any_database, "check", limit=ample, query="select 1 as n")
+    )
+    limit = used + room.TIMES * 12 * MIB
+    told = _room(_limited(etl, any_database, "check", limit=limit, query="select 1 as n"))
+    assert 8 * MIB < told < 16 * MIB
     # When a value fits, between short ones
     query = "select 1 as n, 'short' as t union all select 2, repeat('x', {}) union all select 3, 'end'"
-    size = room - 3 * MIB
+    size = told
     landed = _limited(etl, any_database, "run", limit=limit, query=query.format(size))
     # Then it lands, and the receipt says how long it was
     assert landed.code == 0, landed.lines
@@ -54,7 +56,7 @@ def test_a_value_within_the_room_lands_and_one_beyond_is_refused(
     )
     assert rows == [(1, 5), (2, size), (3, 3)]
     # And one of twice the room is refused, with its column and what to do
-    refused = _limited(etl, any_database, "run", limit=limit, query=query.format(2 * room))
+    refused = _limited(etl, any_database, "run", limit=limit, query=query.format(2 * told))
     assert refused.code == 2, refused.lines
     assert "Column t has a value of" in refused.message or "A row has" in refused.message
     assert "Raise memory of the source, leave the column out, or take a substring" in refused.message

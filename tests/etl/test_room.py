@@ -1,4 +1,4 @@
-"""The room of one long value, in numbers: a sixth of what the memory limit leaves."""
+"""The room of one long value, in numbers: a seventh of what the memory limit leaves."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ except UserError as error:
 """
 
 
-def test_a_limit_leaves_a_sixth_of_its_rest_for_a_value_and_says_so_in_mebibytes() -> None:
+def test_a_limit_leaves_a_seventh_of_its_rest_for_a_value_and_says_so_in_mebibytes() -> None:
     # Given a process with two gibibytes for its data
     limit = 2048 * _MIB
     done = subprocess.run(
@@ -36,8 +36,8 @@ def test_a_limit_leaves_a_sixth_of_its_rest_for_a_value_and_says_so_in_mebibytes
     )
     found = json.loads(done.stdout)
 
-    # Then a value of a tebibyte is refused: what is not in use, less 24 MiB, holds one six times
-    largest = (limit - found["data"] - 24 * _MIB) // 6 // _MIB
+    # Then a value of a tebibyte is refused: what is not in use, less 24 MiB, holds one seven times
+    largest = (limit - found["data"] - 24 * _MIB) // 7 // _MIB
     near = {f"holds values up to {mebibytes} MiB" for mebibytes in range(largest - 2, largest + 3)}
     assert "Column photo has a value of 1048576 MiB; a memory limit of 2048 MiB" in found["said"]
     assert any(words in found["said"] for words in near), (found, largest)

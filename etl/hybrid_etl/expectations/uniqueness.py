@@ -7,6 +7,7 @@ n keys misses all with a chance of (1 - 1/n)^d.
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from typing import Any
 
@@ -14,6 +15,7 @@ import pyarrow as pa
 
 MOST_KEYS = 1_000_000
 MOST_BYTES = 24 * 1024 * 1024
+LONG_BYTES = 4096
 _PENDING = 64
 _HASH_BITS = 32
 
@@ -109,4 +111,16 @@ def _keys(batch: pa.RecordBatch, columns: tuple[str, ...]) -> pa.Array:
 
 
 def _bytes(array: pa.Array) -> pa.Array:
-    return array if pa.types.is_binary(array.type) else array.cast(pa.string()).cast(pa.binary())
+    content = array if pa.types.is_binary(array.type) else array.cast(pa.string()).cast(pa.binary())
+    return _shortened(content) if content.nbytes > LONG_BYTES else content
+
+
+def _shortened(values: pa.Array) -> pa.Array:
+    """Values of LONG_BYTES and more as their SHA-256, so that one of them does not fill the memory."""
+    import pyarrow.compute as pc
+
+    long = pc.fill_null(pc.greater_equal(pc.binary_length(values), LONG_BYTES), False)
+    if not pc.any(long).as_py():
+        return values
+    digests = [hashlib.sha256(value.as_buffer()).digest() for value in values.filter(long)]
+    return pc.replace_with_mask(values, long, pa.array(digests, pa.binary()))

@@ -46,6 +46,7 @@ class Silence:
         for batch in batches:
             self._ours = True
             yield batch
+            del batch
             self._since, self._ours = time.monotonic(), False
 
     def stop(self) -> None:

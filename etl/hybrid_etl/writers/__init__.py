@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Protocol
 
 import pyarrow as pa
 
+from hybrid_etl.room import TIMES_TO_WRITE
 from hybrid_etl.sinks import OutputFile
 from hybrid_etl.specification import Format
+from hybrid_etl.weight import weight
 from hybrid_etl.writers.statistics import Statistics
 
 
@@ -33,6 +36,16 @@ class Writer(Protocol):
 
     def finish(self) -> None:
         """Write what is left and the file's end; the output itself is finished by its owner."""
+
+
+def load_writer(file_format: Format) -> None:
+    """Load the writer for a format and all that it uses, which takes up to 17 MiB."""
+    importlib.import_module(f"{__name__}.{'passthrough' if file_format.passthrough else file_format.type}")
+
+
+def memory_for(file_format: Format, batch: pa.RecordBatch) -> int:
+    """Bytes that writing a batch takes beside it; text is written piece by piece, and masks copy a column."""
+    return TIMES_TO_WRITE * weight(batch) if file_format.type == "parquet" else int(batch.nbytes)
 
 
 def open_writer(

@@ -10,13 +10,15 @@ import pyarrow as pa
 import pyarrow.csv as pc_csv
 
 from hybrid_etl.sinks import OutputFile
+from hybrid_etl.weight import cut, text_weight
 from hybrid_etl.writers.lone_null import lone_null
+from hybrid_etl.writers.long_rows import csv_row
 from hybrid_etl.writers.records import Tap
 from hybrid_etl.writers.statistics import Statistics
 from hybrid_etl.writers.stream import open_stream
 from hybrid_etl.writers.text import as_text
 
-BLOCK_ROWS = 8192
+BLOCK_ROWS, BLOCK_BYTES = 8192, 4 * 1024 * 1024
 
 
 class CsvWriter:
@@ -50,7 +52,12 @@ class CsvWriter:
         if batch.num_columns == 1 and batch.column(0).null_count:
             raise lone_null(batch.schema.names[0])
         self._statistics.take_batch(batch)
-        self._writer.write_batch(as_text(batch))
+        for rows, is_long in cut(batch, most=BLOCK_BYTES, weigh=text_weight):
+            if not is_long:
+                self._writer.write_batch(as_text(rows))
+                continue
+            for piece in csv_row(rows):
+                self._tap.write(piece)
 
     def flush(self) -> None:
         """Nothing waits here."""

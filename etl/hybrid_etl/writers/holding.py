@@ -12,10 +12,12 @@ from collections.abc import Callable, Collection, Iterator
 
 import pyarrow as pa
 
+from hybrid_etl.weight import cut, weight
 from hybrid_etl.writers.partition_paths import PartitionPaths
 
-HELD_BYTES = 24 * 1024 * 1024
-"""Of Arrow data. While they are sorted out they are there twice: 48 MiB at most."""
+HELD_BYTES, LONG_ROW_BYTES = 24 * 1024 * 1024, 4 * 1024 * 1024
+"""By weight. While they are sorted out they are there twice: 56 MiB at most. A row beyond LONG_ROW_BYTES
+never waits."""
 
 
 class Holding:
@@ -30,15 +32,24 @@ class Holding:
         self, batch: pa.RecordBatch, *, is_open: Callable[[], Collection[str]]
     ) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Keep a batch; gives paths and rows that should go into files now. `is_open` names open files."""
-        self._held.append(batch)
-        self._bytes += batch.nbytes
-        if self._bytes >= HELD_BYTES:
-            yield from self._release(is_open(), keep=self._bytes // 2)
+        for rows, is_long in cut(batch, most=LONG_ROW_BYTES):
+            if is_long:
+                (path,) = self._paths.groups(rows)
+                yield path, self._paths.without(rows)
+            else:
+                self._keep(rows, alone=rows is batch)
+            if self._bytes >= HELD_BYTES:
+                yield from self._release(is_open(), keep=self._bytes // 2)
 
     def rest(self) -> Iterator[tuple[str, pa.RecordBatch]]:
         """All that is still held."""
         if self._held:
             yield from self._release((), keep=0)
+
+    def _keep(self, rows: pa.RecordBatch, *, alone: bool) -> None:
+        # A slice keeps all that it was cut from, the long row beside it too: a copy does not.
+        self._held.append(rows if alone else pa.concat_batches([rows, rows.slice(0, 0)]))
+        self._bytes += weight(rows)
 
     def _release(self, opened: Collection[str], *, keep: int) -> Iterator[tuple[str, pa.RecordBatch]]:
         together = pa.concat_batches(self._held)
@@ -64,4 +75,4 @@ class Holding:
         if kept:
             remainder = together.take(pa.array(sorted(kept), pa.int64()))
             self._held.append(remainder)
-            self._bytes = remainder.nbytes
+            self._bytes = weight(remainder)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator
 
 import pyarrow as pa
 
 from hybrid_etl.sinks import OutputFile
+from hybrid_etl.weight import cut, text_weight
+from hybrid_etl.writers.long_rows import json_row
 from hybrid_etl.writers.statistics import Statistics
 from hybrid_etl.writers.stream import open_stream
-from hybrid_etl.writers.text import as_json_values
+from hybrid_etl.writers.text import json_lines
 
-BLOCK_ROWS = 4096
+BLOCK_ROWS, BLOCK_BYTES = 4096, 2 * 1024 * 1024
 
 
 class JsonLinesWriter:
@@ -33,11 +33,11 @@ class JsonLinesWriter:
     def write(self, batch: pa.RecordBatch) -> None:
         """Write the rows of a batch, block by block so that memory stays small."""
         self._statistics.take_batch(batch)
-        for start in range(0, batch.num_rows, BLOCK_ROWS):
-            block = "".join(json_lines(batch.slice(start, BLOCK_ROWS))).encode()
-            # JSON escapes the line feeds of values: each that is there ends a record.
-            self.rows += block.count(b"\n")
-            self._stream.write(block)
+        for rows, is_long in cut(batch, most=BLOCK_BYTES, weigh=text_weight):
+            for block in json_row(rows) if is_long else _blocks(rows):
+                # JSON escapes the line feeds of values: each that is there ends a record.
+                self.rows += block.count(b"\n")
+                self._stream.write(block)
 
     def flush(self) -> None:
         """Nothing waits here."""
@@ -47,19 +47,6 @@ class JsonLinesWriter:
         self._stream.close()
 
 
-def json_lines(batch: pa.RecordBatch) -> Iterator[str]:
-    """A line for each row of a batch."""
-    lists = [field.name for field in batch.schema if pa.types.is_list(field.type)]
-    for row in as_json_values(batch).to_pylist():
-        for name in lists:
-            if row[name] is not None:
-                row[name] = json.loads(row[name])
-        yield json.dumps(_plain(row), ensure_ascii=False, default=str) + "\n"
-
-
-def _plain(row: dict[str, object]) -> dict[str, object]:
-    """JSON has no NaN and no infinity: they are texts."""
-    return {
-        name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in row.items()
-    }
+def _blocks(batch: pa.RecordBatch) -> Iterator[bytes]:
+    for start in range(0, batch.num_rows, BLOCK_ROWS):
+        yield "".join(json_lines(batch.slice(start, BLOCK_ROWS))).encode()

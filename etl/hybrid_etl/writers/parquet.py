@@ -10,6 +10,7 @@ from pyarrow import _parquet
 
 from hybrid_etl.room import may_have
 from hybrid_etl.sinks import OutputFile
+from hybrid_etl.weight import weigher
 from hybrid_etl.writers.encodings import choose_encodings
 from hybrid_etl.writers.statistics import Statistics
 from hybrid_etl.writers.stream import open_stream
@@ -18,6 +19,8 @@ ROW_GROUP_BYTES = 10 * 1024 * 1024
 LONG_BYTES = 4 * 1024 * 1024
 """A value from which on its column has neither dictionary nor statistics in the file. Arrow keeps the least
 and the greatest of each page, chunk and page index: with them a value took ten times its size."""
+LAST_BYTES = 12 * 1024 * 1024
+"""A row of this weight is the last of its file: Arrow keeps what a row group took until the next one."""
 MOST_CHUNKS = 12_288
 """Column chunks of a file: 768 row groups of 16 columns, or 8 of 1,500. Arrow keeps 1 to 1.5 KiB of each
 until the footer is written, 18 MiB at most."""
@@ -26,7 +29,7 @@ WIDE, PAGE_BYTES = 256, 1024 * 1024
 
 
 class ParquetWriter:
-    """One Parquet file. Up to ROW_GROUP_BYTES of Arrow data wait for their row group.
+    """One Parquet file. Up to ROW_GROUP_BYTES, by their weight, wait for their row group.
 
     pyarrow's own writer class is used, not its wrapper in pyarrow.parquet, which brings Arrow's file systems
     along (10 MiB).
@@ -50,6 +53,8 @@ class ParquetWriter:
         self._waiting: list[pa.RecordBatch] = []
         self._bytes = 0
         self._chunks = 0
+        self._last_bytes = 0
+        self._weigh = weigher(schema)
         self._long: frozenset[str] = frozenset()
 
     def takes(self, batch: pa.RecordBatch) -> bool:
@@ -58,8 +63,8 @@ class ParquetWriter:
 
     @property
     def full(self) -> bool:
-        """Whether one more row group would be too many for the memory."""
-        return self._chunks + len(self._schema) > MOST_CHUNKS
+        """Whether one more row group would be too many for the memory, or the last one is kept in it."""
+        return self._chunks + len(self._schema) > MOST_CHUNKS or self._last_bytes >= LAST_BYTES
 
     @property
     def rows(self) -> int:
@@ -76,7 +81,8 @@ class ParquetWriter:
         if self._writer is None:
             self._long |= long
         self._waiting.append(batch)
-        self._bytes += batch.nbytes
+        self._last_bytes = self._weigh(batch)
+        self._bytes += self._last_bytes
         if self._bytes >= ROW_GROUP_BYTES:
             self._flush()
 

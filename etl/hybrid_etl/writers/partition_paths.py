@@ -9,7 +9,7 @@ stands there as it is: DuckDB decodes the value and not the name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from urllib.parse import quote
 
@@ -136,10 +136,3 @@ def _escaped(text: str) -> str:
     inner = text.strip(" ")
     start = len(text) - len(text.lstrip(" "))
     return "%20" * start + quote(inner, safe=" ") + "%20" * (len(text) - len(inner) - start)
-
-
-def pieces(batch: pa.RecordBatch, *, most_bytes: int) -> Iterator[pa.RecordBatch]:
-    """A batch in slices of about so many bytes, a row at least."""
-    step = max(1, batch.num_rows * most_bytes // max(batch.nbytes, 1))
-    for start in range(0, batch.num_rows, step):
-        yield batch.slice(start, step)

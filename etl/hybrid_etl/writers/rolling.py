@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from hybrid_etl.errors import Failure
+from hybrid_etl.room import LONG_BYTES
 from hybrid_etl.sinks import OutputFile, Sink, StoredFile
 from hybrid_etl.specification import Format
-from hybrid_etl.writers import Writer, open_writer
-from hybrid_etl.writers.holding import Holding
-from hybrid_etl.writers.partition_paths import PartitionPaths, pieces
+from hybrid_etl.weight import cut, may_weigh, weight
+from hybrid_etl.writers import Writer, memory_for, open_writer
+from hybrid_etl.writers.holding import LONG_ROW_BYTES, Holding
+from hybrid_etl.writers.partition_paths import PartitionPaths
 from hybrid_etl.writers.statistics import Statistics
 
 MOST_OPEN = 8
@@ -67,6 +69,10 @@ class RollingWriter:
         """Bytes given to the sink so far."""
         return sum(file.bytes for file in self._files) + sum(file.output.size for file in self._open.values())
 
+    def memory_for(self, batch: pa.RecordBatch) -> int:
+        """Bytes that writing a batch takes beside it; 0 for short rows, which a run always has room for."""
+        return memory_for(self._format, batch) if may_weigh(batch, LONG_BYTES) else 0
+
     def write(self, batch: pa.RecordBatch) -> None:
         """Write a batch to the files of its paths, at once or later; a full file is followed by a new one."""
         if self._holding is None:
@@ -100,10 +106,13 @@ class RollingWriter:
         self._open.clear()
 
     def _write_pieces(self, path: str, rows: pa.RecordBatch) -> None:
-        for piece in pieces(rows, most_bytes=PIECE_BYTES):
+        for piece, _ in cut(rows, most=PIECE_BYTES):
             self._write(path, piece)
         if path in self._open:
             self._open[path].writer.flush()
+            if rows.num_rows == 1 and may_weigh(rows, LONG_ROW_BYTES) and weight(rows) > LONG_ROW_BYTES:
+                # Its writer keeps what the row took, and so would those of all other paths.
+                self._finish(path)
 
     def _write(self, path: str, rows: pa.RecordBatch) -> None:
         if path in self._open and not self._open[path].writer.takes(rows):

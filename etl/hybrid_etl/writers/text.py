@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +24,24 @@ def as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
 def as_json_values(batch: pa.RecordBatch) -> pa.RecordBatch:
     """`as_text`, and decimals, dates and times as strings too: a JSON number would lose digits."""
     return _replace(batch, lambda array: _nested(_exact(array)))
+
+
+def json_lines(batch: pa.RecordBatch) -> Iterator[str]:
+    """A line for each row of a batch."""
+    lists = [field.name for field in batch.schema if pa.types.is_list(field.type)]
+    for row in as_json_values(batch).to_pylist():
+        for name in lists:
+            if row[name] is not None:
+                row[name] = json.loads(row[name])
+        yield json.dumps(_without_infinity(row), ensure_ascii=False, default=str) + "\n"
+
+
+def _without_infinity(row: dict[str, object]) -> dict[str, object]:
+    """JSON has no NaN and no infinity: they are texts."""
+    return {
+        name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in row.items()
+    }
 
 
 def _replace(batch: pa.RecordBatch, convert: Callable[[pa.Array], pa.Array]) -> pa.RecordBatch:

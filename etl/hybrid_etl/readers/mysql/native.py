@@ -109,7 +109,11 @@ def row_batches(
                 break
             else:
                 if needed.value > READ_BYTES:
-                    refuse_beyond(needed.value, lambda: long_column(window.waiting(4), fields))
+                    refuse_beyond(
+                        needed.value,
+                        lambda: long_column(window.waiting(4), fields),
+                        received=window.available,
+                    )
                 window.fill(needed.value)
         if decoder.rows:
             yield decoder.take()

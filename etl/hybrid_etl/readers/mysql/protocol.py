@@ -83,7 +83,11 @@ def row_packets(connection: Connection) -> Iterator[bytes]:
         packet = connection._read_packet()
         if packet.is_eof_packet():
             return
-        yield packet.get_all_data()
+        data = packet.get_all_data()
+        # A long row would else be held while the next one is read.
+        del packet
+        yield data
+        del data
 
 
 def _execute_payload(number: int, values: list[Value]) -> bytes:

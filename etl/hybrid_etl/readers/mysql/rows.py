@@ -26,6 +26,7 @@ def row_batches(
     rows = RowBatch(columns, [decoder(column) for column in columns], refusals)
     for packet in row_packets(connection):
         rows.append(split_row(packet, fields))
+        del packet
         if rows.bytes >= batch_bytes:
             yield rows.take()
     if rows.bytes:

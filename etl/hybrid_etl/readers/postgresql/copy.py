@@ -9,6 +9,7 @@ import select
 import struct
 from collections.abc import Iterator
 
+import psycopg
 import pyarrow as pa
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
@@ -47,6 +48,24 @@ def wait(connection: PGconn) -> None:
     """Wait for bytes from the server and take them in."""
     select.select([connection.socket], [], [])
     connection.consume_input()
+
+
+def without_memory(error: Exception) -> bool:
+    """Whether libpq has found no memory: "cannot allocate memory for input buffer", "out of memory"."""
+    said = str(error)
+    if isinstance(error, CopyRefused):
+        said = error.result.error_message.decode("utf-8", "replace")
+    return "memory" in said
+
+
+def told_of_memory(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches; raises MemoryError where it was libpq that found no memory for a row."""
+    try:
+        yield from batches
+    except (psycopg.OperationalError, CopyRefused) as error:
+        if without_memory(error):
+            raise MemoryError from error
+        raise
 
 
 def finish_copy(connection: PGconn) -> int:
@@ -97,10 +116,12 @@ def copy_batches(
             position, begun = _header(message), True
         while position < len(message) and not ended:
             position, ended = _row(message, position, rows, len(columns))
+        del message, data
         if rows.bytes >= batch_bytes:
             taken = rows.take()
             count += taken.num_rows
             yield taken
+            del taken
     sent = finish_copy(connection)
     rest = rows.take()
     check_count(sent, count + rest.num_rows)

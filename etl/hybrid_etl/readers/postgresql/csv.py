@@ -37,6 +37,7 @@ def line_batches(
             continue
         if length > 0:
             lines += data
+            del data
             ends.append(len(lines))
         if len(ends) > 1 and (length < 0 or len(lines) >= batch_bytes):
             rows += len(ends) - 1

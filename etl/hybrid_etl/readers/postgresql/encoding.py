@@ -59,7 +59,10 @@ def transcoded(
             for array, column in zip(batch.columns, columns, strict=True)
         ]
         rows += batch.num_rows
-        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+        decoded = pa.RecordBatch.from_arrays(arrays, schema=schema)
+        del batch, arrays
+        yield decoded
+        del decoded
 
 
 def _decoded(

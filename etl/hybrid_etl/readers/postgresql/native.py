@@ -12,9 +12,15 @@ import pyarrow as pa
 from psycopg.pq.abc import PGconn
 
 from hybrid_etl.columns import Column
-from hybrid_etl.errors import Failure, UserError
+from hybrid_etl.errors import Failure
 from hybrid_etl.native.library import END, FAULT, FULL, SERVER_ERROR, NativeDecoder, NotAvailable, load
-from hybrid_etl.readers.postgresql.copy import CopyRefused, check_count, finish_copy, start_copy
+from hybrid_etl.readers.postgresql.copy import (
+    CopyRefused,
+    check_count,
+    finish_copy,
+    start_copy,
+    without_memory,
+)
 from hybrid_etl.readers.postgresql.csv import line_column
 from hybrid_etl.refusals import Refusals
 from hybrid_etl.room import Growth
@@ -63,6 +69,7 @@ def copy_batches(
         for batch in _full_batches(connection, decoder, read, growth, batch_bytes=batch_bytes):
             rows += batch.num_rows
             yield batch
+            del batch
         check_count(finish_copy(connection), rows + decoder.rows)
         if not decoder.library.hetl_postgresql_ended(decoder.handle):
             raise Failure("The database's copy ended without its trailer; run again.")
@@ -85,6 +92,7 @@ def line_batches(
         for batch in _full_batches(connection, decoder, read, growth, batch_bytes=batch_bytes):
             rows += batch.num_rows
             yield batch
+            del batch
         check_count(finish_copy(connection), rows + decoder.rows)
         if decoder.rows:
             yield decoder.take()
@@ -97,19 +105,8 @@ def _start(connection: PGconn, statement: bytes, growth: Growth) -> None:
     try:
         with growth.bounded():
             start_copy(connection, statement)
-    except psycopg.OperationalError as error:
-        raise _out_of_memory(str(error), growth) or error from None
-    except CopyRefused as error:
-        said = error.result.error_message.decode("utf-8", "replace")
-        raise _out_of_memory(said, growth) or error from None
-
-
-def _out_of_memory(said: str, growth: Growth) -> UserError | None:
-    """The refusal of a row for which libpq found no memory within the bounds, None for another fault.
-
-    It says "cannot allocate memory for input buffer" and "out of memory".
-    """
-    return growth.refusal() if "memory" in said else None
+    except (psycopg.OperationalError, CopyRefused) as error:
+        raise (growth.refusal() if without_memory(error) else None) or error from None
 
 
 def _full_batches(
@@ -127,12 +124,16 @@ def _full_batches(
         with growth.bounded():
             outcome = read(decoder.handle, ctypes.byref(functions), address, batch_bytes)
         if outcome == FULL:
-            yield decoder.take()
+            batch = decoder.take()
+            growth.seen(batch)
+            yield batch
+            del batch
         elif outcome == FAULT:
             fault = decoder.fault()
             raise (growth.refusal() or fault) if isinstance(fault, MemoryError) else fault
         elif outcome == SERVER_ERROR:
-            if refusal := _out_of_memory(connection.error_message.decode("utf-8", "replace"), growth):
+            refusal = growth.refusal()
+            if refusal and b"memory" in connection.error_message:
                 raise refusal
             break
         elif outcome == END:
