@@ -17,8 +17,8 @@ from sandbox.endpoint.upstream import Credentials, Upstream
 
 _ACCESS_KEY = re.compile(r"Credential=([^/]+)/")
 
-#: What a host may ask with the keys of its Anywhere role (`tests/policy/test_endpoints_of_hosts.py` holds it to
-#: that). The keys themselves it asks for with the key pair of its registration.
+#: What a host may ask with the keys of its Anywhere role. `tests/policy/test_endpoints_of_hosts.py` holds it
+#: to the role. The keys themselves are asked for with the key pair of the registration.
 HOST_ACTIONS = frozenset({
     "ecs:DiscoverPollEndpoint", "ecs:Poll", "ecs:RegisterContainerInstance", "ecs:StartTelemetrySession",
     "ecs:SubmitContainerStateChange", "ecs:SubmitTaskStateChange", "ssm:UpdateInstanceInformation",
