@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import urllib3
+from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from sandbox import node_signature
 from sandbox.agent.errors import Refused, Unreachable
@@ -78,10 +80,11 @@ class SystemsManager:
             "IPAddress": address,
             "PlatformType": "Linux",
         }
-        self._call("UpdateInstanceInformation", said, identity)
+        keys = self.role_keys(identity)
+        self._call("UpdateInstanceInformation", said, keys)
 
     def _call(
-        self, operation: str, body: dict[str, Any], identity: HostIdentity | None = None
+        self, operation: str, body: dict[str, Any], signer: HostIdentity | dict[str, str] | None = None
     ) -> dict[str, Any]:
         request = AWSRequest(
             method="POST",
@@ -89,13 +92,12 @@ class SystemsManager:
             headers={"X-Amz-Target": f"AmazonSSM.{operation}", "Content-Type": _CONTENT_TYPE},
             data=json.dumps(body).encode(),
         )
-        if identity:
-            node_signature.sign(
-                request,
-                node=identity.instance_id,
-                private_key=identity.private_key,
-                region=self.region,
-            )
+        if isinstance(signer, HostIdentity):
+            key = signer.private_key
+            node_signature.sign(request, node=signer.instance_id, private_key=key, region=self.region)
+        elif signer:
+            keys = Credentials(signer["access_key"], signer["secret_key"], signer["token"])
+            SigV4Auth(keys, "ssm", self.region).add_auth(request)
         try:
             answer = urllib3.request(
                 "POST", f"{self.url}/", body=request.data, headers=dict(request.headers.items()),

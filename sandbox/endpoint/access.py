@@ -17,6 +17,13 @@ from sandbox.endpoint.upstream import Credentials, Upstream
 
 _ACCESS_KEY = re.compile(r"Credential=([^/]+)/")
 
+#: What a host may ask with the keys of its Anywhere role. `tests/policy/test_endpoints_of_hosts.py` holds it
+#: to the role. The keys themselves are asked for with the key pair of the registration.
+HOST_ACTIONS = frozenset({
+    "ecs:DiscoverPollEndpoint", "ecs:Poll", "ecs:RegisterContainerInstance", "ecs:StartTelemetrySession",
+    "ecs:SubmitContainerStateChange", "ecs:SubmitTaskStateChange", "ssm:UpdateInstanceInformation",
+})  # fmt: skip
+
 #: Keys of a host that are known at a time: the newest, and those that it may still sign with.
 _KEYS_OF_A_HOST = 4
 
@@ -103,11 +110,36 @@ class Access:
         if found is None:
             return None
         with self._store.read() as state:
-            hosts = (h for h in state.hosts.values() if found[1] in (h.host, *h.access_key_ids))
-            record = next(hosts, None)
+            record = next((h for h in state.hosts.values() if found[1] in h.access_key_ids), None)
         if record and record.cut:
             raise HostCut
         return record
+
+    def node(self, name: str | None) -> HostRecord | None:
+        """A managed node by its name, which its own signature has still to prove.
+
+        Raises:
+            HostCut: nothing of it arrives.
+        """
+        with self._store.read() as state:
+            record = state.hosts.get(name or "")
+        if record and record.cut:
+            raise HostCut
+        return record
+
+    def admit(self, authorization: str, action: str) -> None:
+        """Let a host do what its role allows; anybody else is not looked at.
+
+        Raises:
+            HostCut: nothing of it arrives.
+            ServiceError: `AccessDeniedException`.
+        """
+        host = self.caller(authorization)
+        if host and action not in HOST_ACTIONS:
+            raise ServiceError(
+                "AccessDeniedException",
+                f"{host.host} is not authorized to perform: {action} because its role does not allow it",
+            )
 
     def _keys(self, cache_key: str, role_arn: str, *, session: str) -> Credentials:
         with self._lock:

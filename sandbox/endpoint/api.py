@@ -133,6 +133,7 @@ class Api:
         return service, operation
 
     def _served(self, service: str, operation: str, request: Request) -> Answer:
+        self._access.admit(request.header("authorization"), f"{service}:{operation}")
         handler = self._handlers.get(service, {}).get(operation)
         if service == "ecs" and operation in _REFUSED:
             raise ServiceError("UnsupportedFeatureException", f"the local site has no {operation}.")
@@ -143,7 +144,6 @@ class Api:
             return self._forwarded(service, operation, request)
         if not request.header("authorization") and operation != "RegisterManagedInstance":
             raise ServiceError("MissingAuthenticationTokenException", "Missing Authentication Token")
-        self._access.caller(request.header("authorization"))
         if operation in _OF_THE_SSM_AGENT:
             return json_answer(handler(params, request))
         model = self._models[service]
@@ -233,9 +233,9 @@ class Api:
     def _node(self, request: Request) -> HostRecord:
         """The managed node that signed a request with its own key."""
         node = node_signature.signed_by(request.header("authorization"))
-        host = self._access.caller(request.header("authorization"))
+        host = self._access.node(node)
         headers = {name.lower(): value for name, value in request.raw_headers}
-        if host is None or host.host != node or not node_signature.verified(
+        if host is None or not node_signature.verified(
             request.method, f"http://{headers.get('host')}{request.path}",
             headers=headers, body=request.body, public_key=host.public_key, region=self._upstream.region,
         ):  # fmt: skip

@@ -141,6 +141,10 @@ def _join(call: Call, _: Estate) -> Iterator[Asked]:
         yield Asked("ecs:TagResource", instance, {"ecs:CreateAction": "RegisterContainerInstance"})
 
 
+def _submit(call: Call, _: Estate) -> Iterator[Asked]:
+    yield Asked("ecs:SubmitTaskStateChange", _cluster(call)["ecs:cluster"], {})
+
+
 def _anything(action: str) -> Callable[[Call, Estate], Iterator[Asked]]:
     def ask(call: Call, _: Estate) -> Iterator[Asked]:
         yield Asked(action, "*", _cluster(call) if "cluster" in call.names else {})
@@ -177,6 +181,8 @@ _TABLE: dict[str, Callable[[Call, Estate], Iterator[Asked]]] = {
         "ecs:DescribeContainerInstances", "container-instance", "containerInstances"
     ),
     "ecs:RegisterContainerInstance": _join,
+    "ecs:DiscoverPollEndpoint": _anything("ecs:DiscoverPollEndpoint"),
+    "ecs:SubmitTaskStateChange": _submit,
     "monitoring:PutMetricData": _metric,
     "logs:CreateLogStream": _log("logs:CreateLogStream"),
     "logs:PutLogEvents": _log("logs:PutLogEvents"),

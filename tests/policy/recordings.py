@@ -70,7 +70,10 @@ def _caller(line: dict[str, Any], roles: dict[str, str], *, airflow: str) -> str
         Path(word).name == "airflow" for word in program
     ):
         return airflow
-    if program[:2] == ["-m", "sandbox.endpoint"] or program[:3] == ["-m", "hybrid", "demo"]:
+    # An agent without a role is capacity of Fargate: AWS's own.
+    if program[:2] in (["-m", "sandbox.endpoint"], ["-m", "sandbox.agent"]) or program[:3] == [
+        "-m", "hybrid", "demo",
+    ]:  # fmt: skip
         return ""
     return " ".join(program[1:4])
 

@@ -6,6 +6,7 @@ import pytest
 
 from hybrid.fleet.host_kit.endpoints import ENDPOINTS, of_site
 from hybrid.review.policies import Role, as_list, statements
+from sandbox.endpoint.access import HOST_ACTIONS
 from tests.policy.matrix import estate
 
 
@@ -18,6 +19,18 @@ def _services_called_from_hosts(role: Role) -> set[str]:
             if statement["Effect"] == "Allow" and "kms:ViaService" not in keys:
                 called |= {action.partition(":")[0] for action in as_list(statement["Action"])}
     return called
+
+
+def test_the_local_site_lets_a_host_do_what_its_role_allows_and_no_more() -> None:
+    # Given the role of a host, without the message gateway, which the local site has not
+    roles = [role for role in estate("acme").policies.roles if role.path.strip("/").endswith("anywhere")]
+    assert roles
+    for role in roles:
+        found = [s for document in role.policies.values() for s in statements(document)]
+        allowed = {a for s in found if s["Effect"] == "Allow" for a in as_list(s["Action"])}
+
+        # Then the endpoint, which the real agents run against, admits the same of ECS and Systems Manager
+        assert {a for a in allowed if a.partition(":")[0] in ("ecs", "ssm")} == HOST_ACTIONS
 
 
 @pytest.mark.parametrize("name", ["acme", "china", "government"])

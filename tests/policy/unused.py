@@ -30,11 +30,9 @@ UNUSED: dict[str, dict[str, str]] = {
         "sqs:*": _MWAA,
     },
     "anywhere": {
-        "ecs:DiscoverPollEndpoint": _ECS_AGENT,
         "ecs:Poll": _ECS_AGENT,
         "ecs:StartTelemetrySession": _ECS_AGENT,
         "ecs:SubmitContainerStateChange": _ECS_AGENT,
-        "ecs:SubmitTaskStateChange": _ECS_AGENT,
         "ssm:UpdateInstanceInformation": _SSM_AGENT,
         "ssmmessages:*": _SSM_AGENT,
     },

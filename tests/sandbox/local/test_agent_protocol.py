@@ -369,6 +369,20 @@ def test_nobody_reports_the_task_of_another_host(
         aws.ecs.submit_task_state_change(cluster=cluster, task=task["taskArn"], status="STOPPED")
 
 
+@pytest.mark.parametrize("operation", ["list_clusters", "deregister_container_instance", "run_task"])
+def test_a_host_may_do_what_its_role_allows_and_no_more(
+    plane: ControlPlane, joined: ContainerInstanceTypeDef, cluster: str, operation: str
+) -> None:
+    # Given the keys of a host, when they sign what the Anywhere role does not allow
+    members: dict[str, dict[str, Any]] = {
+        "deregister_container_instance": {"containerInstance": joined["containerInstanceArn"]},
+        "run_task": {"cluster": cluster, "taskDefinition": "any"},
+    }
+    # Then it is denied, whether the endpoint would answer it itself or pass it on
+    with pytest.raises(Refused, match="AccessDeniedException"):
+        plane.call(operation, **members.get(operation, {}))
+
+
 def _signed(aws: Aws, host: HostIdentity, operation: str, body: dict[str, Any]) -> dict[str, Any]:
     """A call that boto3 would refuse to make: its public model lacks members that agents send."""
     keys = SystemsManager(aws.url, REGION).role_keys(host)
