@@ -38,6 +38,7 @@ class AnywhereSite(Site):
         network_mode: of its containers, `bridge` or `host`.
         registry_mirror: registry at the site that has the image, `HOST[:PORT][/PATH]`; None for the estate's
             own.
+        environment: variables of its containers, beside those of every container.
 
     Attributes:
         network_mode: as given.
@@ -57,6 +58,7 @@ class AnywhereSite(Site):
         log_retention_days: int,
         network_mode: Literal["bridge", "host"] = "bridge",
         registry_mirror: str | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(
             scope,
@@ -67,6 +69,7 @@ class AnywhereSite(Site):
             registry_mirror=registry_mirror,
         )
         self.network_mode = network_mode
+        self._environment = dict(environment or {})
         self.anywhere_role = self._anywhere_role()
         self.activation_secret: secretsmanager.CfnSecret = empty_secret(
             self,
@@ -98,6 +101,7 @@ class AnywhereSite(Site):
             log_retention_days=declared.log_retention_days,
             network_mode=declared.network_mode,
             registry_mirror=declared.registry_mirror,
+            environment=declared.endpoints.container_environment,
         )
 
     @property
@@ -105,6 +109,11 @@ class AnywhereSite(Site):
         """Those of every site, and the role of its hosts."""
         role = self.services.names.anywhere_role(self.name)
         return {**super().outputs, "AnywhereRoleName": (role, "Role that an activation names")}
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """As given."""
+        return self._environment
 
     def task_definition(self, scope: Construct, props: TaskProps) -> ecs.TaskDefinition:
         """A task definition for hosts of one's own, in Docker's network or in the host's."""

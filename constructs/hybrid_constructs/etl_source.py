@@ -241,6 +241,7 @@ class EtlSource(Construct):
                 "HYBRID_LAKE": f"s3://{self._buckets.lake.bucket_name}",
                 "HYBRID_SECRET": names.source_secret(self.name),
                 "AWS_REGION": stack.region,
+                **site.environment,
             },
         )
         site.mount(self.task_definition, container)

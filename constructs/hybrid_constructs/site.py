@@ -166,6 +166,11 @@ class Site(Construct):
         """Outputs of its stack: name → value and description."""
         return {"ClusterName": (self.services.names.cluster(self.name), f"ECS cluster of {self.name}")}
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Variables that the containers of every source here get."""
+        return {}
+
     def image(self, tag: str) -> ecs.ContainerImage:
         """The image as task definitions here name it; a mirror has it under the same repository and tag."""
         if self.registry_mirror is None:

@@ -63,6 +63,15 @@ _KINDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "most_rows": (_count, "a number of rows, at least 1"),
 }
 
+#: Keys whose values are judged where they are read.
+_OTHERS = (
+    "version", "estate", "site", "source", "pipeline", "engine", "query", "prefix", "incremental_column",
+    "on_drift", "partitions", "unrepresentable", "decimal_width", "row_security",
+)  # fmt: skip
+
+#: Every key of a specification.
+KNOWN = frozenset({*_KINDS, *_OTHERS})
+
 _LIMITS = ("statement_timeout_seconds", "lock_timeout_seconds", "bytes_per_second", "connections")
 
 
@@ -92,7 +101,15 @@ def read_object(content: bytes | str, *, what: str, then: str) -> dict[str, Any]
 
 
 def check_kinds(document: Mapping[str, Any], *, where: str) -> None:
-    """Raise UserError for the first value that is of another kind; null counts as left out."""
+    """Raise UserError for the first value that is of another kind; null counts as left out.
+
+    A key that this container does not know may be what hides a column: it never runs as if it were not there.
+    """
+    for key in sorted(document.keys() - KNOWN):
+        if document[key] is not None:
+            raise UserError(
+                f"{where}: {_shown(key)} is unknown to this container; deploy the matching image."
+            )
     for key, (is_kind, words) in _KINDS.items():
         value = document.get(key)
         if value is not None and not is_kind(value):

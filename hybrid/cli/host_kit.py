@@ -16,7 +16,7 @@ from hybrid.cli.estate_option import EstateFile
 from hybrid.fleet.errors import DestinationRefused, OptionsRefused
 from hybrid.fleet.host_kit.kit import DockerSource, HostSettings, KitFile, KitFormat, SettingRefused, files
 from hybrid.fleet.maintenance import labels
-from hybrid.fleet.sites import AnywhereSiteNames, anywhere_site, mirror_of
+from hybrid.fleet.sites import AnywhereSiteNames, anywhere_site, mirror_of, private_endpoints_of
 from workspace.paths import ESTATE
 
 
@@ -59,6 +59,7 @@ def host_kit(
                 reserved_memory=reserved_memory,
                 docker_source=docker_source,
                 mirror=mirror_of(described, site),
+                private=private_endpoints_of(described, site),
             )
         except SettingRefused as error:
             raise OptionsRefused(str(error)) from None

@@ -24,6 +24,7 @@ from hybrid.fleet.errors import FleetError
 from hybrid.fleet.hosts import Host, find
 from hybrid.fleet.hosts import hosts as hosts_of
 from hybrid.fleet.maintenance import Deregistered
+from hybrid.fleet.versions import marked, too_old
 from hybrid.fleet.watching import changes
 
 app = typer.Typer(help="The machines that joined the sites.", no_args_is_help=True)
@@ -32,7 +33,7 @@ Wanted = Annotated[list[str], typer.Argument(help="Names or ids (mi-…) of host
 Site = Annotated[str | None, typer.Option("--site", help="Only this site.", show_default="all")]
 
 _COLUMNS = (
-    "site", "host", "state", "tasks", "free cpu", "free MiB", "last seen", "age", "agent", "ssm", "labels",
+    "site", "host", "state", "tasks", "free cpu", "free MiB", "last seen", "age", "agent", "ssm", "docker", "labels",
 )  # fmt: skip
 
 #: Seconds between two words of a wait in which nothing changes.
@@ -266,6 +267,7 @@ def _row(host: Host) -> tuple[object, ...]:
     age = "-" if host.registered is None else as_text(now - host.registered)
     tasks = f"{host.running}+{host.pending}" if host.pending else str(host.running)
     labels = ",".join(f"{k}={v}" if v else k for k, v in host.attributes.items())
+    old = {one.program for one in too_old(host)}
     return (
         host.site,
         f"{host.name} {host.node}",
@@ -275,11 +277,15 @@ def _row(host: Host) -> tuple[object, ...]:
         f"{host.memory[0]}/{host.memory[1]}",
         seen,
         age,
-        host.agent_version or "-",
-        host.ssm_version or "-",
+        marked(host.agent_version, old="ECS agent" in old),
+        marked(host.ssm_version, old="SSM agent" in old),
+        marked(host.docker_version, old="Docker" in old),
         labels or "-",
     )
 
 
 def _plain(host: Host) -> dict[str, object]:
-    return asdict(host) | {"attributes": dict(host.attributes)}
+    return asdict(host) | {
+        "attributes": dict(host.attributes),
+        "too_old": [asdict(one) for one in too_old(host)],
+    }

@@ -26,6 +26,9 @@ _FORMS = {
     r"^([a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?|[a-z0-9-]+:\d{1,5})(/[a-z0-9]+([._-][a-z0-9]+)*)*$": (
         "a registry without https:// before it: registry.plant.example:5000"
     ),
+    r"^https://[a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?$": (
+        "an address without a path: https://vpce-0123456789abcdef0-abcdefgh.ssm.eu-west-1.vpce.amazonaws.com"
+    ),
     r"^\d+(\.\d+)?[smhd]$": "a number with s, m, h or d: 2d, 36h, 90m or 30s",
 }
 

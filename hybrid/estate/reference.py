@@ -57,6 +57,7 @@ SECTIONS = (
         Section("sites.SITE", kind.__name__, f"Keys of a site of kind {name}", f" ({name})")
         for name, kind in KINDS.items()
     ),
+    Section("sites.SITE.endpoints", "PrivateEndpoints", "Keys of endpoints of a site of kind anywhere"),
     Section("sources.SOURCE", "Source", "Keys of a source"),
     Section("pipelines.PIPELINE", "Pipeline", "Keys of a pipeline"),
     Section("pipelines.PIPELINE.format", "Format", "Keys of format"),

@@ -18,6 +18,7 @@ from hybrid.fleet.client import AwsClient
 from hybrid.fleet.hosts import Host, HostState, hosts
 from hybrid.fleet.overview import ActivationState, activations
 from hybrid.fleet.sites import AnywhereSiteNames, anywhere_names, anywhere_site, stacks_of
+from hybrid.fleet.versions import too_old
 
 Level = Literal["error", "warning"]
 
@@ -78,6 +79,7 @@ def diagnose(aws: AwsClient, estate: Estate, *, site: str | None = None) -> list
             found += _of_site(estate, one, here, [code for code in codes if code.site == one.site])
             for host in here:
                 found += _of_host(host)
+                found += _of_versions(host)
     return sorted(found, key=lambda one: (one.level, one.site, one.host or ""))
 
 
@@ -192,6 +194,14 @@ def _of_host(host: Host) -> Iterator[HostFinding]:
             "warning", host, "it is drained and idle",
             f"put it back with `bin/hybrid hosts undrain {host.node}`, or take it out with `hosts "
             f"deregister`",
+        )  # fmt: skip
+
+
+def _of_versions(host: Host) -> Iterator[HostFinding]:
+    for old in too_old(host):
+        yield _finding(
+            "warning", host, f"{old.program} {old.version} is older than {old.least}: below it, {old.why}",
+            "drain the host, update it as docs/how-to/hosts.md says, and put it back",
         )  # fmt: skip
 
 

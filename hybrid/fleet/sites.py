@@ -103,6 +103,12 @@ def mirror_of(estate: Estate, site: str) -> str | None:
     return declared.registry_mirror if isinstance(declared, AnywhereSite) else None
 
 
+def private_endpoints_of(estate: Estate, site: str) -> Mapping[str, str]:
+    """Service → address, of the services that a site's hosts reach by another address than the public one."""
+    declared = estate.sites[site]
+    return declared.endpoints.by_service if isinstance(declared, AnywhereSite) else {}
+
+
 def stacks_of(aws: AwsClient, sites: Iterable[AnywhereSiteNames]) -> Mapping[str, StackRecord]:
     """Stacks of sites, by the site's name; sites without a stack are left out."""
     chosen = list(sites)

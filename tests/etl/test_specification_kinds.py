@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,9 @@ import pytest
 from hybrid_etl.errors import UserError
 from hybrid_etl.secret import Secret
 from hybrid_etl.specification import Specification
+from hybrid_etl.specification_shape import KNOWN
+
+_ROOT = Path(__file__).resolve().parents[2]
 
 LEAST = {
     "version": 1, "estate": "acme", "site": "depot", "source": "crm", "pipeline": "customers",
@@ -84,3 +88,15 @@ def test_a_port_that_is_none_is_refused(port: str) -> None:
     text = f'{{"host": "h", "port": {port}, "username": "u", "password": "p", "dbname": "d"}}'
     with pytest.raises(UserError, match="port is not a number from 1 to 65535"):
         Secret.parse(text, where="hybrid/acme/sources/crm", default_port=5432)
+
+
+def test_a_key_that_this_container_does_not_know_is_refused() -> None:
+    # An image may be older than the estate file: a site can name one
+    with pytest.raises(UserError, match="'hide' is unknown to this container; deploy the matching image"):
+        parse(LEAST | {"hide": ["name"]})
+    assert parse(LEAST | {"hide": None}).pipeline == "customers"
+
+
+def test_the_keys_that_it_knows_are_those_of_the_contract() -> None:
+    contract = json.loads((_ROOT / "contracts/schemas/specification.schema.json").read_text(encoding="utf-8"))
+    assert set(contract["properties"]) == KNOWN

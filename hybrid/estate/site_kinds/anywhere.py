@@ -9,6 +9,7 @@ from pydantic import Field
 
 from hybrid.estate.change import Effect, cost
 from hybrid.estate.naming import Names
+from hybrid.estate.private_endpoints import PrivateEndpoints
 from hybrid.estate.site_kinds.kind import OTHER_KIND, LimitedName, SiteKind
 
 #: Characters of CreateActivation's IamRole, which for a role with a path holds the path too
@@ -64,6 +65,15 @@ class AnywhereSite(SiteKind):
             "That of every source at the site. The site's execution role loses its rights at ECR, or gets "
             "them back. Make the host kit anew, which tries the way to it.",
         ),
+    )
+
+    endpoints: PrivateEndpoints = Field(
+        default=PrivateEndpoints(),
+        description="Interface endpoints of a VPC that the site reaches over its own line (Direct Connect, a "
+        "VPN), each by its address. Not every call can be told so: for the others the site's DNS answers "
+        "(docs/how-to/private-endpoints.md).",
+        examples=[{"s3": "https://bucket.vpce-0123456789abcdef0-abcdefgh.s3.eu-west-1.vpce.amazonaws.com"}],
+        json_schema_extra=cost(Effect.TASK_DEFINITION, "See its keys; several cost less."),
     )
 
     def limited_names(self, names: Names, site: str) -> Iterator[LimitedName]:

@@ -10,8 +10,8 @@ allowed. `kms` and `sts` are called by AWS, or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -65,28 +65,56 @@ ENDPOINTS = (
 )  # fmt: skip
 
 
-def of_site(mirror: str | None) -> tuple[Endpoint, ...]:
+def of_site(mirror: str | None, private: Mapping[str, str] | None = None) -> tuple[Endpoint, ...]:
     """The endpoints of a site's hosts.
 
     Args:
         mirror: the site's registry, `HOST[:PORT][/PATH]`, which is there instead of Amazon ECR. On the
             loopback of each host there is no way to try.
+        private: service → address that is there instead of the public one.
     """
+    found = [one for each in ENDPOINTS for one in _by_another_address(each, private or {})]
     if mirror is None:
-        return ENDPOINTS
+        return tuple(found)
     host = mirror.partition("/")[0]
-    others = tuple(one for one in ENDPOINTS if one.services != ("ecr",))
+    others = tuple(one for one in found if one.services != ("ecr",))
     on_loopback = host.partition(":")[0] == "localhost" or host.startswith("127.")
     return others if on_loopback else (*others, Endpoint((), host, "images are pulled from there"))
 
 
-def lines(*, region: str, domain: str, account: str | None, mirror: str | None = None) -> Iterator[str]:
+def _by_another_address(one: Endpoint, private: Mapping[str, str]) -> Iterator[Endpoint]:
+    service = one.name.partition(".")[0]
+    address = private.get(service)
+    if address is None:
+        yield one
+        return
+    if service == "s3":
+        # The installer knows no other address; on a host with its agents there is no need of it.
+        yield replace(one, required=False, use="the agents are installed from there")
+        yield replace(one, name=host_of(address), use="data goes to buckets there")
+        return
+    yield replace(one, name=host_of(address))
+
+
+def host_of(url: str) -> str:
+    """Host of an address, with its port where it has one."""
+    return url.removeprefix("https://")
+
+
+def lines(
+    *,
+    region: str,
+    domain: str,
+    account: str | None,
+    mirror: str | None = None,
+    private: Mapping[str, str] | None = None,
+) -> Iterator[str]:
     """The endpoints as the script of a host reads them: `NEED HOST USE` a line.
 
     NEED is `required`, `useful`, or `numbered`: required, and the name is one of several that AWS numbers, so
     that a name which nobody knows says nothing.
     """
-    for one in of_site(mirror):
+    for one in of_site(mirror, private):
         host = one.host(region=region, domain=domain, account=account)
         if host is not None:
             need = ("numbered" if one.tried else "required") if one.required else "useful"

@@ -75,6 +75,7 @@ class HostSettings:
         docker_source: where the installer takes Docker from.
         key_fingerprint: of the primary key that signed the installer.
         mirror: registry at the site, `HOST[:PORT][/PATH]`, or None.
+        private: service → `https://…` of an interface endpoint, instead of the service's public address.
 
     Raises:
         SettingRefused: one of them cannot be used.
@@ -89,6 +90,7 @@ class HostSettings:
     docker_source: DockerSource = DockerSource.ALL
     key_fingerprint: str = KEY_FINGERPRINT
     mirror: str | None = None
+    private: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.proxy is not None:
@@ -104,8 +106,13 @@ class HostSettings:
     def shell(self) -> str:
         """The settings as assignments of a POSIX shell."""
         tried = endpoints.lines(
-            region=self.region, domain=self.domain, account=self.account, mirror=self.mirror
+            region=self.region,
+            domain=self.domain,
+            account=self.account,
+            mirror=self.mirror,
+            private=self.private,
         )
+        private = {service: endpoints.host_of(url) for service, url in sorted(self.private.items())}
         values = {
             "REGION": self.region,
             "CLUSTER": self.cluster,
@@ -114,12 +121,26 @@ class HostSettings:
             "PROXY": self.proxy or "",
             "MIRROR": self.mirror or "",
             "IMAGE_LABEL": IMAGE_LABEL,
+            "ECS_HOST": private.get("ecs", ""),
+            "SSM_HOST": private.get("ssm", f"ssm.{self.region}.{self.domain}"),
+            "SSM_SETTINGS": self._ssm_settings(),
+            "PRIVATE_HOSTS": ",".join(one.partition(":")[0] for one in private.values()),
             "ATTRIBUTES": json.dumps(dict(self.attributes), separators=(",", ":"), sort_keys=True),
             "RESERVED_MEMORY": str(self.reserved_memory),
             "DOCKER_SOURCE": self.docker_source.value,
             "KEY_FINGERPRINT": self.key_fingerprint,
         }
         return "\n".join(f"{name}={shlex.quote(value)}" for name, value in values.items())
+
+    def _ssm_settings(self) -> str:
+        """Settings file of the SSM agent (its README, "Config Property Definitions"); empty for its own.
+
+        The agent fills in what the file leaves out, and passes over the first key, by which the script knows
+        the file as its own.
+        """
+        keys = {"Ssm": self.private.get("ssm"), "Mgs": self.private.get("ssmmessages")}
+        told = {section: {"Endpoint": url} for section, url in keys.items() if url}
+        return json.dumps({"HybridHost": True, **told}) if told else ""
 
 
 @dataclass(frozen=True)

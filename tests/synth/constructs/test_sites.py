@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from aws_cdk import aws_iam
 
+from hybrid.estate.private_endpoints import PrivateEndpoints
 from hybrid_constructs import AnywhereSite, CloudSite, EtlSource
 from hybrid_constructs.site import TaskProps
 
@@ -229,3 +230,33 @@ def test_a_site_with_a_registry_of_its_own_may_not_pull_from_the_estate_s(bench:
     # And the execution role writes logs, and that is all
     actions = [one["Action"] for one in bench.statements("hybrid-acme-on-premises-execution")]
     assert actions == [["logs:CreateLogStream", "logs:PutLogEvents"]]
+
+
+def test_containers_of_a_site_with_private_endpoints_are_told_them(bench: Any) -> None:
+    site = AnywhereSite(
+        bench.stack,
+        "Site",
+        name="on-premises",
+        services=bench.services,
+        log_retention_days=90,
+        environment=PrivateEndpoints(
+            s3="https://bucket.vpce-1.example.com", secretsmanager="https://vpce-2.example.com", ecs=None
+        ).container_environment,
+    )
+    EtlSource(
+        bench.stack,
+        "Erp",
+        name="erp",
+        site=site,
+        buckets=bench.buckets,
+        prefixes=[],
+        image_tag="0123456789abcdef",
+        memory_mib=512,
+        cpu_units=256,
+    )
+    (container,) = bench.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    told = {one["Name"]: one["Value"] for one in container["Environment"] if "URL" in one["Name"]}
+    assert told == {
+        "AWS_ENDPOINT_URL_S3": "https://bucket.vpce-1.example.com",
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER": "https://vpce-2.example.com",
+    }

@@ -71,6 +71,12 @@ MATRIX: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         {"sites": {"on-premises": {"registry_mirror": "registry.plant.example:5000"}}},
         REPLACES,
     ),
+    (
+        "private endpoints of a site",
+        {},
+        {"sites": {"on-premises": {"endpoints": {"s3": "https://bucket.vpce-0a-b.s3.example.com"}}}},
+        REPLACES,
+    ),
     ("logs of a site kept longer", {}, {"sites": {"on-premises": {"log_retention_days": 365}}}, IN_PLACE),
     ("a third zone", {}, THREE, IN_PLACE),
     ("the third zone less", THREE, {}, REPLACES),

@@ -26,8 +26,9 @@ CONFIG=/etc/ecs/ecs.config
 SELF=/usr/local/sbin/hybrid-host
 SYSCTL=/etc/sysctl.d/90-hybrid-host.conf
 UNIT=/etc/systemd/system/hybrid-task-roles.service
+SSM_CONFIG=/etc/amazon/ssm/amazon-ssm-agent.json
 IMAGES_UNIT=/etc/systemd/system/hybrid-images
 # Images of the container that stay, besides those that a container uses.
 KEPT_IMAGES=5
 UNITS_WITH_PROXY="ecs docker amazon-ssm-agent snap.amazon-ssm-agent.amazon-ssm-agent"
-NOT_THROUGH_PROXY=169.254.169.254,169.254.170.2,localhost,127.0.0.1,/var/run/docker.sock${MIRROR:+,${MIRROR%%[:/]*}}
+NOT_THROUGH_PROXY=169.254.169.254,169.254.170.2,localhost,127.0.0.1,/var/run/docker.sock${MIRROR:+,${MIRROR%%[:/]*}}${PRIVATE_HOSTS:+,$PRIVATE_HOSTS}

@@ -91,9 +91,9 @@ check_room() {
 
 # AWS refuses signatures that are more than five minutes off.
 check_clock() {
-    there=$(fetch_date "https://ssm.$REGION.$DOMAIN/")
+    there=$(fetch_date "https://$SSM_HOST/")
     if [ -z "$there" ]; then
-        warn "the clock could not be compared with AWS's" "see the way out to ssm.$REGION.$DOMAIN below"
+        warn "the clock could not be compared with AWS's" "see the way out to $SSM_HOST below"
     else
         off=$(($(date -u +%s) - $(date -u -d "$there" +%s)))
         off=${off#-}

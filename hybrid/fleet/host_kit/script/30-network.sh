@@ -58,12 +58,12 @@ EOF
 # that is given AWS_CA_BUNDLE ends at its start.
 check_inspection() {
     # shellcheck disable=SC2086 # options are several words
-    issuer=$(through_proxy curl $curl_options -v -o /dev/null "https://ssm.$REGION.$DOMAIN/" 2>&1 </dev/null |
+    issuer=$(through_proxy curl $curl_options -v -o /dev/null "https://$SSM_HOST/" 2>&1 </dev/null |
         sed -n 's/^\* *issuer: //p' | head -n 1)
     case "$issuer" in
         "" | *Amazon* | *Starfield* | *DigiCert*) ;;
         *)
-            warn "TLS to ssm.$REGION.$DOMAIN is inspected: its certificate is of $issuer" \
+            warn "TLS to $SSM_HOST is inspected: its certificate is of $issuer" \
                 "have the proxy leave *.$DOMAIN alone: containers do not know that authority, and their calls end in an error"
             ;;
     esac

@@ -33,6 +33,7 @@ agent_settings() {
         "ECS_RESERVED_MEMORY=$RESERVED_MEMORY" \
         "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=1h" \
         "ECS_IMAGE_PULL_BEHAVIOR=prefer-cached"
+    if [ -n "$ECS_HOST" ]; then printf '%s\n' "ECS_BACKEND_HOST=$ECS_HOST"; fi
     if [ -n "$PROXY" ]; then
         printf '%s\n' "HTTP_PROXY=$PROXY" "HTTPS_PROXY=$PROXY" "NO_PROXY=$NOT_THROUGH_PROXY"
     fi
@@ -47,6 +48,39 @@ write_agent_config() {
         theirs=$(sed '/^# hybrid-host begin$/,/^# hybrid-host end$/d' "$CONFIG" | grep -E -v "^($names)=" || :)
     fi
     { [ -z "$theirs" ] || printf '%s\n' "$theirs"; agent_settings; } | put "$CONFIG" 600
+}
+
+# Before the agent registers, which it does by these addresses. A file of the owner's is the owner's.
+write_ssm_settings() {
+    if [ -f "$SSM_CONFIG" ] && ! grep -q '"HybridHost"' "$SSM_CONFIG"; then return 0; fi
+    if [ -n "$SSM_SETTINGS" ]; then
+        before=$changed changed=no
+        printf '%s\n' "$SSM_SETTINGS" | put "$SSM_CONFIG" 600
+        if [ "$changed" = yes ] && registered; then systemctl restart "$(ssm_unit)" || :; fi
+        [ "$changed" = yes ] || changed=$before
+    elif [ -f "$SSM_CONFIG" ]; then
+        rm -f "$SSM_CONFIG"
+        say "removed $SSM_CONFIG"
+        if registered; then systemctl restart "$(ssm_unit)" || :; fi
+    fi
+}
+
+# Whether the agent was told the addresses, where the file is the owner's.
+check_ssm_settings() {
+    [ -n "$SSM_SETTINGS" ] || return 0
+    if [ ! -f "$SSM_CONFIG" ]; then
+        ${1:-:} "$SSM_CONFIG is not there: the SSM agent calls the public addresses" \
+            "hybrid-host join writes it; it needs no code"
+        return 0
+    fi
+    for url in $(printf '%s' "$SSM_SETTINGS" | grep -o 'https://[^"]*'); do
+        if grep -qF "\"$url\"" "$SSM_CONFIG"; then
+            ok "the SSM agent calls $url"
+        else
+            bad "$SSM_CONFIG is not this script's, and does not name $url" \
+                "put Ssm.Endpoint and Mgs.Endpoint of $SSM_SETTINGS into it, or move it away and run hybrid-host join"
+        fi
+    done
 }
 
 write_proxies() {
@@ -124,6 +158,7 @@ configure() {
     changed=no
     install_self
     write_agent_config
+    write_ssm_settings
     write_proxies
     write_task_network
     write_image_cleaning

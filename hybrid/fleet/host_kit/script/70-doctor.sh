@@ -105,6 +105,7 @@ doctor() {
     check_registration
     check_agent
     check_task_roles
+    check_ssm_settings bad
     check_proxies
     check_codes_left
     check_clock

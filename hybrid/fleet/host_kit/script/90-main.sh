@@ -5,6 +5,7 @@ preflight() {
     check_docker_service
     if registered; then check_identity bad; fi
     check_ec2
+    check_ssm_settings
     check_clock
     check_ways
     if ! registered || [ ! -x /usr/libexec/amazon-ecs-init ]; then
