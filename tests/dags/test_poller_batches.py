@@ -55,13 +55,13 @@ def test_one_that_gave_up_waiting_does_not_disturb_the_others(aws: ScriptedAws) 
     assert asyncio.run(one_gives_up()).arn == arn  # type: ignore[attr-defined]
 
 
-def waiting(number: int, *, poll_seconds: float) -> SiteTrigger:
+def waiting(number: int, *, poll_seconds: float, until: str = "2999-01-01T00:00:00+00:00") -> SiteTrigger:
     return SiteTrigger(
         name="on-premises",
         cluster=CLUSTER,
         region="eu-west-1",
         aws_conn_id="aws_default",
-        until="2999-01-01T00:00:00+00:00",
+        until=until,
         poll_seconds=poll_seconds,
         plan={"run": number},
     )
@@ -84,6 +84,22 @@ def test_a_hundred_runs_that_wait_for_a_site_cost_one_look_a_beat_and_all_hear_o
     # Then the site was looked at once a beat, whatever waits, and each run goes on with its own plan
     assert heard == [{"open": True, "sentence": "", "plan": {"run": number}} for number in range(100)]
     assert 2 <= aws.count("ListContainerInstances") <= 10
+
+
+def test_a_site_that_has_no_host_when_the_wait_ends_is_told_as_closed(aws: ScriptedAws) -> None:
+    # Given a site without a connected host, and a run whose wait is over
+    aws.instances[0]["agentConnected"] = False
+    trigger = waiting(7, poll_seconds=0.2, until="2000-01-01T00:00:00+00:00")
+
+    # When it looks
+    async def wait() -> object:
+        return (await asyncio.wait_for(anext(trigger.run()), 20)).payload
+
+    event = asyncio.run(wait())
+    # Then the run hears that the site is closed, and why, and fails with that sentence
+    assert isinstance(event, dict)
+    assert (event["open"], event["plan"]) == (False, {"run": 7})
+    assert "on-premises" in event["sentence"]
 
 
 def test_looks_at_sites_take_no_thread_from_those_at_containers(aws: ScriptedAws) -> None:
