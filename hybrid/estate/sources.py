@@ -30,8 +30,8 @@ class Source(Part):
         json_schema_extra=cost(
             Effect.REFUSED,
             "Role, secret and task definition carry the source's name, and two stacks cannot have them at "
-            "once. Add the source at the other site under another name, fill its secret, let the pipelines "
-            "read it, and take the old one out.",
+            "once. Take the source out and deploy, then write it at the other site and deploy: `bin/hybrid "
+            "deploy` carries the content of its secret over.",
         ),
     )
     engine: EngineName = Field(

@@ -82,7 +82,7 @@ _KEYS = "AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b"
 USES: dict[str, list[Use]] = {
     "The command line": [
         Use("A command is misspelled", "bin/hybrid demmo"),
-        Use("A command of another tool", "bin/hybrid deploy"),
+        Use("A command of another tool", "bin/hybrid destroy"),
         Use("A command of a group is misspelled", "bin/hybrid sites lst"),
         Use("An option is misspelled", "bin/hybrid validate --jsn"),
         Use("An argument is missing", "bin/hybrid run"),
