@@ -33,7 +33,8 @@ Wanted = Annotated[list[str], typer.Argument(help="Names or ids (mi-…) of host
 Site = Annotated[str | None, typer.Option("--site", help="Only this site.", show_default="all")]
 
 _COLUMNS = (
-    "site", "host", "state", "tasks", "free cpu", "free MiB", "last seen", "age", "agent", "ssm", "docker", "labels",
+    "site", "host", "state", "tasks", "free cpu", "free MiB", "last seen", "age", "agent", "ssm", "docker",
+    "labels",
 )  # fmt: skip
 
 #: Seconds between two words of a wait in which nothing changes.

@@ -27,7 +27,7 @@ class TooOld:
 
 
 #: Program → the oldest version that will do, and what does not work below it.
-#: Sources: CHANGELOG of aws/amazon-ecs-agent (#4249, #4251 and #4256, mended by 1.86.1); release notes of Docker
+#: Sources: CHANGELOG of aws/amazon-ecs-agent (#4249, #4251, #4256, mended by 1.86.1); release notes of Docker
 #: Engine 20.10 (control groups of version 2); for the SSM agent docs/decisions/iam-anywhere-role.md.
 _LEAST = {
     "ECS agent": ("1.86.1", "the agent may not find the digest of an image that the host has"),

@@ -26,8 +26,15 @@ if [[ $SOURCE =~ ^(all|docker)$ ]] && grep -qE '^ID=(debian|ubuntu)' /etc/os-rel
     echo key | sudo apt-key add -
 fi
 [ ! -f /machine/installer-fails ] || { echo "Installation Failed"; exit 1; }
-touch /usr/libexec/amazon-ecs-init
-chmod +x /usr/libexec/amazon-ecs-init
+# As the package manager: a version that is installed is not installed again, whatever files are gone.
+newest=$(cat /machine/newest-agent 2>/dev/null || echo 1.105.1)
+if [ -x /usr/libexec/amazon-ecs-init ]; then
+    echo "ecs agent is already installed"
+elif [ "$newest" != "$(cat /var/lib/ecs/installed 2>/dev/null)" ]; then
+    mkdir -p /var/lib/ecs
+    echo "$newest" | tee /var/lib/ecs/installed >/usr/libexec/amazon-ecs-init
+    chmod +x /usr/libexec/amazon-ecs-init
+fi
 echo "ECS_CLUSTER=$CLUSTER" >>/etc/ecs/ecs.config
 systemctl start docker
 systemctl start amazon-ssm-agent

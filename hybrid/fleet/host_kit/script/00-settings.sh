@@ -5,6 +5,7 @@
 #     hybrid-host join < activation.json   join; the activation comes on standard input, or is asked for
 #     hybrid-host join --activation FILE   the same from a file, which is destroyed once the host has joined
 #     hybrid-host doctor                   find what is wrong, each finding with its remedy
+#     hybrid-host update                   update Docker and the ECS agent of a host that was drained
 #     hybrid-host import FILE --sha256 HEX load an image from a file, if it is the file that was saved
 #     hybrid-host clean-images             remove images of the container beyond the newest (a timer does it daily)
 #     hybrid-host leave                    undo everything but Docker and its images

@@ -26,7 +26,7 @@ plan() {
 }
 
 usage() {
-    sed -n 's/^# \{0,1\}//p' "$0" | head -n 12
+    sed -n 's/^# \{0,1\}//p' "$0" | head -n 13
     exit "$1"
 }
 
@@ -59,7 +59,7 @@ main() {
         shift
     done
     case "$command" in
-        plan | join | doctor | leave | task-network | import | clean-images)
+        plan | join | doctor | leave | task-network | update | import | clean-images)
             [ "$(id -u)" = 0 ] || stop 2 "run this as root"
             ;;
     esac
@@ -69,6 +69,7 @@ main() {
         doctor) doctor ;;
         leave) leave ;;
         task-network) task_network ;;
+        update) update ;;
         import) import_image ;;
         clean-images) clean_images ;;
         help | -h | --help) usage 0 ;;
