@@ -44,6 +44,18 @@ class BaselineFailure(Exception):
     """The tests fail without any mutant, or read other sources than the copy's: they would tell nothing."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Failed:
+    """What pytest wrote where a test failed, and the command that runs it again."""
+
+    command: list[str]
+    output: str
+
+    @property
+    def end(self) -> str:
+        return "\n".join(self.output.splitlines()[-15:])
+
+
 @dataclass
 class Tree:
     """A copy of what git sees of the clone, with its changes that are not committed.
@@ -72,9 +84,8 @@ class Tree:
         Raises:
             BaselineFailure: they fail, or they pass whatever the copy holds.
         """
-        if output := self._failure(part, [part.tests], QUICK):
-            end = "\n".join(output.splitlines()[-15:])
-            raise BaselineFailure(f"the quick tests of {part.tests} fail without a mutant:\n{end}")
+        if failed := self._failure(part, [part.tests], QUICK):
+            raise BaselineFailure(f"the quick tests of {part.tests} fail without a mutant:\n{failed.end}")
         self.see_that_tests_read_it(part)
 
     def see_that_tests_read_it(self, part: Part) -> None:
@@ -91,30 +102,46 @@ class Tree:
             )
 
     def judge(self, part: Part, mutant: Drawn) -> Fate:
-        """Put a mutant in place, run the tests, and put the source back."""
+        """Put a mutant in place, run the tests, put the source back, and see that what failed passes then.
+
+        Raises:
+            BaselineFailure: it fails still, so that the mutant was not the cause.
+        """
         file = self.directory / mutant.file
         kept = file.read_text()
-        near = part.nearest_to(mutant.file)
         try:
             file.write_text(mutant.text)
             self._forget(file)
-            if self._failure(part, near, QUICK):
-                return Fate.KILLED
-            first = part.first_of(mutant.file)
-            for more in [("-k", first), ("-k", f"not ({first})")] if first else [()]:
-                if self._failure(part, near, THOROUGH, *more):
-                    return Fate.KILLED_LATE
-            return Fate.KILLED if self._failure(part, [part.tests], QUICK) else Fate.SURVIVED
+            fate, failed = self._first_failure(part, mutant)
         finally:
             file.write_text(kept)
             self._forget(file)
+        if failed:
+            code, output = self._run(part, failed.command)
+            if code not in {0, _PYTEST_NONE_SELECTED}:
+                end = "\n".join(output.splitlines()[-15:])
+                raise BaselineFailure(
+                    f"what failed with a mutant fails without it, too (exit code {code}):\n{end}"
+                )
+        return fate
+
+    def _first_failure(self, part: Part, mutant: Drawn) -> tuple[Fate, _Failed | None]:
+        near = part.nearest_to(mutant.file)
+        if failed := self._failure(part, near, QUICK):
+            return Fate.KILLED, failed
+        first = part.first_of(mutant.file)
+        for more in [("-k", first), ("-k", f"not ({first})")] if first else [()]:
+            if failed := self._failure(part, near, THOROUGH, *more):
+                return Fate.KILLED_LATE, failed
+        failed = self._failure(part, [part.tests], QUICK)
+        return (Fate.KILLED if failed else Fate.SURVIVED), failed
 
     def _forget(self, file: Path) -> None:
         """Python takes a compiled file for that of a source of the same size and second."""
         shutil.rmtree(file.parent / "__pycache__", ignore_errors=True)
 
-    def _failure(self, part: Part, paths: list[str], marked: str, *more: str) -> str:
-        """What pytest wrote where a test failed, and failed again alone: one that fails by chance is none."""
+    def _failure(self, part: Part, paths: list[str], marked: str, *more: str) -> _Failed | None:
+        """A test that failed, and failed again alone: one that fails by chance is none."""
         options = ("-q", "-x", "-rs", "--timeout", str(_TEST_SECONDS), "-m", marked)
         command = [
             *(str(part.python), "-m", "pytest", *options, "-o", "cache_dir=.mutation"),
@@ -126,10 +153,13 @@ class Tree:
             code, output = self._run(part, command)
             self.skipped.update(re.findall(r"^SKIPPED \[\d+\] [^:]+:\d+: (.*)$", output, re.MULTILINE))
             if code in {0, _PYTEST_NONE_SELECTED}:
-                return ""
-            if code != _PYTEST_FAILED or self._run(part, [*command, "--last-failed"])[0]:
-                return output or f"exit code {code}"
-        return ""
+                return None
+            if code != _PYTEST_FAILED:
+                return _Failed(command=command, output=output or f"exit code {code}")
+            again = [*command, "--last-failed"]
+            if self._run(part, again)[0]:
+                return _Failed(command=again, output=output)
+        return None
 
     def _run(self, part: Part, command: list[str]) -> tuple[int, str]:
         own = {

@@ -146,6 +146,16 @@ def test_tests_that_fail_anyway_or_read_another_source_are_of_no_use(clone: Path
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("broken", ["def test_no():\n    assert False\n", "import nothing_of_this_name\n"])
+def test_what_fails_without_the_mutant_as_well_is_no_kill(clone: Path, tmp_path: Path, broken: str) -> None:
+    # Given tests that fail whatever the source is, as those of an environment that is taken away meanwhile
+    (clone / "tests" / "test_toy.py").write_text(broken)
+
+    with pytest.raises(BaselineFailure, match="fails without it, too"):
+        _tree(clone, tmp_path / "copy").judge(_part(), _WITHOUT_THE_GUARD)
+
+
+@pytest.mark.slow
 def test_an_interrupt_ends_the_tests_and_leaves_the_clone_as_it_was(clone: Path, tmp_path: Path) -> None:
     # Given a test that takes its time, and says which process it is
     told = tmp_path / "pid"
