@@ -79,7 +79,6 @@ _MATRIX = (
     "example_dags",
     "one_fault_one_dag",
     "parts_and_commit",
-    "parts_at_once",
     "results_first",
     "run_pipeline",
     "poller_batches",
