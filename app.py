@@ -23,7 +23,7 @@ from hybrid.artifacts.image import image_tag  # noqa: E402
 from hybrid.artifacts.plugin import build_plugins_zip  # noqa: E402
 from hybrid.estate import Estate, EstateError, load_estate  # noqa: E402
 from workspace.node import use_project_node  # noqa: E402
-from workspace.paths import DAGS, ESTATE  # noqa: E402
+from workspace.paths import DAGS, ESTATE, estate_file  # noqa: E402
 
 use_project_node()
 # jsii unpacks the library into a directory with another name each time; stack frames carry that name
@@ -43,7 +43,7 @@ def main() -> int:
     """Synthesize the estate that the context names."""
     app = App(analytics_reporting=False, stack_traces=False)
     try:
-        estate = load_estate(Path(app.node.try_get_context("estate") or ESTATE))
+        estate = load_estate(_estate_file(app))
     except EstateError as error:
         print(error, file=sys.stderr)
         return 2
@@ -60,6 +60,12 @@ def main() -> int:
     if os.environ.get(guard.ASKED) and not unchecked:
         return _look_before_deploying(Path(assembly.directory), estate)
     return 0
+
+
+def _estate_file(app: App) -> Path:
+    """As the context says: `-c estate=FILE`, `-c env=NAME` for overlays/NAME.yaml, or hybrid.yaml."""
+    named = app.node.try_get_context("estate") or app.node.try_get_context("env")
+    return estate_file(str(named)) if named else ESTATE
 
 
 def _look_before_deploying(directory: Path, estate: Estate) -> int:

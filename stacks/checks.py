@@ -1,4 +1,4 @@
-"""What `cdk synth` checks: two packs of cdk-nag, CloudFormation's own rules, and those of this house."""
+"""What `cdk synth` checks: two packs of cdk-nag, CloudFormation's own rules, and those of this repository."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stacks.final_templates import FinalTemplates
 RULES = Path(__file__).resolve().parent.parent / "rules"
 
 
-def house_rules(directory: Path = RULES) -> list[ValidationRuleSource]:
+def repository_rules(directory: Path = RULES) -> list[ValidationRuleSource]:
     """The rules written in Guard, one source a file."""
     return [
         ValidationRuleSource(name=file.stem, content=file.read_text(encoding="utf-8"))
@@ -23,8 +23,8 @@ def house_rules(directory: Path = RULES) -> list[ValidationRuleSource]:
 
 @functools.cache
 def cloudformation_rules() -> CloudFormationValidatePlugin:
-    """CloudFormation's own rules and those of this house. One for all apps: it takes seconds to make."""
-    return CloudFormationValidatePlugin(guard_rules=house_rules())
+    """CloudFormation's own rules and those of this repository. One for all apps: it takes seconds to make."""
+    return CloudFormationValidatePlugin(guard_rules=repository_rules())
 
 
 def add_checks(app: App) -> None:

@@ -29,7 +29,7 @@ class FinalTemplates:
     @property
     def name(self) -> str:
         """What the report calls the check."""
-        return "House"
+        return "Repository"
 
     @property
     def rule_ids(self) -> list[str]:

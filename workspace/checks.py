@@ -54,12 +54,14 @@ def checks(*, fast: bool) -> list[Check]:
     """The checks: what takes no time, then what takes longest."""
     python = sys.executable
     airflow_home = {"AIRFLOW_HOME": str(STATE / "test-airflow"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
-    own = [p for p in sorted((ROOT / "tests").iterdir()) if p.is_dir() and p.name not in _ELSEWHERE]
+    folders = [p.name for p in sorted((ROOT / "tests").iterdir()) if p.is_dir()]
+    own = [f"tests/{name}" for name in folders if name not in _ELSEWHERE and name not in _TEMPLATES]
     return [
         Check("ruff", [python, "-m", "ruff", "check", "."]),
         Check("ruff format", [python, "-m", "ruff", "format", "--check", "."]),
         *([] if fast else [_pytest("e2e", Path(python), ["tests/e2e"], fast=False)]),
-        _pytest("project", Path(python), [f"tests/{path.name}" for path in own], fast=fast),
+        _pytest("project", Path(python), own, fast=fast),
+        _pytest("templates", Path(python), [f"tests/{name}" for name in sorted(_TEMPLATES)], fast=fast),
         Check("mypy", [python, "-m", "mypy", *_TYPED]),
         _mypy("etl", "hybrid_etl", ROOT / "etl", environments.ETL_PROCESS.python),
         _mypy("dags", ".", PLUGIN, environments.AIRFLOW.python),
@@ -92,7 +94,10 @@ def _on_airflow(name: str, environment: environments.PythonEnvironment) -> Check
 #: What mypy reads with the settings of the clone; the container and the DAGs have their own.
 _TYPED = ("app.py", "hybrid", "sandbox", "workspace", "stacks", "constructs/hybrid_constructs")
 
-#: Folders of tests that have a check of their own.
+#: Folders of tests that synthesize; they take as long as the others of the project together.
+_TEMPLATES = {"policy", "synth"}
+
+#: Folders of tests that have an environment of their own.
 _ELSEWHERE = {"dags", "etl", "e2e", "__pycache__"}
 
 

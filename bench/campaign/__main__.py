@@ -3,7 +3,7 @@
     .venv/bin/python -m bench.campaign --runs 200 --seed 4
 
 Brings up the demo of tests/e2e/estate.yaml (Airflow with PostgreSQL, the local ECS, real containers where a
-Docker engine answers), starts the runs, strikes by the schedule of the seed until all have ended, and
+Docker engine answers), starts the runs, injects faults by the schedule of the seed until all have ended, and
 compares what landed with the databases. Exit code 0: nothing lost, doubled, falsely green, left running.
 """
 
@@ -65,7 +65,7 @@ def main() -> int:
     print(said)
     if given.document:
         _DOCUMENT.write_text(said)
-    return 0 if outcome.verdict.is_good else 1
+    return 0 if outcome.findings.is_good else 1
 
 
 @contextlib.contextmanager
@@ -79,14 +79,14 @@ def _up(demo: DemoEnvironment) -> Iterator[None]:
 
 def report(outcome: Outcome, demo: DemoEnvironment) -> str:
     """The figures, as the document shows them."""
-    verdict, lines = outcome.verdict, []
+    findings, lines = outcome.findings, []
     options = f"--runs {outcome.runs} --seed {outcome.seed} --pace {outcome.pace:g} --document"
     lines += ["# Fault campaign", "", f"Written by `.venv/bin/python -m bench.campaign {options}`.", ""]
     lines += [
         f"Real Airflow {_airflow_version()} with PostgreSQL as its database, the local ECS with its hosts, "
         f"tasks in {'containers' if demo.mode is Mode.CONTAINER else 'processes'}, PostgreSQL and MariaDB "
         "as sources. Half of the runs wait in the worker, half in the triggerer. The seed repeats the "
-        "schedule of faults (kind, aim, gap); what a strike meets depends on what runs at that moment.",
+        "schedule of faults (kind, aim, gap); what a fault meets depends on what runs at that moment.",
         "",
         f"{_machine()}, {datetime.now(UTC):%Y-%m-%d}.",
         "",
@@ -95,23 +95,23 @@ def report(outcome: Outcome, demo: DemoEnvironment) -> str:
         "Seed": outcome.seed,
         "Runs": outcome.runs,
         "Duration": f"{outcome.seconds:.0f} s",
-        "Tries of Airflow": f"{verdict.tries} (at most {verdict.most_tries} for one run)",
-        "Containers that ECS started": verdict.containers,
+        "Tries of Airflow": f"{findings.tries} (at most {findings.most_tries} for one run)",
+        "Containers that ECS started": findings.containers,
         "Faults": outcome.hits.total(),
         f"Scheduler started anew by the command: {LOST_TASK}": outcome.restarts[LOST_TASK],
         f"Scheduler or triggerer started anew by the command: {NO_HEARTBEAT}": outcome.restarts[NO_HEARTBEAT],
-        "**Lost runs**": len(verdict.lost),
-        "**Tries with more than one container**": len(verdict.doubled),
+        "**Lost runs**": len(findings.lost),
+        "**Tries with more than one container**": len(findings.doubled),
         "**False greens** (no receipt of this try, or other rows than the database's)": len(
-            verdict.false_green
+            findings.false_green
         ),
-        "**Containers left after the last run**": len(verdict.orphans),
+        "**Containers left after the last run**": len(findings.orphans),
     }
     lines += ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in figures.items()), ""]
     lines += ["| Fault | times | found nothing to hit |", "|---|---|---|"]
     lines += [f"| {kind} | {outcome.hits[kind]} | {outcome.misses[kind]} |" for kind in Kind]
     lines += ["", _LOCAL_EXECUTOR]
-    for name, found in asdict(verdict).items():
+    for name, found in asdict(findings).items():
         if isinstance(found, list) and found:
             lines += ["", f"{name.replace('_', ' ')}:", "", *(f"- {one}" for one in found)]
     return "\n".join(lines) + "\n"

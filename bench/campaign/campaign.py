@@ -1,4 +1,4 @@
-"""The campaign: runs side by side, faults in between, and the verdict when all has come to rest."""
+"""The campaign: runs side by side, faults in between, and the findings when all has come to rest."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from bench.campaign import runs as campaign_runs
-from bench.campaign.injector import Striking
-from bench.campaign.observer import Witness
-from bench.campaign.results import Verdict, judge
+from bench.campaign.injector import Injector
+from bench.campaign.observer import Observer
+from bench.campaign.results import Findings, judge
 from bench.campaign.runs import Run
-from bench.campaign.schedule import Kind, strikes
-from bench.campaign.targets import Ground, wait_until_quiet
+from bench.campaign.schedule import Kind, faults
+from bench.campaign.targets import Targets, wait_until_quiet
 from sandbox.demo.environment import DemoEnvironment
 from sandbox.services.airflow_api import AirflowClient, AirflowError
 
@@ -40,9 +40,9 @@ class Outcome:
         runs: how many.
         seconds: from the first run's start to the last one's end.
         hits: faults by kind.
-        misses: strikes that found nothing to hit, by kind.
+        misses: faults that found nothing to hit, by kind.
         restarts: of a part of Airflow by the campaign itself, by why.
-        verdict: what went wrong.
+        findings: what went wrong.
     """
 
     seed: int
@@ -52,7 +52,7 @@ class Outcome:
     hits: Counter[Kind]
     misses: Counter[Kind]
     restarts: Counter[str]
-    verdict: Verdict
+    findings: Findings
 
 
 def campaign(
@@ -74,59 +74,59 @@ def campaign(
         pace: how dense the faults are; at 2, half the time is between them.
         say: takes a line of progress.
     """
-    ground, client = Ground(demo), demo.airflow().client()
+    targets, client = Targets(demo), demo.airflow().client()
     restarts: Counter[str] = Counter()
     say(f"seed {seed}")
-    with Witness(demo.directory / "site.json", mode=demo.mode) as witness:
+    with Observer(demo.directory / "site.json", mode=demo.mode) as observer:
         try:
-            ground.take()
+            targets.take()
             begin = time.monotonic()
             made = campaign_runs.start(demo, client, count=runs)
-            striking = Striking(ground, strikes(seed, pace=pace))
+            injector = Injector(targets, faults(seed, pace=pace))
             states = _until_ended(
                 client,
                 made,
-                striking,
-                witness,
-                ground,
+                injector,
+                observer,
+                targets,
                 restarts=restarts,
                 deadline=begin + timeout,
                 say=say,
             )
             seconds = time.monotonic() - begin
-            striking.mend_all()
-            running = wait_until_quiet(ground, seconds=_REST)
-            verdict = judge(
+            injector.mend_all()
+            running = wait_until_quiet(targets, seconds=_REST)
+            findings = judge(
                 demo,
                 made,
                 states=states,
                 tries=_tries(client, made),
                 results={run: client.result(run.dag, run.run, run.pipeline)
                          for run in made if states[run] == "success"},
-                seen=witness.seen(),
+                seen=observer.seen(),
                 running=running,
             )  # fmt: skip
         finally:
-            ground.give_back()
-    return Outcome(seed, pace, runs, seconds, striking.hits, striking.misses, restarts, verdict)
+            targets.give_back()
+    return Outcome(seed, pace, runs, seconds, injector.hits, injector.misses, restarts, findings)
 
 
 def _until_ended(
     client: AirflowClient,
     runs: Sequence[Run],
-    striking: Striking,
-    witness: Witness,
-    ground: Ground,
+    injector: Injector,
+    observer: Observer,
+    targets: Targets,
     *,
     restarts: Counter[str],
     deadline: float,
     say: Callable[[str], None],
 ) -> Mapping[Run, str]:
-    """Strike until every run has ended; the runs' states."""
+    """Inject faults until every run has ended; the runs' states."""
     states: dict[Run, str] = dict.fromkeys(runs, "queued")
     looked, said, moved = 0.0, -1, time.monotonic()
     while time.monotonic() < deadline:
-        striking.turn()
+        injector.inject_due()
         if time.monotonic() - looked > _LOOK:
             before = states
             with suppress(AirflowError):
@@ -136,20 +136,20 @@ def _until_ended(
             elif time.monotonic() - moved > _STALL:
                 # A worker of LocalExecutor that is killed before it begins takes its task along, and this
                 # executor has no `revoke_task`; a scheduler that starts anew gives the task out again.
-                ground.kill("scheduler", with_children=True)
-                ground.start("scheduler")
+                targets.kill("scheduler", with_children=True)
+                targets.start("scheduler")
                 moved = time.monotonic()
                 restarts[LOST_TASK] += 1
                 say(f"scheduler started anew: {LOST_TASK}")
-            witness.look()
-            for part in ground.revive():
+            observer.look()
+            for part in targets.revive():
                 restarts[NO_HEARTBEAT] += 1
                 say(f"{part} started anew: {NO_HEARTBEAT}")
             looked = time.monotonic()
             ended = sum(state in _ENDED for state in states.values())
             if ended * 20 // len(runs) != said:
                 said = ended * 20 // len(runs)
-                say(f"{ended} of {len(runs)} runs have ended, {striking.hits.total()} faults")
+                say(f"{ended} of {len(runs)} runs have ended, {injector.hits.total()} faults")
             if ended == len(runs):
                 break
         time.sleep(0.5)

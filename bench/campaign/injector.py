@@ -1,4 +1,4 @@
-"""Carries a schedule out: strikes what is there at the moment, and mends what has lasted long enough."""
+"""Carries a schedule out: injects its faults, and mends what has lasted long enough."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from bench.campaign.schedule import Kind, Strike
-from bench.campaign.targets import Ground
+from bench.campaign.schedule import Fault, Kind
+from bench.campaign.targets import Targets
 
 _OF_ECS = (
     "RunTask", "DescribeTasks", "ListTasks", "StopTask", "ListContainerInstances",
@@ -19,16 +19,16 @@ _OF_S3 = ("s3:GET", "s3:PUT", "s3:HEAD")
 _AHEAD = (-7200, -600, -30, 30, 600, 7200)
 
 
-class Striking:
-    """Strikes by a schedule.
+class Injector:
+    """Injects the faults of a schedule.
 
     Args:
-        ground: what is struck.
-        schedule: the strikes, in order.
+        targets: what is hit.
+        schedule: the faults, in order.
     """
 
-    def __init__(self, ground: Ground, schedule: Iterator[Strike]) -> None:
-        self._ground = ground
+    def __init__(self, targets: Targets, schedule: Iterator[Fault]) -> None:
+        self._targets = targets
         self._schedule = schedule
         self._next = next(schedule)
         self._due = time.monotonic() + self._next.gap
@@ -36,14 +36,14 @@ class Striking:
         self.hits: Counter[Kind] = Counter()
         self.misses: Counter[Kind] = Counter()
 
-    def turn(self) -> None:
-        """Mend and strike what is due."""
+    def inject_due(self) -> None:
+        """Mend what has lasted long enough, and inject the fault that is due."""
         now = time.monotonic()
         for when, mend in [entry for entry in self._mending if entry[0] <= now]:
             self._mending.remove((when, mend))
             mend()
         if now >= self._due:
-            hit = self._strike(self._next)
+            hit = self._inject(self._next)
             (self.hits if hit else self.misses)[self._next.kind] += 1
             self._next = next(self._schedule)
             self._due = time.monotonic() + self._next.gap
@@ -57,60 +57,60 @@ class Striking:
     def _later(self, seconds: float, mend: Callable[[], None]) -> None:
         self._mending.append((time.monotonic() + seconds, mend))
 
-    def _strike(self, strike: Strike) -> bool:
-        match strike.kind:
+    def _inject(self, fault: Fault) -> bool:
+        match fault.kind:
             case Kind.TASK | Kind.WORKER | Kind.CONTAINER:
-                return self._kill_one(strike)
+                return self._kill_one(fault)
             case Kind.SCHEDULER | Kind.TRIGGERER:
-                return self._kill_part(strike)
+                return self._kill_part(fault)
             case Kind.AGENT | Kind.HOST | Kind.LINE:
-                return self._hit_host(strike)
+                return self._hit_host(fault)
             case Kind.CLOCK:
-                self._ground.site("clock", ahead=strike.pick([*_AHEAD]))
-                self._later(strike.seconds, lambda: self._ground.site("clock", ahead=0))
+                self._targets.site("clock", ahead=fault.pick([*_AHEAD]))
+                self._later(fault.seconds, lambda: self._targets.site("clock", ahead=0))
                 return True
             case _:
-                return self._fail_calls(strike)
+                return self._fail_calls(fault)
 
-    def _kill_one(self, strike: Strike) -> bool:
-        ground = self._ground
-        if strike.kind is Kind.CONTAINER:
-            container = strike.pick(ground.containers())
+    def _kill_one(self, fault: Fault) -> bool:
+        targets = self._targets
+        if fault.kind is Kind.CONTAINER:
+            container = fault.pick(targets.containers())
             if container:
-                ground.kill_container(container)
+                targets.kill_container(container)
             return container is not None
-        found = ground.workers() if strike.kind is Kind.WORKER else ground.task_processes()
-        process = strike.pick(found)
+        found = targets.workers() if fault.kind is Kind.WORKER else targets.task_processes()
+        process = fault.pick(found)
         if process is None:
             return False
         # Of the workers killed, every second one is killed with what it supervises.
-        family = process.children() if strike.kind is Kind.WORKER and strike.times % 2 else []
+        family = process.children() if fault.kind is Kind.WORKER and fault.times % 2 else []
         for member in [process, *family]:
             if member.is_running():
                 member.kill()
         return True
 
-    def _kill_part(self, strike: Strike) -> bool:
-        part = "scheduler" if strike.kind is Kind.SCHEDULER else "triggerer"
-        hit = self._ground.kill(part, with_children=strike.times % 2 == 0)
+    def _kill_part(self, fault: Fault) -> bool:
+        part = "scheduler" if fault.kind is Kind.SCHEDULER else "triggerer"
+        hit = self._targets.kill(part, with_children=fault.times % 2 == 0)
         if hit:
-            self._later(strike.seconds / 5, lambda: self._ground.start(part))
+            self._later(fault.seconds / 5, lambda: self._targets.start(part))
         return hit
 
-    def _hit_host(self, strike: Strike) -> bool:
-        ground, host = self._ground, strike.pick(self._ground.hosts)
+    def _hit_host(self, fault: Fault) -> bool:
+        targets, host = self._targets, fault.pick(self._targets.hosts)
         if host is None:
             return False
-        if strike.kind is Kind.LINE:
-            ground.set_line(host, cut=True)
-            self._later(strike.seconds, lambda: ground.set_line(host, cut=False))
+        if fault.kind is Kind.LINE:
+            targets.set_line(host, cut=True)
+            self._later(fault.seconds, lambda: targets.set_line(host, cut=False))
             return True
-        hit = ground.kill_host(host, with_containers=strike.kind is Kind.HOST)
+        hit = targets.kill_host(host, with_containers=fault.kind is Kind.HOST)
         if hit:
-            self._later(strike.seconds, lambda: ground.start_host(host))
+            self._later(fault.seconds, lambda: targets.start_host(host))
         return hit
 
-    def _fail_calls(self, strike: Strike) -> bool:
+    def _fail_calls(self, fault: Fault) -> bool:
         throttled = {"code": "ThrottlingException", "message": "Rate exceeded", "status": 400}
         failing = {"code": "ServerException", "message": "Internal error", "status": 500}
         slow_down = {"code": "SlowDown", "message": "Please reduce your request rate.", "status": 503}
@@ -118,8 +118,8 @@ class Striking:
             Kind.ECS_THROTTLED: (_OF_ECS, throttled),
             Kind.ECS_FAILING: (_OF_ECS, failing),
             Kind.ECS_UNHEARD: (("RunTask", "StopTask"), failing | {"after": True}),
-            Kind.LOGS_FAILING: (_OF_LOGS, throttled if strike.times % 2 else failing),
+            Kind.LOGS_FAILING: (_OF_LOGS, throttled if fault.times % 2 else failing),
             Kind.S3_FAILING: (_OF_S3, slow_down),
-        }[strike.kind]
-        self._ground.site("faults", operation=strike.pick([*operations]), times=strike.times, **how)
+        }[fault.kind]
+        self._targets.site("faults", operation=fault.pick([*operations]), times=fault.times, **how)
         return True

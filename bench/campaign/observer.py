@@ -29,7 +29,7 @@ class Seen:
     ends: list[float] = field(default_factory=list)
 
 
-class Witness:
+class Observer:
     """Watches from `with` to its end.
 
     Args:
@@ -47,7 +47,7 @@ class Witness:
         self._looked = 0.0
         self._known = set(self._read())
 
-    def __enter__(self) -> Witness:
+    def __enter__(self) -> Observer:
         if self._mode is Mode.CONTAINER:
             wanted = ("type=container", "label=sandbox.task", "event=start", "event=die")
             filters = [word for one in wanted for word in ("--filter", one)]

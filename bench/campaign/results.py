@@ -19,7 +19,7 @@ from sandbox.demo.environment import DemoEnvironment
 
 
 @dataclass
-class Verdict:
+class Findings:
     """What went wrong; every list is empty in a good campaign.
 
     Attributes:
@@ -55,8 +55,8 @@ def judge(
     results: Mapping[Run, Any],
     seen: Sequence[Seen],
     running: Sequence[str],
-) -> Verdict:
-    """The verdict.
+) -> Findings:
+    """What a campaign shows.
 
     Args:
         demo: whose lake and databases are asked.
@@ -67,16 +67,16 @@ def judge(
         seen: every ECS task of the campaign.
         running: containers that still run, long after the last run has ended.
     """
-    verdict = Verdict(orphans=list(running), containers=len(seen))
-    verdict.tries, verdict.most_tries = sum(tries.values()), max(tries.values(), default=0)
+    findings = Findings(orphans=list(running), containers=len(seen))
+    findings.tries, findings.most_tries = sum(tries.values()), max(tries.values(), default=0)
     for run in runs:
         if states[run] != "success":
-            verdict.lost.append(f"{run}: {states[run]}")
+            findings.lost.append(f"{run}: {states[run]}")
         elif against := _against(demo, run, results[run]):
-            verdict.false_green.append(f"{run}: {against}")
-    verdict.doubled = doubled(seen)
-    verdict.orphans += [f"{one.task}: {one.status} in ECS" for one in seen if one.status != "STOPPED"]
-    return verdict
+            findings.false_green.append(f"{run}: {against}")
+    findings.doubled = doubled(seen)
+    findings.orphans += [f"{one.task}: {one.status} in ECS" for one in seen if one.status != "STOPPED"]
+    return findings
 
 
 def doubled(seen: Sequence[Seen]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is struck, and when: an endless schedule that its seed repeats."""
+"""What is hit, and when: an endless schedule that its seed repeats."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ _WEIGHTS = {
     Kind.LOGS_FAILING: 2, Kind.S3_FAILING: 2, Kind.CLOCK: 1,
 }  # fmt: skip
 
-#: Seconds between two strikes, at least and at most, at pace 1.
+#: Seconds between two faults, at least and at most, at pace 1.
 _GAP = (4.0, 20.0)
 
 
 @dataclass(frozen=True)
-class Strike:
+class Fault:
     """One fault.
 
     Attributes:
-        gap: seconds after the strike before.
+        gap: seconds after the fault before.
         kind: what it is.
         aim: from 0 up to 1: which of the things there are at that moment is hit, and how.
         seconds: how long it lasts, where it lasts.
@@ -64,17 +64,17 @@ class Strike:
         return among[int(self.aim * len(among))] if among else None
 
 
-def strikes(seed: int, *, pace: float = 1.0) -> Iterator[Strike]:
+def faults(seed: int, *, pace: float = 1.0) -> Iterator[Fault]:
     """The schedule of a seed: each kind once, in random order, and then for ever by their weights.
 
-    At pace 2 there is half the time between two strikes.
+    At pace 2 there is half the time between two faults.
     """
     chance = random.Random(seed)  # noqa: S311 - a schedule that can be repeated, no secret
     first = [*Kind]
     chance.shuffle(first)
     while True:
         kind = first.pop() if first else chance.choices([*_WEIGHTS], [*_WEIGHTS.values()])[0]
-        yield Strike(
+        yield Fault(
             gap=round(chance.uniform(*_GAP) / pace, 1),
             kind=kind,
             aim=chance.random(),

@@ -1,4 +1,4 @@
-"""The demo as a battle ground: its parts can be killed one by one, and come back."""
+"""The demo as a set of targets: its parts can be killed one by one, and come back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SETTINGS = {
 _START = 90.0
 
 
-class Ground:
+class Targets:
     """A demo that is up, with scheduler, triggerer and hosts under the campaign's hands.
 
     Args:
@@ -227,9 +227,9 @@ def _docker(*arguments: str) -> str:
     return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False).stdout
 
 
-def wait_until_quiet(ground: Ground, *, seconds: float) -> list[str]:
+def wait_until_quiet(targets: Targets, *, seconds: float) -> list[str]:
     """The containers that still run after `seconds`; none as soon as none does."""
     deadline = time.monotonic() + seconds
-    while (running := ground.containers()) and time.monotonic() < deadline:
+    while (running := targets.containers()) and time.monotonic() < deadline:
         time.sleep(1)
     return running

@@ -79,13 +79,15 @@ def allow_runs_in_estate(stack: Stack, names: Names, *, with_gate: bool) -> list
     """Statements for every site of an estate, however many there are.
 
     Clusters and families are reached by the estate's prefix. Another estate's name may begin with this
-    one's (`acme`, `acme-test`), so the task definition has to carry this estate's tag as well; role path
-    and log groups end the name with a slash and need no tag.
+    one's (`acme`, `acme-test`), so the task definition, the task and the cluster have to carry this estate's
+    tag as well; role path and log groups end the name with a slash and need no tag. A task carries the tags
+    of its definition where RunTask was asked to propagate them.
     """
     every = f"{names.prefix}-*"
     clusters = arns.cluster(stack, every)
     in_estate = {"ArnLike": {"ecs:cluster": clusters}}
-    tagged = {**in_estate, "StringEquals": {"aws:ResourceTag/hybrid:estate": names.estate}}
+    with_tag = {"StringEquals": {"aws:ResourceTag/hybrid:estate": names.estate}}
+    tagged = {**in_estate, **with_tag}
     growing = "The estate has more sites than a policy can list; prefix, tag and path say which."
     permissions = [
         Permission(
@@ -96,14 +98,14 @@ def allow_runs_in_estate(stack: Stack, names: Names, *, with_gate: bool) -> list
             wildcard=growing,
         ),
         _tag((arns.tasks(stack, every),)),
-        *_watch((arns.tasks(stack, every),), in_estate),
+        *_watch((arns.tasks(stack, every),), in_estate, of_tasks=tagged),
         _pass_roles(
             tuple(arns.role(stack, path=names.role_path(kind), name="*") for kind in ("execution", "task")),
             wildcard=growing,
         ),
         _read_logs((arns.log_streams(stack, names.log_group("*")),)),
     ]
-    return [*permissions, *_gate(stack, [every])] if with_gate else permissions
+    return [*permissions, *_gate(stack, [every], of_clusters=with_tag)] if with_gate else permissions
 
 
 def _run(stack: Stack, names: Names, target: RunTarget, index: int) -> Permission:
@@ -130,13 +132,15 @@ def _tag(task_arns: tuple[str, ...]) -> Permission:
     )
 
 
-def _watch(task_arns: tuple[str, ...], conditions: Conditions) -> list[Permission]:
+def _watch(
+    task_arns: tuple[str, ...], conditions: Conditions, *, of_tasks: Conditions | None = None
+) -> list[Permission]:
     return [
         Permission(
             sid="WatchAndStopTasks",
             actions=("ecs:DescribeTasks", "ecs:StopTask"),
             resources=task_arns,
-            conditions=conditions,
+            conditions=of_tasks or conditions,
             wildcard=_NEW_TASKS,
         ),
         Permission(
@@ -168,7 +172,9 @@ def _read_logs(streams: tuple[str, ...]) -> Permission:
     )
 
 
-def _gate(stack: Stack, cluster_names: Sequence[str]) -> list[Permission]:
+def _gate(
+    stack: Stack, cluster_names: Sequence[str], *, of_clusters: Conditions | None = None
+) -> list[Permission]:
     """The liveness gate: is a host of the site connected, before a run is started there?"""
     if not cluster_names:
         return []
@@ -180,6 +186,7 @@ def _gate(stack: Stack, cluster_names: Sequence[str]) -> list[Permission]:
             sid="ListHosts",
             actions=("ecs:ListContainerInstances",),
             resources=clusters,
+            conditions=of_clusters or {},
             wildcard=growing if has_pattern else None,
         ),
         Permission(

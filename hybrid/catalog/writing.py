@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
-from hybrid.estate.loading import EstateError, load_estate
+from hybrid.estate.composing import compose
+from hybrid.estate.loading import checked
+from hybrid.estate.problem import EstateError
 from workspace.files import write_whole
 
 
@@ -26,16 +27,11 @@ def add_pipelines(file: Path, pipelines: Sequence[Sequence[str]]) -> None:
     text = file.read_text(encoding="utf-8")
     added = "\n".join("\n".join(lines) for lines in pipelines)
     changed = _with(text, added)
-    with tempfile.TemporaryDirectory(prefix="hybrid-estate-") as directory:
-        trial = Path(directory) / file.name
-        trial.write_text(changed, encoding="utf-8")
-        try:
-            load_estate(trial)
-        except EstateError as error:
-            first = str(error).replace(str(trial), str(file)).splitlines()[0]
-            raise CannotBeWritten(
-                f"{file} would not be valid with them, and is as it was: {first}"
-            ) from error
+    try:
+        checked(compose(file, text=changed))
+    except EstateError as error:
+        first = str(error).splitlines()[0]
+        raise CannotBeWritten(f"{file} would not be valid with them, and is as it was: {first}") from error
     write_whole(file, changed, mode=file.stat().st_mode & 0o777)
 
 

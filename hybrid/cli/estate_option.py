@@ -7,6 +7,17 @@ from typing import Annotated
 
 import typer
 
+from workspace.paths import estate_file
+
 EstateFile = Annotated[
-    Path, typer.Option("--estate", "-e", help="The estate file.", show_default="hybrid.yaml of the clone")
+    Path,
+    typer.Option(
+        "--estate",
+        "-e",
+        "--env",
+        help="The estate file, or the name of one of overlays/.",
+        show_default="hybrid.yaml of the clone",
+        parser=estate_file,
+        metavar="FILE|NAME",
+    ),
 ]

@@ -21,6 +21,7 @@ from hybrid.cli.estate_file import read_estate
 from hybrid.cli.estate_option import EstateFile
 from hybrid.cli.intervals import From, To, interval_of
 from hybrid.estate import Estate
+from hybrid.estate.composing import files_of
 from hybrid.estate.suggestion import suggestion
 from hybrid.trial.running import LAKE, UNJUDGED, Trial
 from workspace.paths import ESTATE
@@ -184,14 +185,15 @@ def _show(receipt: dict[str, Any], trial: Trial, *, seconds: float) -> None:
 
 
 def _watch(file: Path, once: Any) -> None:
-    """Run at each save of the file, until Ctrl-C; what goes wrong is told, and the next save tries again."""
-    seen: int | None = None
+    """Run at each save of the estate, until Ctrl-C; what goes wrong is told, and the next save tries."""
+    files, seen = [file], None
     terminal.say(f"   watching {terminal.path(file)}; Ctrl-C ends it")
     try:
         while True:
-            saved = _saved_at(file)
-            if saved not in (None, seen):
-                seen = saved
+            saved = [_saved_at(one) for one in files]
+            if None not in saved and saved != seen:
+                files = files_of(file)
+                seen = [_saved_at(one) for one in files]
                 try:
                     once()
                 except (terminal.UserError, terminal.Failure) as error:

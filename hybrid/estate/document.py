@@ -6,10 +6,14 @@ keys and the way back from a value to its line.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
+from yaml.composer import Composer
+from yaml.constructor import SafeConstructor
+from yaml.resolver import Resolver
 
 #: Tags of a key that is a text, or `<<`.
 _TEXTS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
@@ -18,6 +22,19 @@ _TEXTS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 _BY_ALIASES = 100_000
 
 _NESTED = "an alias (`*name`) is within what it stands for, or keys are nested too deep; write it out"
+
+if yaml.__with_libyaml__:
+    from yaml.cyaml import CParser  # type: ignore[attr-defined]
+
+    class _FastLoader(Composer, CParser, SafeConstructor, Resolver):
+        """libyaml's parser below PyYAML's composer: that in C ends the process where a text nests deep."""
+
+        def __init__(self, text: str) -> None:
+            CParser.__init__(self, text)
+            Composer.__init__(self)
+            SafeConstructor.__init__(self)
+            Resolver.__init__(self)
+
 
 Path = tuple[str | int, ...]
 Finding = tuple[Path, str]
@@ -65,8 +82,8 @@ def read_document(text: str) -> Document:
         DocumentError: not YAML, empty, or not a mapping.
     """
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        root = _composed(text)
+        data = None if root is None else yaml.SafeLoader("").construct_document(root)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -84,12 +101,20 @@ def read_document(text: str) -> Document:
             line=root.start_mark.line + 1, message="expected keys such as `environment:` at the top"
         )
     # A text has fewer values than characters, but for what aliases repeat.
-    document = Document(data=data, lines={(): 1}, most=len(text) + _BY_ALIASES)
+    document = Document(data=data or {}, lines={(): 1}, most=len(text) + _BY_ALIASES)
     try:
         _walk(root, (), document)
     except RecursionError:
         raise DocumentError(line=1, message=_NESTED) from None
     return document
+
+
+def _composed(text: str) -> yaml.Node | None:
+    """The nodes of a text, by libyaml's parser, which is fast; of a fault, by PyYAML's, which says more."""
+    if yaml.__with_libyaml__:
+        with suppress(yaml.YAMLError):
+            return _FastLoader(text).get_single_node()
+    return yaml.compose(text, Loader=yaml.SafeLoader)
 
 
 def _explained(error: yaml.MarkedYAMLError) -> str:

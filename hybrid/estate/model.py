@@ -34,6 +34,21 @@ _RENAMED = "Another key is another one: the old one is taken away and a new one 
 class Estate(Part):
     """Everything that hybrid.yaml describes."""
 
+    include: list[str] = Field(
+        default_factory=list,
+        description="Files beside this one or below, by name or pattern, with sites, sources, pipelines and "
+        "dags: as if they were written here. A name has one place; a pattern that matches no file is "
+        "refused; names that begin with a dot are left out.",
+        examples=[["sites/*.yaml", "teams/*/pipelines.yaml"]],
+        json_schema_extra=cost(Effect.NOTHING, "Where something is described changes nothing of it."),
+    )
+    base: str | None = Field(
+        default=None,
+        description="Only in an overlay: the estate file that it is laid over. Keys are added and changed "
+        "one by one, lists and values whole; `null` for a site, source, pipeline or DAG takes it out.",
+        examples=["../hybrid.yaml"],
+        json_schema_extra=cost(Effect.NOTHING, "What it brings costs what its keys cost."),
+    )
     environment: Environment = Field(
         description="Account, Region and name of the estate, and what holds for all of it.",
         examples=[{"name": "acme", "region": "eu-west-1"}],

@@ -311,6 +311,10 @@ class Pipeline(Schedule):
         return value
 
 
+#: Keys of a pipeline that its source may say for all of its pipelines.
+DEFAULTED = frozenset(Pipeline.model_fields) - {"source", "query", "prefix", "after"}
+
+
 class Dag(Schedule):
     """A DAG that runs several pipelines side by side."""
 

@@ -214,7 +214,7 @@ def _kind_of_type(schema: dict[str, Any]) -> str:
             return f"list of {kind(schema['items'])}"
         case "object":
             named = [*schema.get("patternProperties", {}).values(), schema.get("additionalProperties")]
-            return f"mapping of names to {kind(named[0])}"
+            return "keys with values" if named[0] is True else f"mapping of names to {kind(named[0])}"
         case _:
             return "date" if schema.get("format") == "date" else "text"
 

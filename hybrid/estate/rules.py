@@ -11,6 +11,7 @@ from hybrid.estate.airflow_options import option_problems
 from hybrid.estate.airflow_versions import refusal
 from hybrid.estate.column_rules import column_findings
 from hybrid.estate.contract_rules import contract_findings
+from hybrid.estate.default_rules import default_findings
 from hybrid.estate.document import Finding, Path
 from hybrid.estate.engines import ENGINES, listed
 from hybrid.estate.model import Estate
@@ -67,6 +68,7 @@ def _airflow_options(estate: Estate) -> Iterator[Finding]:
 
 
 def _references(estate: Estate) -> Iterator[Finding]:
+    yield from default_findings(estate)
     yield from _source_references(estate)
     yield from _pipeline_references(estate)
     yield from _cycles(estate)

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from hybrid.estate.model import Estate
+from hybrid.estate.pipelines import DEFAULTED
 
 
 def schema_text() -> str:
@@ -18,6 +19,10 @@ def schema_text() -> str:
         for described in part.get("properties", {}).values():
             if "x-change" in described:
                 described["description"] += f"\n\nTo change it later: {_cost(described)}"
+    schema["$defs"]["Source"]["properties"]["defaults"] |= {
+        "properties": {key: {"$ref": f"#/$defs/Pipeline/properties/{key}"} for key in sorted(DEFAULTED)},
+        "additionalProperties": False,
+    }
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "Hybrid Airflow estate"
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field, field_validator, model_validator
 
 from hybrid.estate.change import Effect, cost
@@ -100,6 +102,15 @@ class Source(Part):
         "left out, it must be UTF-8.",
         examples=["cp1252"],
         json_schema_extra=cost(Effect.FULL_REFRESH, beside={"engine": "postgresql"}),
+    )
+
+    defaults: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What its pipelines have where they do not say otherwise: keys of a pipeline, but "
+        "`source`, `query`, `prefix` and `after`. A pipeline's own value stands alone, lists and masks too; "
+        "one with `after` takes no `schedule` from here.",
+        examples=[{"owner": "sales", "settle": 60}],
+        json_schema_extra=cost(Effect.NEXT_RUN, "Or what the key itself costs: see the keys of a pipeline."),
     )
 
     @field_validator("encoding")

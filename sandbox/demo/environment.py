@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hybrid.artifacts.image import image_tag
-from hybrid.estate.loading import check, text_of
+from hybrid.estate.composing import compose
+from hybrid.estate.loading import checked
 from hybrid.estate.naming import Names
 from sandbox.demo.deployment import Deployment
 from sandbox.demo.directory import write_modes
@@ -68,8 +69,9 @@ class DemoEnvironment:
         self.directory = private_directory(directory.resolve())
         # Read once: an editor may save the file while the demo comes up, and what is deployed, run and shown
         # is to be of one estate. `demo apply` takes the newer one.
-        self._estate_text = text_of(estate)
-        self.estate, _ = check(self._estate_text, file=str(estate))
+        composed = compose(estate)
+        self._estate_text = composed.text
+        self.estate, _ = checked(composed)
         self.names = Names(self.estate.environment.name)
         self.services = Services(self.directory / "services")
         self.ports = ports(self.directory / "ports.json")

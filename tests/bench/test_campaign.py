@@ -1,4 +1,4 @@
-"""The fault campaign's own parts: a schedule that its seed repeats, and a verdict that sees what is wrong."""
+"""The fault campaign's own parts: a schedule that its seed repeats, and findings that name what is wrong."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from itertools import islice
 
 from bench.campaign.observer import Seen
 from bench.campaign.results import doubled
-from bench.campaign.schedule import Kind, strikes
+from bench.campaign.schedule import Kind, faults
 
 
 def test_a_seed_repeats_its_schedule_and_another_gives_another() -> None:
-    assert [*islice(strikes(4), 100)] == [*islice(strikes(4), 100)]
-    assert [*islice(strikes(4), 100)] != [*islice(strikes(5), 100)]
+    assert [*islice(faults(4), 100)] == [*islice(faults(4), 100)]
+    assert [*islice(faults(4), 100)] != [*islice(faults(5), 100)]
 
 
 def test_a_schedule_begins_with_every_kind_once() -> None:
-    assert {strike.kind for strike in islice(strikes(4), len(Kind))} == {*Kind}
+    assert {fault.kind for fault in islice(faults(4), len(Kind))} == {*Kind}
 
 
 def test_an_aim_hits_one_of_those_there_are() -> None:
-    for strike in islice(strikes(4), 100):
-        assert strike.pick(["one", "two", "three"]) in {"one", "two", "three"}
-        assert strike.pick([]) is None
+    for fault in islice(faults(4), 100):
+        assert fault.pick(["one", "two", "three"]) in {"one", "two", "three"}
+        assert fault.pick([]) is None
 
 
 def test_two_tasks_of_one_try_are_seen_as_doubled() -> None:

@@ -154,3 +154,17 @@ def test_a_stream_that_is_closed_is_no_traceback_and_takes_no_files_place(
     assert done.stdout.splitlines()[-1] == "code 2", done
     assert "Traceback" not in done.stdout + done.stderr
     assert file.read_text() == "environment: [1]\n"
+
+
+def test_an_environment_is_named_by_its_overlay(tmp_path: Path) -> None:
+    # Given a name of an overlay that is not there
+    done = subprocess.run(
+        [ROOT / "bin" / "hybrid", "sites", "activate", "factory", "--env", "nosuch"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    # Then the file is named in which it would be
+    assert done.returncode == 2
+    assert "overlays/nosuch.yaml:1: there is no such file" in done.stderr

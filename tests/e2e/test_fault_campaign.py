@@ -19,5 +19,5 @@ def test_no_run_is_lost_doubled_or_falsely_green_whatever_is_killed(demo: DemoEn
     outcome = campaign(demo, runs=8, seed=4, timeout=420)
 
     # Then each lands its rows, by one container a try, and nothing runs on
-    assert outcome.verdict.is_good, outcome.verdict
-    assert outcome.hits.total() >= 3, "nothing was struck"
+    assert outcome.findings.is_good, outcome.findings
+    assert outcome.hits.total() >= 3, "nothing was hit"

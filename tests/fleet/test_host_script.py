@@ -328,6 +328,32 @@ def test_docker_s_repositories_are_asked_for_only_where_docker_comes_from_there(
     assert ("way out to download.docker.com" in done.stdout) == asked
 
 
+@pytest.mark.parametrize("system", ["debian 13", "ubuntu 25.04", "ubuntu 24.04"])
+def test_where_apt_key_is_gone_docker_comes_from_the_distribution_or_join_is_refused(
+    machine: Machine, system: str
+) -> None:
+    # Given a Debian or Ubuntu without Docker, where the installer's `apt-key add` could only fail
+    name, version = system.split()
+    machine.run(f"printf 'ID={name}\nVERSION_ID={version}\n' >/etc/os-release; rm /machine/bin/docker")
+    machine.run("rm -f /usr/bin/apt-key; mv /machine/bin/sudo /machine/sudo.away")
+    machine.note("refused", "download.docker.com\n")
+
+    # When it joins and nobody chose, then the distribution's Docker is asked for, and nothing of Docker's own
+    done = machine.join()
+    assert done.returncode == 0, done.stdout
+    assert "Docker comes from the distribution" in done.stdout
+    assert "region=eu-west-1 docker=distro\n" in machine.log
+    assert "download.docker.com" not in done.stdout
+
+    # And where Docker's repository was chosen, it is refused before the activation is used
+    machine.run("rm -rf /usr/libexec/amazon-ecs-init /etc/ecs; rm -f /machine/log")
+    machine.settle(docker_source=DockerSource.DOCKER)
+    done = machine.join()
+    assert done.returncode == 2, done.stdout
+    assert f"with apt-key, which {system} does not have" in done.stdout
+    assert "installer proxy" not in machine.log
+
+
 def test_what_may_work_is_warned_of_and_joined(machine: Machine) -> None:
     # Given an operating system that AWS does not list, little room, and a clock that nothing sets
     machine.stand_in("df", "printf 'h\\nd 9 9 5242880 9%% /var\\n'")

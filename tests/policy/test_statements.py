@@ -1,4 +1,4 @@
-"""Every statement of the estate's own roles keeps the house's rules, and each rule can be broken."""
+"""Every statement of the estate's own roles keeps the rules of this repository; each rule can be broken."""
 
 from __future__ import annotations
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from hybrid.estate import Estate
+from hybrid.estate.composing import compose_text
 from hybrid.estate.naming import Names
 from workspace.node import use_project_node
 from workspace.paths import ROOT
@@ -145,7 +147,7 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts) -
             stack_traces=False,
             context={**CONTEXT, **(context or {})},
         )
-        described = Estate.model_validate(merged(estate, changes or {}))
+        described = Estate.model_validate(_composed(merged(estate, changes or {})))
         stacks = EstateStacks(app, estate=described, artifacts=artifacts)
         if checks:
             add_checks(app)
@@ -153,6 +155,13 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts) -
         return Assembly(directory=directory, app=app, stacks=stacks)
 
     return synthesized
+
+
+def _composed(estate: dict[str, Any]) -> dict[str, Any]:
+    """With the defaults of its sources, as it is when it comes from a file."""
+    files = {key: estate[key] for key in ("include", "base") if key in estate}
+    alone = {key: value for key, value in estate.items() if key not in files}
+    return compose_text(yaml.safe_dump(alone), file="estate").data | files
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from trial_servers import say
 
 from workspace.paths import ROOT
@@ -126,10 +127,18 @@ def test_a_wrong_query_names_what_the_database_says(run: Run, estate: Path) -> N
     assert 'relation "custmers" does not exist' in done.stderr
 
 
+@pytest.mark.parametrize("in_a_file_of_its_own", [False, True])
 def test_each_save_runs_it_again_within_seconds(
-    command: list[str], estate: Path, environment: dict[str, str]
+    command: list[str], estate: Path, environment: dict[str, str], in_a_file_of_its_own: bool
 ) -> None:
-    # Given a run that watches the file
+    # Given a run that watches the estate, whose pipelines may be in a file that it includes
+    edited = estate
+    if in_a_file_of_its_own:
+        edited = estate.parent / "teams" / "pipelines.yaml"
+        edited.parent.mkdir()
+        whole = yaml.safe_load(estate.read_text())
+        edited.write_text(yaml.safe_dump({"pipelines": whole.pop("pipelines")}))
+        estate.write_text(yaml.safe_dump(whole | {"include": ["teams/*.yaml"]}))
     output = estate.parent / "output"
     with output.open("wb") as writing:
         process = subprocess.Popen(
@@ -142,10 +151,10 @@ def test_each_save_runs_it_again_within_seconds(
         _until(lambda: "5 rows" in output.read_text(), process)
 
         # When the file is saved with a mistake, and then with another query
-        estate.write_text(estate.read_text().replace("from customers order", "from custmers order"))
+        edited.write_text(edited.read_text().replace("from customers order", "from custmers order"))
         _until(lambda: '"custmers" does not exist' in output.read_text(), process)
-        estate.write_text(
-            estate.read_text().replace("from custmers order", "from customers where id < 4 order")
+        edited.write_text(
+            edited.read_text().replace("from custmers order", "from customers where id < 4 order")
         )
 
         # Then the new query is seen, and Ctrl-C ends it without a traceback

@@ -7,6 +7,8 @@ import re
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 
+import pytest
+
 from workspace.paths import ROOT
 
 _HYBRID = ROOT / "bin" / "hybrid"
@@ -25,6 +27,7 @@ def _installed(name: str) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_it_names_each_package_that_is_locked_and_the_cdk_s_command_line() -> None:
     # When it is printed, by a developer too, whose environment has the tests' packages
     printed = [

@@ -22,7 +22,8 @@ In an estate file without `environment.account` the registry's name is not known
 _INSTALL = """
 While it is installed also the hosts of the installer (`amazon-ecs-agent.s3.amazonaws.com`), of the keys that verify
 signatures (`raw.githubusercontent.com`), and `download.docker.com` where Docker is to come from there: on Debian, Ubuntu,
-Fedora and CentOS without Docker, with `--docker-source all` or `docker`. Data goes to the estate's buckets,
+Fedora and CentOS without Docker, with `--docker-source all` or `docker`. The installer adds that repository with `apt-key`,
+which Debian 13, Ubuntu 24.10 and later do not have: with `all`, Docker comes from the distribution there. Data goes to the estate's buckets,
 `BUCKET.s3.REGION.DOMAIN`: a proxy that lets single names through needs `*.s3.REGION.DOMAIN`.
 
 `ec2messages`, which AWS names for hosts of Systems Manager, is not among them: the host's role does not allow that older

@@ -109,6 +109,11 @@ REPORTS = (
 #: Found without a public report that is known here: with the real agents, or on a machine.
 SEEN = (
     Report(
+        (), "a Debian or Ubuntu without `apt-key`, with which the installer adds Docker's repository",
+        _JOIN, "the installer adds Docker's repository with apt-key, which … does not have",
+        "test_where_apt_key_is_gone_docker_comes_from_the_distribution_or_join_is_refused",
+    ),
+    Report(
         (), "a copied disk: two machines with one registration",
         _JOIN, "neither the network card nor the address with which … registered is here: a copy of its disk?",
         "test_a_copy_of_a_host_is_told_and_does_not_take_its_place",

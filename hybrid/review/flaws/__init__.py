@@ -1,6 +1,6 @@
 """Flaws in final templates: what stands in them, whatever construct, override or escape hatch wrote it.
 
-Each rule reads values. None can be acknowledged away: a rule of this house that somebody has to break is
+Each rule reads values. None can be acknowledged away: a rule of this repository that somebody has to break is
 changed here, where it is reviewed.
 """
 

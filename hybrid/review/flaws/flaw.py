@@ -59,7 +59,7 @@ class Template:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule of this house.
+    """A rule of this repository.
 
     Attributes:
         name: as the report of a synth has it.

@@ -17,11 +17,14 @@ for process in /proc/[0-9]*; do
     tr '\0' ' ' <"$process/cmdline" >>/machine/arguments 2>/dev/null || :
     tr '\0' '\n' <"$process/environ" >>/machine/environments 2>/dev/null || :
 done
-printf 'installer proxy=%s region=%s\n' "${https_proxy:-none}" "$REGION" >>/machine/log
+printf 'installer proxy=%s region=%s docker=%s\n' "${https_proxy:-none}" "$REGION" "$SOURCE" >>/machine/log
 grep -qx "ECS_CLUSTER=$CLUSTER" /etc/ecs/ecs.config || { echo "ecs.config was not there first"; exit 1; }
 case "$PWD" in /run/*) echo "no room for the SSM agent's binaries"; exit 1 ;; esac
 if grep -q ID=rhel /etc/os-release && [ "$SOURCE" != none ]; then echo "Docker install is not supported on RHEL"; exit 1; fi
 $SKIP || amazon-ssm-agent -register -code "$CODE" -id "$ID" -region "$REGION"
+if [[ $SOURCE =~ ^(all|docker)$ ]] && grep -qE '^ID=(debian|ubuntu)' /etc/os-release && [ ! -e /usr/bin/docker ]; then
+    echo key | sudo apt-key add -
+fi
 [ ! -f /machine/installer-fails ] || { echo "Installation Failed"; exit 1; }
 touch /usr/libexec/amazon-ecs-init
 chmod +x /usr/libexec/amazon-ecs-init

@@ -1,4 +1,4 @@
-"""`hybrid demo …` around the house: what it refuses, what it says, and how the demo is reached."""
+"""`hybrid demo …` around a demo: what it refuses, what it says, and how the demo is reached."""
 
 from __future__ import annotations
 

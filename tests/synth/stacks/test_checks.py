@@ -25,7 +25,10 @@ ESTATES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module", params=list(ESTATES))
+@pytest.fixture(
+    scope="module",
+    params=["nat", *(pytest.param(name, marks=pytest.mark.slow) for name in ESTATES if name != "nat")],
+)
 def assembly(request: pytest.FixtureRequest, synthesize: Any) -> Any:
     return synthesize(ESTATES[request.param], checks=True)
 

@@ -247,9 +247,9 @@ def test_what_an_override_writes_fails_the_synth(tmp_path: Path, monkeypatch: py
 
     # Then the report has all three
     report = json.loads((tmp_path / "validation-report.json").read_text(encoding="utf-8"))
-    (house,) = [one for one in report["pluginReports"] if one["pluginName"] == "House"]
+    (own,) = [one for one in report["pluginReports"] if one["pluginName"] == "Repository"]
     assert {"HOUSE_TRUST", "HOUSE_CONTAINER_HOST", "HOUSE_KEY_OF_AWS"} <= {
-        violation["ruleName"] for violation in house["violations"]
+        violation["ruleName"] for violation in own["violations"]
     }
 
 

@@ -53,9 +53,7 @@ check_selinux() {
 # Those of the installer included: it verifies certificates with openssl, and adds Docker's key with sudo.
 check_tools() {
     tools="bash curl gpg iptables openssl sysctl tar"
-    if has apt-get && ! has docker; then
-        case "$DOCKER_SOURCE" in all | docker) tools="$tools sudo" ;; esac
-    fi
+    if has apt-get && docker_comes_from_docker; then tools="$tools sudo"; fi
     for tool in $tools; do
         if has "$tool"; then
             ok "$tool is installed"
@@ -123,6 +121,40 @@ check_ec2() {
     else
         ok "no EC2 instance role"
     fi
+}
+
+# Where the installer is told to take Docker from. It adds Docker's own repository with apt-key, which Debian 13,
+# Ubuntu 24.10 and later do not have; the distribution is its own second choice.
+docker_source() {
+    if has docker; then
+        # On RHEL the installer takes no other word, though it would leave a Docker that is there alone.
+        printf none
+    elif [ "$DOCKER_SOURCE" = all ] && lacks_apt_key; then
+        printf distro
+    else
+        printf '%s' "$DOCKER_SOURCE"
+    fi
+}
+
+lacks_apt_key() {
+    case "$(os_release ID)" in *ubuntu* | *debian*) ! has apt-key ;; *) return 1 ;; esac
+}
+
+# As the installer decides it: Docker's own repositories, for the distributions that it knows them of.
+docker_comes_from_docker() {
+    case "$(docker_source)" in all | docker) ;; *) return 1 ;; esac
+    case "$(os_release ID)" in *ubuntu* | *debian* | *fedora* | *centos*) return 0 ;; *) return 1 ;; esac
+}
+
+check_docker_source() {
+    if has docker || ! lacks_apt_key; then return 0; fi
+    case "$DOCKER_SOURCE" in
+        all) ok "Docker comes from the distribution: apt-key, which Docker's own repository would need, is not here" ;;
+        docker)
+            bad "the installer adds Docker's repository with apt-key, which $(os_release ID) $(os_release VERSION_ID) does not have" \
+                "install Docker, or make the kit with --docker-source distro, then run this again"
+            ;;
+    esac
 }
 
 check_docker_service() {

@@ -80,13 +80,6 @@ check_install_ways() {
     fi
 }
 
-# As the installer decides it: Docker's own repositories, for the distributions that it knows them of.
-docker_comes_from_docker() {
-    if has docker; then return 1; fi
-    case "$DOCKER_SOURCE" in all | docker) ;; *) return 1 ;; esac
-    case "$(os_release ID)" in *ubuntu* | *debian* | *fedora* | *centos*) return 0 ;; *) return 1 ;; esac
-}
-
 host_of() {
     rest=${1#https://}
     printf '%s' "${rest%%/*}"

@@ -63,9 +63,7 @@ fetch_installer() {
 # The code goes to the installer through a file and the shell's own positional parameters: it is in no
 # program's arguments but those of `amazon-ssm-agent -register`, for the moment that it runs.
 run_installer() {
-    # On RHEL the installer takes no other word, though it would leave a Docker that is there alone.
-    if has docker; then docker_source=none; else docker_source=$DOCKER_SOURCE; fi
-    set -- --region "$REGION" --cluster "$CLUSTER" --docker-install-source "$docker_source"
+    set -- --region "$REGION" --cluster "$CLUSTER" --docker-install-source "$(docker_source)"
     if registered; then
         set -- "$@" --skip-registration
         : >"$work/secret"

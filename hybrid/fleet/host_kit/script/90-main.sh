@@ -7,12 +7,15 @@ preflight() {
     check_ec2
     check_clock
     check_ways
-    if ! registered || [ ! -x /usr/libexec/amazon-ecs-init ]; then check_install_ways; fi
+    if ! registered || [ ! -x /usr/libexec/amazon-ecs-init ]; then
+        check_docker_source
+        check_install_ways
+    fi
 }
 
 plan() {
     say "Joins this machine to the cluster $CLUSTER in $REGION."
-    say "It would install (signatures verified): amazon-ssm-agent, Docker from '$DOCKER_SOURCE', amazon-ecs-init."
+    say "It would install (signatures verified): amazon-ssm-agent, Docker from '$(docker_source)', amazon-ecs-init."
     say "It would write: $CONFIG, $SYSCTL, $UNIT, $SELF${PROXY:+, and hybrid-proxy.conf of each service}."
     say "It would set net.ipv4.conf.all.route_localnet and three iptables rules for task roles."
     say "It would open no port. Undo: hybrid-host leave."

@@ -1,4 +1,4 @@
-"""The house rules: each finds its flaw, and finds nothing in a template without one."""
+"""The rules of this repository: each finds its flaw, and finds nothing in a template without one."""
 
 from __future__ import annotations
 
