@@ -28,6 +28,9 @@ _COMMANDS = {
     *_OF_AN_ACCOUNT,
 }  # fmt: skip
 
+#: Option by which CloudFormation takes over what is there already.
+_IMPORT = "--import-existing-resources"
+
 
 def cdk(context: typer.Context) -> None:
     """Run the CDK command line: synth, diff, deploy, destroy, …
@@ -59,6 +62,7 @@ def _look_before(arguments: Sequence[str]) -> dict[str, str]:
     return {
         "HYBRID_BEFORE_DEPLOYMENT": "1",
         **({"HYBRID_BEFORE_DEPLOYMENT_PROFILE": profile} if profile else {}),
+        **({"HYBRID_BEFORE_DEPLOYMENT_IMPORTS": "1"} if _IMPORT in arguments else {}),
     }
 
 

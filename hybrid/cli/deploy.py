@@ -224,6 +224,10 @@ class _Deployment:
         terminal.say(f"{len(self.steps)}. {name}")
         try:
             yield step
+        except (FleetError, terminal.UserError) as error:
+            step.details.append(str(error))
+            # What only the user can put right is the exit code of a refusal, before anything is touched.
+            raise terminal.Failure(str(error)) from error
         except Exception as error:
             step.details.append(str(error))
             raise

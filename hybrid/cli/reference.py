@@ -16,8 +16,9 @@ VARIABLES = {
     "AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, …": "read by every command that speaks to AWS, as by the AWS "
     "CLI; `bin/hybrid demo env` prints those of the demo",
     "HYBRID_BASE_IMAGE": "base image of the container, where Docker builds it (`demo`, `image build`)",
-    "HYBRID_BEFORE_DEPLOYMENT, HYBRID_BEFORE_DEPLOYMENT_PROFILE": "set by `cdk deploy` itself: that what is "
-    "deployed is looked at first, and with which profile",
+    "HYBRID_BEFORE_DEPLOYMENT, HYBRID_BEFORE_DEPLOYMENT_PROFILE, HYBRID_BEFORE_DEPLOYMENT_IMPORTS": "set by "
+    "`cdk deploy` itself: that what is deployed is looked at first, with which profile, and whether "
+    "CloudFormation takes over what was kept",
     "HYBRID_CONNECT_TRIES": "how often a database that cannot be reached is tried: 2 times on this machine "
     "(`run`, `sources inspect`, `init`), 6 times in a task",
     "HYBRID_DATABASE_PASSWORD": "password of the database of `--database` (`demo`, `run`)",

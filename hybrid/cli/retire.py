@@ -33,7 +33,7 @@ def retire(
 
     It names all of it first, and asks. Logs stay, and secrets too unless --with-secrets is given.
 
-    Example: bin/hybrid sites retire on-premises
+    Example: bin/hybrid sites retire warehouse --dry-run
     """
     aws = fleet.aws()
     with terminal.working("asking AWS"):

@@ -47,14 +47,14 @@ class Account:
             aws_secret_access_key="test",
         )
 
-    def hybrid(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    def hybrid(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """A command of the clone; `more` are variables of its environment."""
         own = {"AWS_ENDPOINT_URL_ECS": self.endpoint.url, "AWS_ENDPOINT_URL_SSM": self.endpoint.url}
         clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return subprocess.run(
             [str(ROOT / "bin" / "hybrid"), *words],
-            env={**clean, **self.emulator.client_environment(), **own, "NO_COLOR": "1"},
-            input=stdin,
-            stdin=None if stdin is not None else subprocess.DEVNULL,
+            env={**clean, **self.emulator.client_environment(), **own, "NO_COLOR": "1", **more},
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=300,

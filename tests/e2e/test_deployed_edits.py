@@ -137,6 +137,13 @@ def test_an_estate_that_was_destroyed_is_deployed_again_with_its_secrets(
         assert where.stacks() == {}
         assert where.secret(SECRET) == CONTENT
 
+        # Then the AWS CDK's own deployment is refused before it stumbles over what was kept
+        words = ("cdk", "synth", "--quiet", "--output", str(tmp_path / "asked"))
+        asked = where.hybrid(*words, "-c", f"estate={estate.file}", HYBRID_BEFORE_DEPLOYMENT="1")
+        assert asked.returncode != 0
+        assert f"refused: {SECRET} was kept, and hybrid-acme-site-on-premises is to make it" in asked.stderr
+        assert "refused: /hybrid/acme/on-premises was kept" in asked.stderr
+
         # When it is deployed again
         code, document = estate.deploy({})
 

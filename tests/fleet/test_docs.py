@@ -47,15 +47,17 @@ def example_of_help(command: Callable[..., Any]) -> str:
 def acme(
     aws_environment: LocalAws, ecr: type[Ecr], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> DeployedEstate:
-    """The estate of the clone, deployed, with one host called rack-1, and a clean slate of activations."""
+    """The estate of the clone, deployed, with one host called rack-1, no activation, and a site that left."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sites, "STATE", tmp_path / "state")
     names, stacks = Names("acme"), aws_environment.client("cloudformation")
-    name = names.site_stack("on-premises")
-    stacks.create_stack(StackName=name, TemplateBody=site_template(names, "on-premises", ["regional"]))
-    stacks.get_waiter("stack_create_complete").wait(
-        StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
-    )
+    # Beside the site of the file one that left it.
+    for site, of_site in (("on-premises", ["regional"]), ("warehouse", [])):
+        name = names.site_stack(site)
+        stacks.create_stack(StackName=name, TemplateBody=site_template(names, site, of_site))
+        stacks.get_waiter("stack_create_complete").wait(
+            StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+        )
     empty(aws_environment, [names.activation_secret("on-premises"), names.source_secret("regional")])
     credentials = {"host": "h", "port": 5432, "username": "u", "password": "p", "dbname": "d"}
     (tmp_path / "regional.json").write_text(json.dumps(credentials))
@@ -73,7 +75,8 @@ def acme(
     for host in json.loads(run("hosts", "list", "--json").stdout):
         run("hosts", "deregister", host["node"])
     run("sites", "revoke", "--site", "on-premises")
-    stacks.delete_stack(StackName=name)
+    for site in ("on-premises", "warehouse"):
+        stacks.delete_stack(StackName=names.site_stack(site))
 
 
 def play(estate: DeployedEstate, line: str) -> None:
@@ -130,8 +133,8 @@ def test_every_command_is_in_the_reference() -> None:
 
 def test_the_common_options_are_on_every_command() -> None:
     changing = {
-        "sites activate", "sites rotate", "sites revoke", "hosts drain", "hosts undrain", "hosts deregister",
-        "hosts label", "hosts pull", "sources secret",
+        "sites activate", "sites rotate", "sites revoke", "sites retire", "hosts drain", "hosts undrain",
+        "hosts deregister", "hosts label", "hosts pull", "sources secret",
     }  # fmt: skip
     known = dict(commands())
     assert changing <= set(known)

@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 
 from hybrid.cli.cdk import _look_before
 from hybrid.cli.review import app as review
+from hybrid.deployment import kept
+from hybrid.deployment.kept import Kept
 from hybrid.estate import Estate
 from hybrid.review.assembly import read_assembly
 from stacks import guard
@@ -61,6 +63,8 @@ def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Any:
     client = boto3.client("cloudformation", region_name="eu-west-1")
     stubber = Stubber(client)
     monkeypatch.setattr(boto3.Session, "client", lambda *_, **__: client)
+    # Of other services nothing is asked here; tests/e2e/test_deployed_edits.py has the whole account.
+    monkeypatch.setattr("hybrid.deployment.kept.in_the_way", lambda *_: [])
     with stubber:
         yield stubber
 
@@ -90,6 +94,27 @@ def test_another_range_is_refused_with_the_reason(
 def test_only_a_deployment_asks() -> None:
     assert _look_before(["synth"]) == {}
     assert _look_before(["deploy", "--profile", "p"]) == {guard.ASKED: "1", guard.PROFILE: "p"}
+    imports = _look_before(["deploy", "--all", "--import-existing-resources"])
+    assert imports == {guard.ASKED: "1", guard.IMPORTS: "1"}
+
+
+def test_what_was_kept_is_refused_unless_cloudformation_takes_it_over(
+    cloudformation: Stubber, estate_assembly: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a secret and a log group that were kept
+    kinds = {"hybrid/acme/sources/erp": kept.SECRET, "/hybrid/acme/on-premises": kept.LOGS}
+    found = [Kept(kind, name, "hybrid-acme-site-on-premises") for name, kind in kinds.items()]
+    monkeypatch.setattr("hybrid.deployment.kept.in_the_way", lambda *_: found)
+    estate = Estate.model_validate(ESTATE)
+
+    deployed(cloudformation, estate_assembly.directory)
+    both = guard.objections(estate_assembly.directory, estate, {})
+    deployed(cloudformation, estate_assembly.directory)
+    one = guard.objections(estate_assembly.directory, estate, {guard.IMPORTS: "1"})
+
+    assert [reason.split(" was kept")[0] for reason in both] == list(kinds)
+    assert [reason.split(" was kept")[0] for reason in one] == ["hybrid/acme/sources/erp"]
+    assert all("`bin/hybrid deploy`" in reason for reason in both)
 
 
 def test_the_command_compares_two_assemblies(synthesize: Any, estate_assembly: Any) -> None:

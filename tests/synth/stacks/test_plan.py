@@ -206,12 +206,9 @@ def test_the_command_compares_with_what_is_deployed(
     estate_assembly: Any,
     synthesize: Any,
     estate_file: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Given what is deployed, and a stack of a site that left the estate
     deployed(cloudformation, estate_assembly.directory, left="hybrid-acme-site-gone")
-    # (No secret is asked for here; tests/e2e/test_deployed_edits.py has the whole account.)
-    monkeypatch.setattr("hybrid.deployment.kept.in_the_way", lambda *_: [])
     edited = synthesize(_new_source())
     # When
     told = _plan("-e", estate_file, "--assembly", edited.directory)
@@ -296,11 +293,10 @@ def test_what_is_no_assembly_is_told_in_one_line(
 
 
 def test_stacks_of_others_are_not_taken_for_the_estates(
-    cloudformation: Stubber, estate_assembly: Any, monkeypatch: pytest.MonkeyPatch, estate_file: Path
+    cloudformation: Stubber, estate_assembly: Any, estate_file: Path
 ) -> None:
     # Given a stack that somebody named after the estate
     deployed(cloudformation, estate_assembly.directory, beside="hybrid-acme-bastion")
-    monkeypatch.setattr("hybrid.deployment.kept.in_the_way", lambda *_: [])
 
     told = _plan("-e", estate_file, "--assembly", estate_assembly.directory)
 
