@@ -15,6 +15,7 @@ import typer
 from hybrid.cli import terminal
 from hybrid.cli.aws_options import DryRun, Fleet, as_terminal_error, fleet_command
 from hybrid.cli.hosts_pull import pull
+from hybrid.cli.hosts_report import report
 from hybrid.estate import Estate
 from hybrid.fleet import diagnosis, maintenance
 from hybrid.fleet.activation_options import as_text, duration
@@ -169,6 +170,7 @@ def label(
 
 
 fleet_command(app, "pull")(pull)
+fleet_command(app, "report")(report)
 
 
 @fleet_command(app, "doctor")

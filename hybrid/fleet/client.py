@@ -507,6 +507,19 @@ class AwsClient:
         with translated(f"stop task {arn.rsplit('/', 1)[-1]}"):
             self._ecs.stop_task(cluster=cluster, task=arn, reason=reason)
 
+    def last_stopped(self, cluster: str, instance: str) -> datetime | None:
+        """When a host's last task ended, of those that ECS still knows: it forgets them after an hour."""
+        ended: list[datetime] = []
+        with translated(f"list the last tasks of host {instance}"):
+            pages = self._ecs.get_paginator("list_tasks").paginate(
+                cluster=cluster, containerInstance=instance, desiredStatus="STOPPED"
+            )
+            for page in pages:
+                if arns := page["taskArns"]:
+                    answer = self._ecs.describe_tasks(cluster=cluster, tasks=arns)
+                    ended += [task["stoppedAt"] for task in answer["tasks"] if "stoppedAt" in task]
+        return max(ended, default=None)
+
     def set_state(
         self, cluster: str, instances: Sequence[str], status: Literal["ACTIVE", "DRAINING"]
     ) -> None:

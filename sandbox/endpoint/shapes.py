@@ -230,7 +230,7 @@ class ManagedInstance(SsmShape):
     name: str | None = None
     computer_name: str | None = None
     ip_address: str | None = Field(default=None, alias="IPAddress")
-    agent_version: str = "3.3.0.0"
+    agent_version: str = "3.3.987.0"
     is_latest_version: bool = True
     platform_type: str = "Linux"
     platform_name: str | None = None

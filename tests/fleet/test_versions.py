@@ -70,6 +70,7 @@ def test_the_doctor_says_what_does_not_work_with_it() -> None:
 def test_the_list_marks_it(depot: DeployedEstate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(versions._LEAST, "Docker", ("99.0", "nothing works"))
     depot.host("rack-1")
+    # When
     table = depot.run("hosts", "list").stdout
     assert "27.1.1 (too old)" in table
     (told,) = json.loads(depot.run("hosts", "list", "--json").stdout)

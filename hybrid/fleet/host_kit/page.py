@@ -15,6 +15,8 @@ Made by `bin/hybrid docs generate` from the code of the host kit; tests keep it 
 Outbound, port 443, directly or through the proxy that the kit was made with; nothing inbound. `hybrid-host plan`, `join`
 and `doctor` try each. Without one that is required, `join` refuses and changes nothing; without one that is useful, it
 warns. The list is that of the actions which the roles of the host and its containers allow: a test holds the two together.
+A site with `registry_mirror` has the way to that registry in place of those to Amazon ECR, and one with `endpoints` those addresses in
+place of the public ones ([images](../how-to/images.md), [private endpoints](../how-to/private-endpoints.md)).
 In an estate file without `environment.account` the registry's name is not known, and not tried.
 
 """
