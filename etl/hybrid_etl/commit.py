@@ -20,7 +20,7 @@ from hybrid_etl.lake import PART_RECEIPT, receipt_key
 from hybrid_etl.neighbours import Neighbours
 from hybrid_etl.partitions import Partitions
 from hybrid_etl.publication import Publication, seen_by_all
-from hybrid_etl.receipt import described
+from hybrid_etl.receipt import described, has_columns_and_files
 from hybrid_etl.run import host_name, now
 from hybrid_etl.settings import Image, Settings
 from hybrid_etl.specification import Specification
@@ -94,8 +94,6 @@ def _receipt(
 _SHAPE: Mapping[str, type | tuple[type, ...]] = {
     "rows": int,
     "bytes": int,
-    "files": list,
-    "schema": list,
     "database": dict,
     "host": str,
     "started_at": str,
@@ -108,9 +106,15 @@ _SHAPE: Mapping[str, type | tuple[type, ...]] = {
 
 def _is_receipt(document: object) -> bool:
     """Whether a part's receipt has all that a commit adds up."""
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or not has_columns_and_files(document):
         return False
     if not all(isinstance(document.get(name), kind) for name, kind in _SHAPE.items()):
+        return False
+    counts = [*document["seconds"].values(), *document["refused"].values()]
+    if not all(isinstance(count, int | float) for count in counts):
+        return False
+    ranges = document["statistics"].values()
+    if not all(isinstance(one, dict) and {"nulls", "min", "max"} <= set(one) for one in ranges):
         return False
     return isinstance(document["database"].get("snapshot_time"), str)
 
@@ -118,7 +122,7 @@ def _is_receipt(document: object) -> bool:
 def _together(receipts: list[dict[str, Any]], partitions: Partitions, *, attempt: str) -> dict[str, Any]:
     first = receipts[0]
     for number, receipt in enumerate(receipts):
-        if receipt["schema"] != first["schema"]:
+        if not _same_columns(receipt["schema"], first["schema"]):
             raise Failure(
                 f"Part {number} has other columns than part 0: the source was altered between them; "
                 f"run all {partitions.count} parts again."
@@ -161,6 +165,15 @@ def _together(receipts: list[dict[str, Any]], partitions: Partitions, *, attempt
             for receipt in receipts
         ],
     }
+
+
+def _same_columns(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> bool:
+    """Whether two parts have the same columns, by all that both say: a newer container may say more."""
+    return len(one) == len(other) and all(
+        ours[key] == theirs[key]
+        for ours, theirs in zip(one, other, strict=True)
+        for key in ours.keys() & theirs.keys()
+    )
 
 
 def _statistics(receipts: list[dict[str, Any]]) -> dict[str, object]:

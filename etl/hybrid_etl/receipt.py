@@ -114,3 +114,19 @@ def described(interval: Interval | None) -> dict[str, str] | None:
 def encode(document: dict[str, object]) -> bytes:
     """A receipt's JSON object as the bytes of its file."""
     return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def has_columns_and_files(document: object) -> bool:
+    """Whether a document names its columns and files as the receipts of every version do."""
+    if not isinstance(document, dict):
+        return False
+    named = {"files": ("key",), "schema": ("name", "type")}
+    return all(
+        isinstance(entries := document.get(part), list)
+        and all(isinstance(entry, dict) and _has_texts(entry, names) for entry in entries)
+        for part, names in named.items()
+    )
+
+
+def _has_texts(entry: dict[str, object], names: tuple[str, ...]) -> bool:
+    return all(isinstance(entry.get(name), str) for name in names)

@@ -26,6 +26,7 @@ from hybrid_etl.lake import RECEIPT
 from hybrid_etl.landed import landed_batches
 from hybrid_etl.masks import Masks
 from hybrid_etl.readers import Reader, open_reader
+from hybrid_etl.receipt import has_columns_and_files
 from hybrid_etl.settings import Settings
 from hybrid_etl.specification import Specification
 
@@ -116,12 +117,17 @@ def _check_format(specification: Specification) -> None:
 def _receipt(settings: Settings, specification: Specification, interval: Interval | None) -> dict[str, Any]:
     key = f"{specification.prefix}/{directory_of(interval)}/{RECEIPT}"
     try:
-        found: dict[str, Any] = json.loads(settings.read_lake(key))
-    except ValueError:
+        found: Any = json.loads(settings.read_lake(key))
+    except (ValueError, RecursionError):
         raise UserError(f"{key} is not JSON; run the interval again.") from None
+    if not has_columns_and_files(found) or not isinstance(found.get("statistics", {}), dict):
+        raise UserError(
+            f"{key} does not say its columns and files as a receipt does; run the interval again."
+        )
     if found.get("specification") != specification.sha256:
         emit("warning", "It landed by another specification.", specification=found.get("specification"))
-    return found
+    receipt: dict[str, Any] = found
+    return receipt
 
 
 def _check_columns(receipt: dict[str, Any], columns: list[Column]) -> None:
@@ -144,10 +150,12 @@ def _cuts(receipt: dict[str, Any], masks: Masks, key: str | None, ranges: int) -
         return Cuts()
     if key not in names or not pa.types.is_integer(masks.columns[names.index(key)].type):
         raise UserError(f"--key {key} is no column of whole numbers in what landed; name another.")
-    statistics = receipt.get("statistics", {}).get(key, {})
-    if statistics.get("min") is None or ranges == 1:
+    found = receipt.get("statistics", {}).get(key, {})
+    try:
+        low, high = int(found["min"]), int(found["max"])
+    except (KeyError, TypeError, ValueError):
+        # No value was there, or the range is not said: all rows are one range.
         return Cuts(index=names.index(key))
-    low, high = int(statistics["min"]), int(statistics["max"])
     count = min(ranges, high - low + 1)
     at = [low + (high - low + 1) * number // count for number in range(1, count)]
     return Cuts(index=names.index(key), at=at)

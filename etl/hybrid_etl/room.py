@@ -20,6 +20,9 @@ TIMES, TIMES_TO_WRITE = 7, 4
 libpq's buffer is twice as long), and how often more once it is a batch."""
 LONG_BYTES = 8 * 1024 * 1024
 """Batches below are those of short values, which always fit."""
+_TIMES_AS_OBJECTS, _TIMES_AS_LISTS = 6, 14
+"""How often a row is in memory at most while it is decoded in Python: its fields, a text of up to four bytes
+a character, and the array; or an object of each element."""
 RESERVE = 24 * 1024 * 1024
 """What a run takes besides after its start: a row group that waits, two parts of an upload, libraries."""
 _RUN_LOADS = 12 * 1024 * 1024
@@ -86,7 +89,7 @@ class Growth:
 
     def __init__(self) -> None:
         self._room = largest_value()
-        self._longest = 0
+        self._longest = self._begun = 0
 
     def seen(self, batch: pa.RecordBatch) -> None:
         """Learn how long rows have been: libpq keeps its buffer, twice as long, for the next one."""
@@ -101,7 +104,7 @@ class Growth:
             yield
             return
         before = resource.getrlimit(resource.RLIMIT_DATA)
-        data = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+        data = _mapped()
         self._room = largest_value(reusable=2 * self._longest) or 0
         most = data + self._TIMES_TO_READ * self._room + self._SLACK
         allowed = [limit for limit in before if limit != resource.RLIM_INFINITY]
@@ -111,27 +114,37 @@ class Growth:
         finally:
             resource.setrlimit(resource.RLIMIT_DATA, before)
 
+    def begin(self) -> None:
+        """Look how much is mapped before a batch is received without such bounds."""
+        self._room = largest_value(reusable=2 * self._longest)
+        self._begun = _mapped()
+
+    def check(self) -> None:
+        """Refuse a row for which the library has made more room since then; raises UserError."""
+        if (
+            self._room is not None
+            and _mapped() > self._begun + self._TIMES_TO_READ * self._room + self._SLACK
+        ):
+            raise _refusal(self._room + 1, None, largest=self._room)
+
     def refusal(self) -> UserError | None:
         """Why the memory ran out while it was bounded; None where it was not."""
         return None if self._room is None else _refusal(self._room + 1, None, largest=self._room)
 
 
-def within_room(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Batches of a reader that makes Python's objects of a row, which take a multiple that no length tells.
+def check_decoding(size: int, *, lists: bool = False) -> None:
+    """Refuse a row of `size` bytes of which Python's objects would not fit; to be asked before they are made.
 
-    Each is read within the same bounds as in `Growth`; raises UserError where they are not enough.
+    A bound of the process would not do here: Python may never come back from a small allocation that fails
+    while it handles one before. Raises UserError.
     """
-    growth = Growth()
-    while True:
-        try:
-            with growth.bounded():
-                batch = next(batches, None)
-        except MemoryError:
-            raise _no_room_to_decode() from None
-        if batch is None:
-            return
-        yield batch
-        del batch
+    limit = memory_limit() if size >= _MIB else None
+    times = _TIMES_AS_LISTS if lists else _TIMES_AS_OBJECTS
+    if limit is not None and _used() + times * size + _WRITE_RESERVE > limit:
+        raise UserError(
+            f"To decode a row of {size / _MIB:.1f} MiB takes more than a memory limit of {limit // _MIB} MiB "
+            f"leaves. {_REMEDY}"
+        )
 
 
 def check_room(batch: pa.RecordBatch, *, needed: int) -> None:
@@ -178,15 +191,13 @@ def _refusal(size: int, column: tuple[str, int] | None, *, largest: int) -> User
     )
 
 
-def _no_room_to_decode() -> UserError:
-    return UserError(
-        f"To read and decode a row takes more than a memory limit of {(memory_limit() or 0) // _MIB} MiB "
-        f"leaves. {_REMEDY}"
-    )
-
-
 def _used() -> int:
     """Bytes in use: data that is mapped where that is limited (proc(5), statm), else what is resident."""
     pages = Path("/proc/self/statm").read_text().split()
     limited = resource.getrlimit(resource.RLIMIT_DATA)[0] != resource.RLIM_INFINITY
     return int(pages[5 if limited else 1]) * resource.getpagesize()
+
+
+def _mapped() -> int:
+    """Bytes of data that are mapped (proc(5), statm)."""
+    return int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import hmac
 import io
 from decimal import Decimal
 from typing import Any
@@ -11,6 +13,9 @@ import pyarrow as pa
 import pyarrow.csv as pc_csv
 import pytest
 
+from hybrid_etl.columns import Column, Kind
+from hybrid_etl.expectations.uniqueness import Uniqueness
+from hybrid_etl.masks import Masks
 from hybrid_etl.weight import cut, elements, text_weight, weight
 from hybrid_etl.writers import long_rows
 from hybrid_etl.writers.long_rows import csv_row, json_row
@@ -82,3 +87,26 @@ def test_a_batch_is_cut_by_what_its_lists_become_and_keeps_its_rows() -> None:
     assert all(weight(rows) <= _MIB for rows, is_long in found if not is_long)
     (long,) = [rows for rows, is_long in found if is_long]
     assert len(elements(long.column("v"))) == 2_000_000
+
+
+def test_long_keys_are_told_apart_exactly_and_do_not_fill_the_memory() -> None:
+    # Given keys of megabytes, of which two are alike, and two differ in their last character
+    texts = ["x" * 3 * _MIB, "x" * 3 * _MIB + "y", None, "short", "x" * 3 * _MIB, "short"]
+    unique = Uniqueness(("v",))
+    # When they are taken in
+    for text in texts:
+        unique.take(pa.RecordBatch.from_arrays([pa.array([text], pa.string())], names=["v"]))
+    # Then all were looked at
+    assert unique.document() == {"columns": ["v"], "duplicates": 2, "sample": 1}
+
+
+def test_the_hash_of_a_list_is_that_of_how_python_writes_it() -> None:
+    lists = [[1, None, 3], [], None, list(range(10_000))]
+    column = Column(name="v", kind=Kind.STRING, type=pa.list_(pa.int32()), database_type="integer[]")
+    masks = Masks({"v": {"kind": "hash"}}, [column], site_key="k" * 32)
+    batch = pa.RecordBatch.from_arrays([pa.array(lists, column.type)], names=["v"])
+    # When a list is hashed some elements at a time, then it is the hash of the whole
+    assert masks.apply(batch.slice(1)).column("v").to_pylist() == [
+        None if one is None else hmac.digest(b"k" * 32, repr(one).encode(), hashlib.sha256).hex()
+        for one in lists[1:]
+    ]

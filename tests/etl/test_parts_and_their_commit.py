@@ -243,6 +243,20 @@ def test_parts_of_an_older_container_are_committed_beside_those_of_this_one(
     assert ("shape" in outcome.manifest) == (len(older) < 3)
 
 
+def test_a_part_of_a_newer_container_that_says_more_of_its_columns_is_committed(
+    etl: Etl, postgresql: Database
+) -> None:
+    # Given a run during which the container was replaced by one that says more
+    postgresql.say("drop table if exists parts")
+    postgresql.say("create table parts as select n as id from generate_series(0, 89) n")
+    assert [read_part(etl, postgresql, number, f"try{number}").code for number in range(3)] == [0, 0, 0]
+    alter(etl, "try2", lambda part: part | {"schema": [one | {"comment": "key"} for one in part["schema"]]})
+    # When it is committed, then every row is there
+    outcome = commit(etl, postgresql, "try0,try1,try2")
+    assert outcome.code == 0, outcome.message
+    assert landed(outcome) == list(range(90))
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -252,6 +266,10 @@ def test_parts_of_an_older_container_are_committed_beside_those_of_this_one(
         lambda receipt: receipt | {"files": "none"},
         lambda receipt: receipt | {"schema": None},
         lambda receipt: receipt | {"database": {}},
+        lambda receipt: receipt | {"schema": [1]},
+        lambda receipt: receipt | {"files": ["part"]},
+        lambda receipt: receipt | {"seconds": {"read": "long"}},
+        lambda receipt: receipt | {"statistics": {"id": 7}},
     ],
 )
 def test_a_damaged_receipt_of_a_part_is_named(

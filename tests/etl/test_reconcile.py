@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -121,3 +123,44 @@ def test_files_in_s3_are_read_in_ranges(
     assert etl.run(postgresql, query=query).code == 0
     equal = reconcile(etl, postgresql, query=query)
     assert (equal.code, equal.lines[-1].get("rows")) == (0, rows), equal.lines
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: "",
+        lambda _: "null",
+        lambda _: "[]",
+        lambda _: "[" * 200_000,
+        lambda text: text.replace('"schema"', '"other"'),
+        lambda text: text.replace('"files"', '"other"'),
+        lambda text: text.replace('"name"', '"other"'),
+        lambda text: text.replace('"key"', '"other"'),
+        lambda text: text.replace('"statistics":', '"statistics":7,"other":'),
+    ],
+)
+def test_a_damaged_receipt_is_named_and_not_taken_for_a_fault_of_ours(
+    etl: Etl, postgresql: Database, damage: Callable[[str], str]
+) -> None:
+    # Given a receipt that landed and was damaged
+    query = "select 1 as id, 'x' as v"
+    outcome = etl.run(postgresql, query=query)
+    (path,) = outcome.manifests
+    text = json.dumps(json.loads(path.read_text()), separators=(",", ":"))
+    path.write_text(damage(text))
+    # When it is compared
+    found = reconcile(etl, postgresql, query=query)
+    # Then it is named, with what to do
+    assert found.code == 2, found.lines
+    assert "_manifest.json" in found.message
+    assert "run the interval again" in found.message
+
+
+def test_a_receipt_without_the_range_of_the_key_makes_one_range(etl: Etl, postgresql: Database) -> None:
+    query = "select n as id from generate_series(1, 10) n"
+    (path,) = etl.run(postgresql, query=query).manifests
+    receipt = json.loads(path.read_text())
+    receipt["statistics"]["id"] |= {"min": "few", "max": None}
+    path.write_text(json.dumps(receipt))
+    found = reconcile(etl, postgresql, "--ranges", "8", query=query)
+    assert (found.code, found.lines[-1]["ranges"]) == (0, 1), found.lines

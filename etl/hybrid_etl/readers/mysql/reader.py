@@ -39,7 +39,6 @@ from hybrid_etl.readers.mysql.types import BIT, column_of, computed_bit
 from hybrid_etl.readers.retry import TRY_SECONDS, connect_with_retry
 from hybrid_etl.readers.source_lock import acquire_source_lock, source_digest
 from hybrid_etl.refusals import Refusals
-from hybrid_etl.room import within_room
 from hybrid_etl.secret import Secret
 from hybrid_etl.settling import settle
 from hybrid_etl.specification import Specification
@@ -101,7 +100,7 @@ class MysqlReader:
                 self.refusals,
                 batch_bytes=batch_bytes(len(self.columns)),
             )
-            yield from batches if self.decoder == "native" else within_room(batches)
+            yield from batches
             self._streaming = False
             self._take_warnings()
             self._connection.query("commit")

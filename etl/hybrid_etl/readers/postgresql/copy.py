@@ -9,7 +9,6 @@ import select
 import struct
 from collections.abc import Iterator
 
-import psycopg
 import pyarrow as pa
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
@@ -19,6 +18,7 @@ from hybrid_etl.errors import Failure
 from hybrid_etl.readers.postgresql.values import decoder
 from hybrid_etl.readers.rows import RowBatch
 from hybrid_etl.refusals import Refusals
+from hybrid_etl.room import Growth, check_decoding
 
 _SIGNATURE = b"PGCOPY\n\xff\r\n\x00"
 
@@ -58,16 +58,6 @@ def without_memory(error: Exception) -> bool:
     return "memory" in said
 
 
-def told_of_memory(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The batches; raises MemoryError where it was libpq that found no memory for a row."""
-    try:
-        yield from batches
-    except (psycopg.OperationalError, CopyRefused) as error:
-        if without_memory(error):
-            raise MemoryError from error
-        raise
-
-
 def finish_copy(connection: PGconn) -> int:
     """The rows that the server says it sent, after the last of them; raises CopyRefused unless it says so."""
     refused: PGresult | None = None
@@ -99,17 +89,22 @@ def copy_batches(
     connection: PGconn, statement: bytes, columns: list[Column], refusals: Refusals, *, batch_bytes: int
 ) -> Iterator[pa.RecordBatch]:
     """Run a COPY … TO STDOUT (FORMAT BINARY) and yield its rows; each message holds whole rows."""
+    growth = Growth()
+    growth.begin()
     start_copy(connection, statement)
     rows = RowBatch(columns, [decoder(column) for column in columns], refusals)
+    lists = any(pa.types.is_list(column.type) for column in columns)
     begun = ended = False
     count = 0
     while True:
         length, data = connection.get_copy_data(1)
         if length == 0:
+            growth.check()
             wait(connection)
             continue
         if length < 0:
             break
+        check_decoding(length, lists=lists)
         message = bytes(data)
         position = 0
         if not begun:
@@ -120,8 +115,10 @@ def copy_batches(
         if rows.bytes >= batch_bytes:
             taken = rows.take()
             count += taken.num_rows
+            growth.seen(taken)
             yield taken
             del taken
+            growth.begin()
     sent = finish_copy(connection)
     rest = rows.take()
     check_count(sent, count + rest.num_rows)

@@ -14,6 +14,7 @@ from psycopg.pq.abc import PGconn
 
 from hybrid_etl.columns import Column, Kind
 from hybrid_etl.readers.postgresql.copy import check_count, finish_copy, start_copy, wait
+from hybrid_etl.room import Growth
 
 
 def line_column(columns: list[Column]) -> Column:
@@ -27,12 +28,15 @@ def line_batches(
 ) -> Iterator[pa.RecordBatch]:
     """Run a COPY … TO STDOUT (FORMAT CSV) and yield its lines, in plain Python."""
     schema = pa.schema([line_column(columns).field])
+    growth = Growth()
+    growth.begin()
     start_copy(connection, statement)
     rows = 0
     lines, ends = bytearray(), array("i", [0])
     while True:
         length, data = connection.get_copy_data(1)
         if length == 0:
+            growth.check()
             wait(connection)
             continue
         if length > 0:
@@ -41,8 +45,12 @@ def line_batches(
             ends.append(len(lines))
         if len(ends) > 1 and (length < 0 or len(lines) >= batch_bytes):
             rows += len(ends) - 1
-            yield _batch(schema, lines, ends)
+            batch = _batch(schema, lines, ends)
             lines, ends = bytearray(), array("i", [0])
+            growth.seen(batch)
+            yield batch
+            del batch
+            growth.begin()
         if length < 0:
             break
     check_count(finish_copy(connection), rows)

@@ -14,6 +14,7 @@ import pyarrow as pa
 from hybrid_etl.columns import Column, Kind, schema_of, text_column
 from hybrid_etl.errors import UserError
 from hybrid_etl.refusals import Refusals
+from hybrid_etl.room import LONG_BYTES, check_decoding
 
 SQL_ASCII = "SQL_ASCII"
 
@@ -52,6 +53,7 @@ def transcoded(
     schema = schema_of(columns)
     rows = 0
     for batch in batches:
+        check_decoding(batch.nbytes if batch.get_total_buffer_size() > LONG_BYTES else 0)
         arrays = [
             _decoded(array, column, refusals, encoding=encoding, first_row=rows + 1)
             if column.kind is Kind.STRING

@@ -31,7 +31,7 @@ from hybrid_etl.readers.postgresql import csv as postgresql_csv
 from hybrid_etl.readers.postgresql import interval as postgresql_interval
 from hybrid_etl.readers.postgresql import native as postgresql_native
 from hybrid_etl.readers.postgresql.catalog import types_of
-from hybrid_etl.readers.postgresql.copy import CopyRefused, told_of_memory
+from hybrid_etl.readers.postgresql.copy import CopyRefused
 from hybrid_etl.readers.postgresql.describe import describe_statement, names_of
 from hybrid_etl.readers.postgresql.encoding import (
     SQL_ASCII,
@@ -52,7 +52,6 @@ from hybrid_etl.readers.postgresql.types import ROUNDED, ServerType, column_of, 
 from hybrid_etl.readers.retry import TRY_SECONDS, connect_with_retry
 from hybrid_etl.readers.source_lock import acquire_source_lock, source_digest
 from hybrid_etl.refusals import Refusals
-from hybrid_etl.room import within_room
 from hybrid_etl.secret import Secret
 from hybrid_etl.settling import settle
 from hybrid_etl.specification import Specification
@@ -115,8 +114,6 @@ class PostgresqlReader:
                 batches = lines.line_batches(pgconn, self._copy, self.columns, batch_bytes=size)
             else:
                 batches = self._decoded(pgconn, size)
-            if not self._native or self._encoding is not None:
-                batches = within_room(told_of_memory(batches))
             yield from self._silence.watch(batches)
             if newer := newer_tables(self._connection):
                 raise newer_than_snapshot(newer)
