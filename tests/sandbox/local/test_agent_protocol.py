@@ -379,8 +379,24 @@ def test_a_host_may_do_what_its_role_allows_and_no_more(
         "run_task": {"cluster": cluster, "taskDefinition": "any"},
     }
     # Then it is denied, whether the endpoint would answer it itself or pass it on
-    with pytest.raises(Refused, match="AccessDeniedException"):
+    with pytest.raises(Refused, match=r"AccessDeniedException: mi-.* is not authorized to perform: ecs:"):
         plane.call(operation, **members.get(operation, {}))
+
+
+def test_a_body_in_chunks_is_read_whole(aws: Aws) -> None:
+    # Given a request as the SSM agent makes it
+    headers = {
+        "X-Amz-Target": "AmazonSSM.RegisterManagedInstance",
+        "Content-Type": "application/x-amz-json-1.1",
+    }
+    parts = [b'{"ActivationId": "none", ', b'"PublicKey": "none"}']
+
+    # When it comes in chunks, then it is read, and the connection serves the next
+    with urllib3.HTTPConnectionPool("127.0.0.1", int(aws.url.rpartition(":")[2]), maxsize=1) as pool:
+        for _ in range(2):
+            answer = pool.urlopen("POST", "/", body=iter(parts), headers=headers, chunked=True, retries=False)
+            assert answer.json()["message"] == "PublicKey must be an RSA key, DER in base64."
+        assert pool.num_connections == 1
 
 
 def _signed(aws: Aws, host: HostIdentity, operation: str, body: dict[str, Any]) -> dict[str, Any]:
