@@ -160,7 +160,10 @@ def test_a_killed_agent_finds_its_container_again(
 ) -> None:
     # Given a running task
     before = [instance["containerInstanceArn"] for instance in agent.instances()]
-    task = aws.until(aws.run(cluster, python(), ["import sys, time; time.sleep(8); sys.exit(4)"]), "RUNNING")
+    program = "import sys, time; time.sleep(12); sys.exit(4)"
+    task = aws.until(aws.run(cluster, python(), [program]), "RUNNING")
+    # The agent writes down what it knows of a container some time after it has told ECS.
+    time.sleep(2)
 
     # When the agent is killed, then it is disconnected, and the task as it was last heard of
     agent.kill()
@@ -169,7 +172,8 @@ def test_a_killed_agent_finds_its_container_again(
 
     # When it starts again, then it is the same instance, and tells the end of the container
     agent.start()
-    assert aws.until(task, "STOPPED", seconds=90)["containers"][0]["exitCode"] == 4
+    (container,) = aws.until(task, "STOPPED", seconds=90)["containers"]
+    assert container.get("exitCode") == 4, container
     assert [instance["containerInstanceArn"] for instance in agent.instances()] == before
 
 
