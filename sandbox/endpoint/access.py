@@ -16,6 +16,7 @@ from sandbox.endpoint.store import Store
 from sandbox.endpoint.upstream import Credentials, Upstream
 
 _ACCESS_KEY = re.compile(r"Credential=([^/]+)/")
+_SIGNED_FOR = re.compile(r"/([^/]+)/aws4_request")
 
 #: What a host may ask with the keys of its Anywhere role. `tests/policy/test_endpoints_of_hosts.py` holds it
 #: to the role. The keys themselves are asked for with the key pair of the registration.
@@ -136,6 +137,9 @@ class Access:
         """
         host = self.caller(authorization)
         if host and action not in HOST_ACTIONS:
+            signed_for = _SIGNED_FOR.search(authorization)
+            if signed_for:
+                action = f"{signed_for[1]}:{action.partition(':')[2]}"
             raise ServiceError(
                 "AccessDeniedException",
                 f"{host.host} is not authorized to perform: {action} because its role does not allow it",

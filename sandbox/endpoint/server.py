@@ -162,8 +162,7 @@ def _handler(answer: Callable[[Request], Answer]) -> type[BaseHTTPRequestHandler
         disable_nagle_algorithm = True
 
         def _serve(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            request = Request(self.command, self.path, tuple(self.headers.items()), body)
+            request = Request(self.command, self.path, tuple(self.headers.items()), _body(self))
             try:
                 result = answer(request)
             except Exception:
@@ -186,3 +185,17 @@ def _handler(answer: Callable[[Request], Answer]) -> type[BaseHTTPRequestHandler
             """Requests are logged by what they did."""
 
     return Handler
+
+
+def _body(request: BaseHTTPRequestHandler) -> bytes:
+    """The body of a request; the SSM agent sends what it signs with its own key in chunks."""
+    if request.headers.get("Transfer-Encoding", "").lower() != "chunked":
+        return request.rfile.read(int(request.headers.get("Content-Length") or 0))
+    # Source: RFC 9112, section 7.1.
+    parts: list[bytes] = []
+    while size := int(request.rfile.readline().partition(b";")[0], 16):
+        parts.append(request.rfile.read(size))
+        request.rfile.readline()
+    while request.rfile.readline().strip():
+        pass
+    return b"".join(parts)

@@ -17,7 +17,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from sandbox import acs
+from sandbox import acs, node_signature
 from sandbox.agent.capabilities import CAPABILITIES
 from sandbox.agent.control import ControlPlane, Line
 from sandbox.agent.errors import Refused, Unreachable
@@ -379,8 +379,28 @@ def test_a_host_may_do_what_its_role_allows_and_no_more(
         "run_task": {"cluster": cluster, "taskDefinition": "any"},
     }
     # Then it is denied, whether the endpoint would answer it itself or pass it on
-    with pytest.raises(Refused, match="AccessDeniedException"):
+    with pytest.raises(Refused, match=r"AccessDeniedException: mi-.* is not authorized to perform: ecs:"):
         plane.call(operation, **members.get(operation, {}))
+
+
+def test_a_body_in_chunks_is_read_whole(aws: Aws) -> None:
+    # Given a request of the SSM agent, which it sends in chunks
+    activation = aws.activation()
+    key = node_signature.public_part(node_signature.new_key())
+    said = {"ActivationId": activation.id, "ActivationCode": activation.code, "PublicKey": key}
+    body = json.dumps(said).encode()
+    headers = {"X-Amz-Target": "AmazonSSM.RegisterManagedInstance"}
+
+    # When it comes so twice on one connection
+    with urllib3.HTTPConnectionPool("127.0.0.1", int(aws.url.rpartition(":")[2]), maxsize=1) as pool:
+        first, second = (
+            pool.urlopen("POST", "/", body=iter([body[:9], body[9:]]), headers=headers, chunked=True).json()
+            for _ in range(2)
+        )
+
+    # Then both are read whole: the first registers, and the second comes too late
+    assert first["InstanceId"].startswith("mi-")
+    assert "reached its limit" in second["message"]
 
 
 def _signed(aws: Aws, host: HostIdentity, operation: str, body: dict[str, Any]) -> dict[str, Any]:

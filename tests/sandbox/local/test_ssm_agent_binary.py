@@ -97,7 +97,7 @@ def test_it_registers_and_keeps_the_keys_by_which_the_ecs_agent_joins(
 
     # When the agent runs, then Systems Manager knows what host it is on
     machine.start()
-    told = eventually(lambda: _nodes(aws, activation)[0], lambda now: "ComputerName" in now, seconds=90)
+    told = eventually(lambda: _nodes(aws, activation)[0], lambda now: "ComputerName" in now, seconds=60)
     assert (told["PingStatus"], told["PlatformType"]) == ("Online", "Linux")
 
     # And it writes keys of the Anywhere role to root's file
