@@ -30,6 +30,8 @@ use_project_node()
 # into the metadata and the report, which are to be the same for the same estate.
 if "CDK_DEBUG" not in os.environ:
     os.environ["NODE_OPTIONS"] = f"{os.environ.get('NODE_OPTIONS', '')} --stack-trace-limit=0".strip()
+# A slow synthesis would write how slow it was into the assembly, for the CDK's telemetry.
+os.environ.pop("CDK_PERF_COUNTERS_FILE", None)
 
 from aws_cdk import App  # noqa: E402
 
