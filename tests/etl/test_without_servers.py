@@ -238,6 +238,25 @@ def test_hostile_bytes_of_a_server_are_refused_and_never_read_beyond_their_end(
     decoder.close()
 
 
+def test_short_lists_of_many_elements_do_not_end_a_file_before_its_time(tmp_path: Path) -> None:
+    # Given batches whose lists of booleans weigh many times their bytes, and hardly anything compressed
+    lists = pa.array([[True] * 16] * 350_000, pa.list_(pa.bool_()))
+    writer = RollingWriter(
+        FileSink(str(tmp_path)),
+        directory="run",
+        file_format=Format(),
+        paths=None,
+        target_file_bytes=1 << 30,
+        metadata={},
+    )
+    # When three of them are written
+    for _ in range(3):
+        writer.write(pa.record_batch({"flags": lists}))
+    # Then they are in one file
+    (file,) = writer.finish()
+    assert file.rows == 3 * 350_000
+
+
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_a_file_that_was_taken_back_stays_away_when_its_writer_is_collected(tmp_path: Path) -> None:
     # Given a Parquet file with a row group

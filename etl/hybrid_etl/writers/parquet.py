@@ -10,12 +10,14 @@ from pyarrow import _parquet
 
 from hybrid_etl.room import may_have
 from hybrid_etl.sinks import OutputFile
-from hybrid_etl.weight import weigher
+from hybrid_etl.weight import cut, weigher
 from hybrid_etl.writers.encodings import choose_encodings
 from hybrid_etl.writers.statistics import Statistics
 from hybrid_etl.writers.stream import open_stream
 
 ROW_GROUP_BYTES = 10 * 1024 * 1024
+PIECE_BYTES = ROW_GROUP_BYTES // 4
+"""Rows are kept in pieces of at most this weight, or of one row: lists may weigh many times their batch."""
 LONG_BYTES = 4 * 1024 * 1024
 """A value from which on its column has neither dictionary nor statistics in the file. Arrow keeps the least
 and the greatest of each page, chunk and page index: with them a value took ten times its size."""
@@ -74,6 +76,10 @@ class ParquetWriter:
     def write(self, batch: pa.RecordBatch) -> None:
         """Keep a batch until a row group is full."""
         self._statistics.count_nulls(batch)
+        for piece, _ in cut(batch, most=PIECE_BYTES, weigh=self._weigh):
+            self._keep(piece)
+
+    def _keep(self, batch: pa.RecordBatch) -> None:
         long = long_columns(batch)
         if long and self._waiting:
             self._long |= long
