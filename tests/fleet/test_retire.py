@@ -68,10 +68,9 @@ def _leave(estate: DeployedEstate) -> None:
 
 
 def _stacks(estate: DeployedEstate) -> set[str]:
-    described = estate.aws.client("cloudformation").describe_stacks()["Stacks"]
-    return {
-        one["StackName"] for one in described if one["StackName"].startswith(f"hybrid-{estate.name}-site-")
-    }
+    pages = estate.aws.client("cloudformation").get_paginator("describe_stacks").paginate()
+    names = [one["StackName"] for page in pages for one in page["Stacks"]]
+    return {name for name in names if name.startswith(f"hybrid-{estate.name}-site-")}
 
 
 def _retire(estate: DeployedEstate, *options: str) -> Any:
