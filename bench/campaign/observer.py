@@ -74,7 +74,7 @@ class Observer:
         self._looked = time.monotonic()
         for arn, record in self._read().items():
             if arn not in self._known:
-                attempt = _attempt(record.order.container.command)
+                attempt = _attempt(record.told.containers[0].command or ())
                 self._tasks[arn] = Seen(arn, attempt, record.task.last_status)
         for arn, one in self._tasks.items():
             one.starts, one.ends = self._starts[arn], self._ends[arn]
