@@ -54,7 +54,7 @@ def estate(
     found.deploy_storage(repository=f"{registry}/hybrid/etl")
     small = tmp_path / "etl"
     small.mkdir()
-    (small / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\n")
+    (small / "Dockerfile").write_text("ARG BASE\nFROM scratch\nCOPY Dockerfile /\n")
     monkeypatch.setattr(image_build, "ETL", small)
     monkeypatch.setattr(image, "STATE", tmp_path / "state")
     return found
