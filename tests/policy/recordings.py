@@ -22,6 +22,9 @@ KEPT = Path(__file__).with_name("recordings")
 #: Who calls → file in recordings/.
 KINDS = ("airflow", "anywhere", "execution", "task", "command-line")
 
+#: Programs that deploy an estate: a demo's, and those of other tests.
+_DEPLOYS = (["-m", "hybrid", "demo"], ["-m", "hybrid", "deploy"])
+
 _STAND_INS = (
     (re.compile(r"arn:[^\s\"]*[:/]"), ""),
     (re.compile(r"\bmi-[0-9a-f]{17}\b"), "mi-0123456789abcdef0"),
@@ -71,9 +74,7 @@ def _caller(line: dict[str, Any], roles: dict[str, str], *, airflow: str) -> str
     ):
         return airflow
     # An agent without a role is capacity of Fargate: AWS's own.
-    if program[:2] in (["-m", "sandbox.endpoint"], ["-m", "sandbox.agent"]) or program[:3] == [
-        "-m", "hybrid", "demo",
-    ]:  # fmt: skip
+    if program[:2] in (["-m", "sandbox.endpoint"], ["-m", "sandbox.agent"]) or program[:3] in _DEPLOYS:
         return ""
     return " ".join(program[1:4])
 
