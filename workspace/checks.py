@@ -51,7 +51,7 @@ class Check:
 
 
 def checks(*, fast: bool) -> list[Check]:
-    """The checks: what takes no time, then what takes longest."""
+    """The checks: what takes no time, then what takes longest, so that two at once end together."""
     python = sys.executable
     airflow_home = {"AIRFLOW_HOME": str(STATE / "test-airflow"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     folders = [p.name for p in sorted((ROOT / "tests").iterdir()) if p.is_dir()]
@@ -61,12 +61,12 @@ def checks(*, fast: bool) -> list[Check]:
         Check("ruff format", [python, "-m", "ruff", "format", "--check", "."]),
         *([] if fast else [_pytest("e2e", Path(python), ["tests/e2e"], fast=False)]),
         _pytest("project", Path(python), own, fast=fast),
+        _pytest("etl", environments.ETL_PROCESS.python, ["tests/etl"], fast=fast),
+        _pytest("dags", environments.AIRFLOW.python, ["tests/dags"], fast=fast, environment=airflow_home),
         _pytest("templates", Path(python), [f"tests/{name}" for name in sorted(_TEMPLATES)], fast=fast),
         Check("mypy", [python, "-m", "mypy", *_TYPED]),
         _mypy("etl", "hybrid_etl", ROOT / "etl", environments.ETL_PROCESS.python),
         _mypy("dags", ".", PLUGIN, environments.AIRFLOW.python),
-        _pytest("dags", environments.AIRFLOW.python, ["tests/dags"], fast=fast, environment=airflow_home),
-        _pytest("etl", environments.ETL_PROCESS.python, ["tests/etl"], fast=fast),
         *([] if fast else [_on_airflow(name, made) for name, made in environments.AIRFLOW_MATRIX.items()]),
     ]
 
