@@ -14,8 +14,8 @@ from pathlib import Path
 from workspace import environments
 from workspace.paths import PLUGIN, ROOT, STATE
 
-#: The end-to-end tests wait most of their time for Airflow, and the others have the second processor then.
-_AT_ONCE = 2
+#: For two processors: the end-to-end tests, and those with an Airflow or a server of their own, wait half of their time.
+_AT_ONCE = 3
 
 #: Seconds between two lines of progress.
 _QUIET_SECONDS = 30
@@ -51,7 +51,7 @@ class Check:
 
 
 def checks(*, fast: bool) -> list[Check]:
-    """The checks: what takes no time, then what takes longest, so that two at once end together."""
+    """The checks: what takes no time, then what takes longest, so that all end together."""
     python = sys.executable
     airflow_home = {"AIRFLOW_HOME": str(STATE / "test-airflow"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     folders = [p.name for p in sorted((ROOT / "tests").iterdir()) if p.is_dir()]
@@ -117,7 +117,7 @@ def _pytest(
 
 
 def run(checks: Sequence[Check], *, say: Callable[[str], None], show: Callable[[str], None]) -> list[str]:
-    """Run the checks, two at once; returns what failed, by name.
+    """Run the checks, some at once; returns what failed, by name.
 
     Args:
         checks: in the order in which they begin.

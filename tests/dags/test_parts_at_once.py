@@ -21,7 +21,7 @@ def test_as_many_parts_are_read_at_once_as_the_source_bears(aws: ScriptedAws, tm
         if operation == "RunTask":
             most = max(most, len(aws.running))
 
-    aws.hook, aws.script = count, Script(running=15.0)
+    aws.hook, aws.script = count, Script(running=8.0)
     parts = {"ledger-regional": {"parts": 4, "parts_at_once": 2, "deadline_seconds": None}}
     with airflow_server(tmp_path / "home", parts=parts, aws=aws) as server:
         # When it runs
