@@ -14,7 +14,7 @@ from pathlib import Path
 from workspace import environments
 from workspace.paths import PLUGIN, ROOT, STATE
 
-#: For two processors: the end-to-end tests, and those with an Airflow or a server of their own, wait half of their time.
+#: For two processors: those that have an Airflow, or servers of their own, wait half of their time.
 _AT_ONCE = 3
 
 #: Seconds between two lines of progress.
