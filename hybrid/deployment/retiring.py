@@ -18,6 +18,7 @@ from hybrid.fleet.aws_errors import translated
 from hybrid.fleet.client import AwsClient
 from hybrid.fleet.hosts import Host
 from hybrid.fleet.hosts import hosts as hosts_of
+from hybrid.fleet.sites import ESTATE_TAG
 from hybrid.review.differences import NAMED
 
 #: Where Airflow reads which sites there are, in the DAG bucket.
@@ -156,7 +157,13 @@ def _resources(aws: AwsClient, names: Names, site: str) -> list[tuple[Resource, 
             answer = aws.cloudformation.get_template(StackName=stack, TemplateStage="Original")
     except errors.NotFound as error:
         raise errors.UnknownSite(_no_stack(aws, names, site)) from error
-    owner = {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}.get("hybrid:estate", names.estate)
+    # Another estate's name may begin with this one's, so a name alone does not say whose a stack is.
+    owner = {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}.get(ESTATE_TAG)
+    if owner is None:
+        raise errors.UnknownSite(
+            f"stack {stack} carries no tag `{ESTATE_TAG}`, as those of an estate do, so nobody can tell "
+            "whose it is: nothing was changed. Where it is yours: `aws cloudformation delete-stack`"
+        )
     if owner != names.estate:
         raise errors.UnknownSite(f"stack {stack} is of estate `{owner}`: nothing was changed")
     body: Any = answer["TemplateBody"]

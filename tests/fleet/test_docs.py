@@ -54,7 +54,11 @@ def acme(
     # Beside the site of the file one that left it.
     for site, of_site in (("on-premises", ["regional"]), ("warehouse", [])):
         name = names.site_stack(site)
-        stacks.create_stack(StackName=name, TemplateBody=site_template(names, site, of_site))
+        stacks.create_stack(
+            StackName=name,
+            TemplateBody=site_template(names, site, of_site),
+            Tags=[{"Key": "hybrid:estate", "Value": names.estate}],
+        )
         stacks.get_waiter("stack_create_complete").wait(
             StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
         )

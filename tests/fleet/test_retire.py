@@ -15,9 +15,13 @@ from hybrid.estate.naming import Names
 pytestmark = pytest.mark.slow
 
 
-def _create(aws: LocalAws, name: str, resources: dict[str, Any], **more: Any) -> None:
+def _create(aws: LocalAws, name: str, resources: dict[str, Any], *, estate: str, **more: Any) -> None:
     stacks = aws.client("cloudformation")
-    stacks.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": resources, **more}))
+    stacks.create_stack(
+        StackName=name,
+        TemplateBody=json.dumps({"Resources": resources, **more}),
+        Tags=[{"Key": "hybrid:estate", "Value": estate}],
+    )
     stacks.get_waiter("stack_create_complete").wait(
         StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
     )
@@ -58,7 +62,8 @@ def _site(names: Names, site: str) -> dict[str, Any]:
 def left(deploy: Callable[..., DeployedEstate], aws_environment: LocalAws) -> DeployedEstate:
     """An estate with a site `attic` that has a stack, and that `leave` takes out of the file."""
     found = deploy(["depot", "attic"], deployed=["depot"])
-    _create(aws_environment, found.names.site_stack("attic"), _site(found.names, "attic"))
+    template = _site(found.names, "attic")
+    _create(aws_environment, found.names.site_stack("attic"), template, estate=found.name)
     return found
 
 
@@ -160,6 +165,7 @@ def test_a_site_that_the_deployed_dags_still_use_is_not_retired(left: DeployedEs
         left.aws,
         left.names.stack("storage"),
         {"Topic": {"Type": "AWS::SNS::Topic"}},
+        estate=left.name,
         Outputs={"DagBucketName": {"Value": bucket}},
     )
     _leave(left)
@@ -202,17 +208,26 @@ def test_what_is_planned_is_only_said(left: DeployedEstate) -> None:
     assert left.names.site_stack("attic") in _stacks(left)
 
 
-def test_the_stack_of_another_estate_is_not_taken(left: DeployedEstate) -> None:
+@pytest.mark.parametrize(
+    ("tags", "says"),
+    [
+        ([{"Key": "hybrid:estate", "Value": "another"}], "is of estate `another`: nothing was changed"),
+        ([], "carries no tag `hybrid:estate`"),
+    ],
+)
+def test_the_stack_of_another_estate_or_of_nobody_is_not_taken(
+    left: DeployedEstate, tags: list[Any], says: str
+) -> None:
     # Given an estate whose site has a stack that is named as one of this estate's would be
     name = left.names.site_stack("cellar")
     left.aws.client("cloudformation").create_stack(
         StackName=name,
         TemplateBody=json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}),
-        Tags=[{"Key": "hybrid:estate", "Value": "another"}],
+        Tags=tags,
     )
 
     refused = left.run("sites", "retire", "cellar", "--yes")
 
     assert refused.exit_code == 2
-    assert "is of estate `another`: nothing was changed" in refused.stderr
+    assert says in refused.stderr
     assert name in _stacks(left)
