@@ -6,7 +6,7 @@ comes from, so that a problem names the place where somebody can mend it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from dataclasses import replace as replaced
@@ -208,33 +208,57 @@ def _included(main: Composed, path: Path) -> list[Path]:
         raise EstateError([main.problem(("include",), "takes a list of files, as [teams/*/pipelines.yaml]")])
     found: set[Path] = set()
     for number, pattern in enumerate(patterns):
-        matched = set(_matched(directory, pattern)) - {path}
-        if not matched:
-            message = (
-                f"`{pattern}` matches no file beside {path.name} or below; pipelines of files that are not "
-                "read would be taken out of Airflow: take the pattern out if nothing is meant"
-            )
-            raise EstateError([main.problem(("include", number), message)])
-        found |= matched
-        if len(found) > _MOST_FILES:
-            message = (
-                f"`{pattern}` matches more than {_MOST_FILES} files; name the directory of the estate's own"
-            )
-            raise EstateError([main.problem(("include", number), message)])
+        found |= _files_of(main, pattern, directory, key=("include", number)) - {path}
     return sorted(found)
 
 
-def _matched(directory: Path, pattern: str) -> Iterator[Path]:
-    if Path(pattern).is_absolute() or ".." in Path(pattern).parts or not pattern.strip():
-        return
-    inside = directory.resolve()
+def _files_of(main: Composed, pattern: str, directory: Path, *, key: KeyPath) -> set[Path]:
+    """The files of one pattern; what cannot be read is refused, for its pipelines would leave Airflow."""
+
+    def refused(message: str) -> EstateError:
+        return EstateError([main.problem(key, message)])
+
     try:
-        for file in directory.glob(pattern):
-            hidden = any(part.startswith(".") for part in file.relative_to(directory).parts)
-            if not hidden and file.is_file() and file.resolve().is_relative_to(inside):
-                yield file
-    except (ValueError, NotImplementedError, OSError):
-        return
+        matched = _matched(directory, pattern)
+    except OSError as error:
+        raise refused(f"`{pattern}` cannot be looked for: {error.strerror or error}") from error
+    if not matched or matched == [main.files[0]]:
+        raise refused(
+            f"`{pattern}` matches no file beside {main.files[0].name} or below; pipelines of files that are "
+            "not read would be taken out of Airflow: take the pattern out if nothing is meant"
+        )
+    if len(matched) > _MOST_FILES:
+        raise refused(
+            f"`{pattern}` matches more than {_MOST_FILES} files; name the directory of the estate's own"
+        )
+    for one in sorted(matched):
+        if _is_elsewhere(one, directory):
+            raise refused(
+                f"`{one}` is no file, or a link that leads out of {directory}: what it describes would be "
+                "left out without a word; put the file itself there, or take it away"
+            )
+    return set(matched)
+
+
+def _matched(directory: Path, pattern: str) -> list[Path]:
+    """What a pattern matches; hidden files and directories are left out, as a shell does.
+
+    Raises:
+        OSError: a directory cannot be read.
+    """
+    if Path(pattern).is_absolute() or ".." in Path(pattern).parts or not pattern.strip():
+        return []
+    try:
+        matched = [path for path in directory.glob(pattern) if not path.is_dir()]
+    except (ValueError, NotImplementedError):  # no pattern
+        return []
+    hidden = [any(part.startswith(".") for part in path.relative_to(directory).parts) for path in matched]
+    return [path for path, is_hidden in zip(matched, hidden, strict=True) if not is_hidden]
+
+
+def _is_elsewhere(path: Path, directory: Path) -> bool:
+    """Whether a path leads out of a directory, or to no file: a link may, of which the target may be gone."""
+    return not path.is_file() or not path.resolve().is_relative_to(directory.resolve())
 
 
 # Overlays

@@ -111,7 +111,7 @@ def test_what_an_included_file_may_not_say(tmp_path: Path, files: dict[str, str]
     assert any(says in one for one in found), found
 
 
-@pytest.mark.parametrize("pattern", ["/etc/*.conf", "../*.yaml", "link/*.yaml", "", "**", "[", "a\0b"])
+@pytest.mark.parametrize("pattern", ["/etc/*.conf", "../*.yaml", "", "**", "[", "a\0b"])
 def test_no_file_elsewhere_is_included(tmp_path: Path, pattern: str) -> None:
     # Given files beside the estate's directory, and a link to them
     written(tmp_path, {"other/a.yaml": "sites: {x: {kind: anywhere}}"})
@@ -121,6 +121,18 @@ def test_no_file_elsewhere_is_included(tmp_path: Path, pattern: str) -> None:
     (tmp_path / "own" / "link").symlink_to(tmp_path / "other")
     (found,) = problems(path)
     assert "matches no file" in found
+
+
+@pytest.mark.parametrize("target", ["other/a.yaml", "gone.yaml"])
+def test_a_link_that_leads_elsewhere_is_told_and_not_left_out(tmp_path: Path, target: str) -> None:
+    # Given two matching names, of which one is a link out of the estate's directory, or to nothing
+    written(tmp_path, {"other/a.yaml": "sites: {x: {kind: anywhere}}"})
+    files = {"hybrid.yaml": f"{HEAD}include: [teams/*.yaml]", "teams/b.yaml": "sites: {y: {kind: anywhere}}"}
+    path = written(tmp_path / "own", files)
+    (tmp_path / "own" / "teams" / "a.yaml").symlink_to(tmp_path / target)
+
+    (found,) = problems(path)
+    assert "teams/a.yaml` is no file, or a link that leads out of" in found
 
 
 @pytest.mark.parametrize("given", ["teams", "{a: b}", "[1]", "null"])
