@@ -103,7 +103,7 @@ def test_an_agent_that_still_runs_and_was_deregistered_is_no_member(machine: Mac
     machine.note("tasks", "0a1b2c\n")
     refused = machine.host("join")
     assert refused.returncode == 2
-    assert "1 container(s) of it run here" in refused.stderr
+    assert "1 container(s) run here of a container instance that AWS does not know" in refused.stderr
 
     # When that has ended
     machine.note("tasks", "")

@@ -56,6 +56,20 @@ def test_a_host_with_tasks_is_not_updated_and_its_agent_runs_again(host: Machine
     assert host.run("systemctl is-active -q ecs").returncode == 0
 
 
+@pytest.mark.parametrize(("command", "code"), [("update", 2), ("leave", 2), ("leave --force", 0)])
+def test_a_docker_that_does_not_answer_is_no_sign_that_nothing_runs(
+    host: Machine, command: str, code: int
+) -> None:
+    # Given a Docker that does not answer, below which containers may run
+    host.stand_in("docker", "exit 1")
+    done = host.host(command)
+    assert done.returncode == code, done.stdout + done.stderr
+    if code:
+        assert "nobody can tell whether tasks run here" in done.stderr
+        assert host.read(_AGENT).strip() == "1.105.1"
+        assert "apt-get" not in host.log
+
+
 @pytest.mark.parametrize(
     ("fault", "said"), [("installer-fails", "the installer failed"), ("apt-fails", "Docker")]
 )

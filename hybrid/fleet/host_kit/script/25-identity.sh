@@ -145,9 +145,8 @@ check_instance_state() {
 
 # What the agent keeps of an instance that AWS does not know makes it end at each start.
 forget_instance() {
-    running=$(tasks_here)
-    if [ "${running:-0}" -gt 0 ] && [ "$force" != yes ]; then
-        stop 2 "AWS does not know this container instance any more, and $running container(s) of it run here: wait until they have ended, or use --force, which leaves them unwatched"
+    if [ "$force" != yes ]; then
+        require_no_tasks "container(s) run here of a container instance that AWS does not know any more: wait until they have ended" ", or use --force, which leaves them unwatched"
     fi
     step "AWS does not know this container instance any more: it registers as a new one"
     systemctl stop ecs || :

@@ -18,6 +18,7 @@ update_docker() {
     set -- $(docker_packages)
     if [ $# -eq 0 ]; then
         warn "Docker did not come with the package manager" "update it as it was installed"
+        left=yes
         return 0
     fi
     if has apt-get; then
@@ -56,12 +57,11 @@ update() {
     trap 'exit 143' TERM
     fetch_installer
     systemctl stop ecs
-    running=$(tasks_here)
-    if [ "${running:-0}" -gt 0 ]; then
-        stop 2 "$running task(s) run here, and nothing was changed: bin/hybrid hosts drain, then hybrid-host update again"
-    fi
+    require_no_tasks "task(s) run here, and nothing was changed: bin/hybrid hosts drain, then hybrid-host update again"
+    left=no
     if [ -n "$(docker ps -q 2>/dev/null)" ]; then
         warn "containers of others run, which Docker's update would end: Docker stays as it is" "stop them, then hybrid-host update"
+        left=yes
     else
         step "updating Docker"
         update_docker || stop 1 "Docker could not be updated; the output is above"
@@ -75,5 +75,5 @@ update() {
     wait_for_agent || stop 1 "the ECS agent does not answer; run hybrid-host doctor"
     say "updated; the SSM agent is not: it comes with a snap, or from AWS's package (docs/how-to/hosts.md)"
     say "put the host back to work: bin/hybrid hosts undrain"
-    [ "$warnings" -eq 0 ] || exit 1
+    [ "$left" = no ] || exit 1
 }

@@ -1,6 +1,22 @@
+# How many tasks run here; "unknown" where Docker does not answer.
 tasks_here() {
-    has docker || return 0
-    docker ps -q --filter label=com.amazonaws.ecs.task-arn 2>/dev/null | wc -l | tr -d ' '
+    if ! has docker; then
+        printf 0
+    elif found=$(docker ps -q --filter label=com.amazonaws.ecs.task-arn 2>/dev/null); then
+        printf '%s' "$found" | awk 'END { print NR }'
+    else
+        printf unknown
+    fi
+}
+
+# Stops where tasks run, with what there is to do about them, and where nobody can tell.
+require_no_tasks() {
+    running=$(tasks_here)
+    case "$running" in
+        0) ;;
+        unknown) stop 2 "Docker does not answer, so nobody can tell whether tasks run here: systemctl status docker${2:-}" ;;
+        *) stop 2 "$running $1${2:-}" ;;
+    esac
 }
 
 remove_packages() {
@@ -50,9 +66,8 @@ forget_kit_units() {
 }
 
 leave() {
-    running=$(tasks_here)
-    if [ "${running:-0}" -gt 0 ] && [ "$force" != yes ]; then
-        stop 2 "$running task(s) run here: drain the host first (bin/hybrid hosts drain), or use --force"
+    if [ "$force" != yes ]; then
+        require_no_tasks "task(s) run here: drain the host first (bin/hybrid hosts drain)" ", or use --force"
     fi
     forget_kit_units
     systemctl disable -q --now hybrid-images.timer 2>/dev/null || :
