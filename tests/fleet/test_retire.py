@@ -78,6 +78,11 @@ def _stacks(estate: DeployedEstate) -> set[str]:
     return {name for name in names if name.startswith(f"hybrid-{estate.name}-site-")}
 
 
+def _nodes(estate: DeployedEstate) -> set[str]:
+    pages = estate.aws.client("ssm").get_paginator("describe_instance_information").paginate()
+    return {node["InstanceId"] for page in pages for node in page["InstanceInformationList"]}
+
+
 def _retire(estate: DeployedEstate, *options: str) -> Any:
     return estate.run("sites", "retire", "attic", *options)
 
@@ -117,8 +122,7 @@ def test_hosts_activations_and_stack_of_a_site_that_left_go_and_are_named_first(
     assert done.exit_code == 0, done.output
     assert _stacks(left) == {left.names.site_stack("depot")}
     assert live not in [one["ActivationId"] for one in left.activations()]
-    nodes = left.aws.client("ssm").describe_instance_information()["InstanceInformationList"]
-    assert host.node not in [node["InstanceId"] for node in nodes]
+    assert host.node not in _nodes(left)
     secrets = left.aws.client("secretsmanager")
     assert secrets.describe_secret(SecretId=left.names.activation_secret("attic"))
     groups = left.aws.client("logs").describe_log_groups(logGroupNamePrefix=left.names.log_group("attic"))
@@ -192,10 +196,7 @@ def test_a_site_with_tasks_is_left_alone(left: DeployedEstate) -> None:
     assert refused.exit_code == 2
     assert "host rack-9 has 1 task" in refused.stderr
     assert left.names.site_stack("attic") in _stacks(left)
-    assert host.node in [
-        node["InstanceId"]
-        for node in left.aws.client("ssm").describe_instance_information()["InstanceInformationList"]
-    ]
+    assert host.node in _nodes(left)
 
 
 def test_what_is_planned_is_only_said(left: DeployedEstate) -> None:

@@ -106,9 +106,9 @@ def in_aws(estate: DeployedEstate) -> bytes:
         stacks.describe_stack_events(StackName=stack),
         stacks.describe_stack_resources(StackName=stack),
         stacks.get_template(StackName=stack),
-        secrets.list_secrets(),
-        ssm.describe_activations(),
-        ssm.describe_instance_information(),
+        *secrets.get_paginator("list_secrets").paginate(),
+        *ssm.get_paginator("describe_activations").paginate(),
+        *ssm.get_paginator("describe_instance_information").paginate(),
         estate.aws.client("ecs").describe_clusters(clusters=[estate.names.cluster("depot")]),
     ]
     return json.dumps(answers, default=str).encode() + estate.aws.state.read_bytes()
