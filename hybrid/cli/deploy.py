@@ -28,10 +28,10 @@ from hybrid.estate import Estate
 from hybrid.estate.naming import Names
 from hybrid.fleet.errors import FleetError
 from hybrid.review.assembly import Stack, read_assembly
+from hybrid.review.plan import left_stacks, total_minutes
 from hybrid.review.plan import plan as plan_of
-from hybrid.review.plan import total_minutes
 from hybrid.review.states import PAUSED, unsettled
-from hybrid.review.verdict import Outcome
+from hybrid.review.verdict import Outcome, Verdict
 from workspace.files import private_directory
 from workspace.node import cdk as cdk_command
 from workspace.paths import ESTATE, ROOT, STATE
@@ -199,7 +199,7 @@ class _Deployment:
         self._make_room(in_the_way)
         self._deploy(is_due=is_due)
         self._bring_back()
-        self._list_what_is_left(found.after)
+        self._list_what_is_left(found.verdict)
 
     def _tell(self, in_the_way: Sequence[Kept], *, bootstrapped: bool, pushed: bool) -> None:
         if not bootstrapped:
@@ -293,7 +293,7 @@ class _Deployment:
             step.details += [str(one) for one in made]
             step.state = "done" if made else "nothing to do"
 
-    def _list_what_is_left(self, planned: Sequence[str]) -> None:
+    def _list_what_is_left(self, verdict: Verdict) -> None:
         from hybrid.deployment.outstanding import empty_secrets, empty_sites
 
         with self._step("what only people can do") as step:
@@ -303,7 +303,7 @@ class _Deployment:
                 except FleetError as error:
                     # All is deployed by now.
                     step.details.append(f"nobody could look further: {error}")
-            step.details += [one for one in planned if "is in the estate no more" in one]
+            step.details += left_stacks(verdict)
             step.state = "left to you" if step.details else "nothing to do"
 
     @property

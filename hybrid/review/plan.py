@@ -79,7 +79,7 @@ def plan(before: Sequence[Stack], after: Sequence[Stack]) -> Plan:
     verdict = judge(before, after)
     waiting = tuple(unsettled(before))
     if verdict.outcome is Outcome.NOTHING:
-        return Plan(verdict, (), (), (), (), tuple(_left(verdict)), waiting)
+        return Plan(verdict, (), (), (), (), tuple(left_stacks(verdict)), waiting)
     differences = Differences(before, after)
     # What is in a stack that left the estate stays, with its permissions.
     staying = [stack for stack in before if stack.name not in differences.left]
@@ -90,7 +90,7 @@ def plan(before: Sequence[Stack], after: Sequence[Stack]) -> Plan:
         touched=tuple(_touched(differences)),
         permissions=tuple(permissions),
         before=tuple(_first(differences)),
-        after=(*_then(differences), *_left(verdict)),
+        after=(*_then(differences), *left_stacks(verdict)),
         unsettled=waiting,
     )
 
@@ -195,7 +195,8 @@ def _then(differences: Differences) -> Iterator[str]:
             yield f"fill the secret {name}"
 
 
-def _left(verdict: Verdict) -> Iterator[str]:
+def left_stacks(verdict: Verdict) -> Iterator[str]:
+    """A sentence for each stack that the estate no longer has, with the command that deletes it."""
     for stack in verdict.left:
         _, is_site, site = stack.partition("-site-")
         how = (
