@@ -78,7 +78,7 @@ class Services:
             return None
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(record.pid)
-            if abs(process.create_time() - record.created) < 1 and process.status() != psutil.STATUS_ZOMBIE:
+            if abs(process.create_time() - record.created) < 1 and _runs(process):
                 return process
         return None
 
@@ -269,9 +269,15 @@ def _left(processes: Sequence[psutil.Process], *, timeout: float) -> list[psutil
 
 def _runs(process: psutil.Process) -> bool:
     """Whether a process is more than an entry of the system's table: one that has ended stays there until its
-    parent asks for its exit code, which the first process of a container does late, or never."""
+    parent asks for its exit code, which the first process of a container does late, or never.
+
+    The table calls a process a zombie once its first thread has ended. Its other threads may run on, and keep
+    the files and sockets that they share open until the last of them has ended.
+    """
     with suppress(psutil.NoSuchProcess):
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+        if not process.is_running():
+            return False
+        return bool(process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1)
     return False
 
 
@@ -305,4 +311,4 @@ def _exit_code(process: psutil.Process) -> str | None:
     if isinstance(process, psutil.Popen):
         code = process.poll()
         return None if code is None else f"exit code {code}"
-    return None if process.is_running() else "an unknown exit code"
+    return None if _runs(process) else "an unknown exit code"

@@ -154,6 +154,36 @@ def test_a_service_has_ended_though_its_parent_never_asks_for_its_exit_code(serv
         parent.kill()
 
 
+def test_a_service_runs_until_its_last_thread_has_ended(services: Services, tmp_path: Path) -> None:
+    # Given a service whose first thread has ended, and another one of whose threads listens: each server with
+    # threads is that for a moment, while it ends
+    port = free_port()
+    program = tmp_path / "server.py"
+    program.write_text(
+        "import ctypes, http.server, platform, sys, threading\n"
+        "address = ('127.0.0.1', int(sys.argv[1]))\n"
+        "server = http.server.HTTPServer(address, http.server.SimpleHTTPRequestHandler)\n"
+        "threading.Thread(target=server.serve_forever).start()\n"
+        "ctypes.CDLL(None).syscall(60 if platform.machine() == 'x86_64' else 93, 0)  # exit of one thread\n"
+    )
+    words = [sys.executable, str(program), str(port)]
+    services.start("web", words, environment=os.environ, ready=lambda: answers(port), timeout=20)
+    deadline = time.monotonic() + 10
+    service = services.process("web")
+    while service is not None and service.status() != "zombie" and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+    # Then it runs, whatever the system's table says of the first thread
+    assert service is not None
+    assert service.status() == "zombie"
+    assert services.process("web") == service
+    assert answers(port)
+
+    # And once it is stopped, nobody listens there
+    assert services.stop("web")
+    assert not answers(port)
+
+
 def test_a_record_that_a_full_disk_left_half_counts_as_none(services: Services) -> None:
     services.directory.mkdir(parents=True)
     (services.directory / "web.json").write_text('{"pid": 1')
