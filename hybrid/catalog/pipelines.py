@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from hybrid.catalog.tables import CatalogColumn, CatalogTable
@@ -24,6 +24,9 @@ _BIRTHS = re.compile(r"creat|insert|added|_at$|time|date|day", re.IGNORECASE)
 _EPOCHS = re.compile(r"epoch|unix|timestamp|_ts$|_at$|_ms$", re.IGNORECASE)
 #: A name that the directories of the lake have (docs/decisions/etl-column-names.md).
 _TAKEN = "interval"
+#: What the estate file takes as `incremental_column`, and what it does not.
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9_]+")
 
 
 @dataclass(frozen=True)
@@ -71,14 +74,19 @@ def pipeline_name(table: CatalogTable, *, taken: Collection[str]) -> str:
 
 def pipeline_lines(table: CatalogTable, *, name: str, source: str, engine: str) -> list[str]:
     """The pipeline as lines of YAML, as they stand below `pipelines:`."""
-    selected = ",\n".join(f"        {text}" for text in _selected(table, engine=engine))
-    place = f"{ENGINES[engine].quoted(table.schema)}.{ENGINES[engine].quoted(table.name)}"
+    best = next(iter(candidates(table)), None)
+    names = _names(table, newest_by=best.column if best else None)
+    quoted = ENGINES[engine].quoted
+    selected = ",\n".join(
+        f"        {quoted(column)}{'' if name == column else f' as {quoted(name)}'}"
+        for column, name in names.items()
+    )
+    place = f"{quoted(table.schema)}.{quoted(table.name)}"
     lines = [f"  {name}:", f"    source: {source}", "    query: |", "      select"]
     lines += [*selected.split("\n"), f"      from {place}"]
-    if found := candidates(table):
-        best = found[0]
+    if best:
         slow = "" if best.indexed else "  # no index begins with it: each run reads the whole table"
-        lines.append(f"    incremental_column: {_scalar(best.column)}{slow}")
+        lines.append(f"    incremental_column: {_scalar(names[best.column])}{slow}")
         if best.needs == "incremental_zone":
             lines.append("    incremental_zone: UTC  # the zone in which its times are meant")
         if best.needs == "incremental_unit":
@@ -86,23 +94,36 @@ def pipeline_lines(table: CatalogTable, *, name: str, source: str, engine: str) 
     return lines
 
 
-def _selected(table: CatalogTable, *, engine: str) -> Iterator[str]:
-    """The columns that the user may read, renamed where a reader of the lake would take one for another."""
-    taken = {_TAKEN}
-    for column in table.columns:
-        if not column.readable:
-            continue
-        name, number = column.name, 2
-        while name.lower() in taken:
-            name, number = f"{column.name}_{number}", number + 1
-        taken.add(name.lower())
-        renamed = "" if name == column.name else f" as {ENGINES[engine].quoted(name)}"
-        yield f"{ENGINES[engine].quoted(column.name)}{renamed}"
+def _names(table: CatalogTable, *, newest_by: str | None) -> dict[str, str]:
+    """Columns that the user may read → their names in the lake.
+
+    They are the same names, except where a reader of the lake would take one column for another, and except
+    that the column that the estate file names has a plain one.
+    """
+    names: dict[str, str] = {}
+    readable = [column.name for column in table.columns if column.readable]
+    # The estate file's name is chosen first: no other column may have it.
+    for column in sorted(readable, key=lambda one: one != newest_by):
+        first = _plain(column) if column == newest_by else column
+        taken = {_TAKEN, *(name.lower() for name in names.values())}
+        if first != column:
+            taken |= {other.lower() for other in readable}
+        numbered = (f"{first}_{number}" for number in range(2, len(taken) + 3))
+        names[column] = next(name for name in (first, *numbered) if name.lower() not in taken)
+    return {column: names[column] for column in readable}
+
+
+def _plain(name: str) -> str:
+    """A name as the estate file takes it: the letters, digits and underscores of one that has others."""
+    if _PLAIN.fullmatch(name):
+        return name
+    plain = _NOT_PLAIN.sub("_", name).strip("_") or "newest_by"
+    return plain if _PLAIN.fullmatch(plain) else f"_{plain}"
 
 
 def _scalar(text: str) -> str:
     """A name in YAML: plain where it is one word of letters, else in single quotes."""
-    plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text) and text.lower() not in _YAML_WORDS
+    plain = _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS
     return text if plain else "'" + text.replace("'", "''") + "'"
 
 

@@ -44,6 +44,9 @@ def shop(request: pytest.FixtureRequest) -> Iterator[Any]:
         )
         say(server, f"create index newest on {table} (updated_at)")
         say(server, f"insert into {table} values (1, 7, 'a', '2026-11-01', '2026-11-02 03:04:05')")
+        odd = f"{sign}Größe, at{sign} int, {sign}UPDATED at{sign} timestamp not null"
+        say(server, f"create table {sign}50% off{sign} (id int primary key, updated_at_2 int, {odd})")
+        say(server, f"insert into {sign}50% off{sign} values (1, 2, 3, '2026-11-02 03:04:05')")
         say(server, f"create view busy as select id, {sign}order{sign} from {table}")
         yield server
 
@@ -110,6 +113,63 @@ def test_a_pipeline_that_was_written_is_valid_and_runs(estate: Path, shop: Any) 
         "made",
         "updated_at",
     ]
+
+
+@pytest.mark.servers
+def test_a_column_of_changes_whose_name_the_estate_file_does_not_take_is_renamed(
+    tmp_path: Path, shop: Any
+) -> None:
+    # When an estate is made for a table whose only time has a name with a space in it
+    estate = tmp_path / "new.yaml"
+    words = [sys.executable, "-P", "-m", "hybrid", "init", str(estate), "--name", "shop", "--region"]
+    words += ["eu-west-1", "--engine", shop.engine, "--source", "shop", "--table", "50% off", "--yes"]
+    address = f"{shop.engine}://{shop.username}@{shop.host}:{shop.port}/{shop.dbname}"
+    variables = {"HYBRID_DATABASE": address, "HYBRID_DATABASE_PASSWORD": shop.password}
+    made = subprocess.run(
+        words, env=os.environ | variables, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    # Then it is valid, and reads the interval that the row is in, and not the one before
+    assert made.returncode == 0, made.stderr
+    rows = []
+    for times in (("2026-11-01", "2026-11-02"), ("2026-11-02", "2026-11-03")):
+        interval = ("--from", f"{times[0]}T00:00:00Z", "--to", f"{times[1]}T00:00:00Z")
+        run = _run(estate, shop, "run", "t-50-off", *interval, "--lake", str(tmp_path / "lake"), "--json")
+        assert run.returncode == 0, run.stderr
+        rows.append(json.loads(run.stdout)["rows"])
+    assert rows == [0, 1]
+    names = [column["name"] for column in json.loads(run.stdout)["schema"]]
+    assert names == ["id", "updated_at_2", "Größe, at", "UPDATED_at"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "selected"),
+    [
+        (["UPDATED at", "updated_at"], ['"UPDATED at" as "UPDATED_at_2"', '"updated_at"']),
+        (["Geändert", "name"], ['"Geändert" as "Ge_ndert"', "incremental_column: Ge_ndert "]),
+        (["изменено"], ['"изменено" as "newest_by"', "incremental_column: newest_by "]),
+        (["1st day"], ['"1st day" as "_1st_day"', "incremental_column: _1st_day "]),
+        (["interval"], ['"interval" as "interval_2"', "incremental_column: interval_2 "]),
+        (["a b", "A_B"], ['"a b" as "a_b_2"', '"A_B"', "incremental_column: a_b_2 "]),
+        (["Modified"], ['"Modified"\n', "incremental_column: Modified "]),
+    ],
+)
+def test_the_column_of_changes_has_the_name_that_the_pipeline_gives_it(
+    tmp_path: Path, columns: list[str], selected: list[str]
+) -> None:
+    # Given a table whose first column tells of changes; a second one of text, or of times as well
+    kinds = ["timestamp with time zone" if name not in {"name", "A_B"} else "text" for name in columns]
+    table = _table(*zip(columns, kinds, strict=True))
+    file = tmp_path / "hybrid.yaml"
+    file.write_text(ESTATE[: ESTATE.index("pipelines:")] + "pipelines: {}\n")
+
+    # When a pipeline is written for it
+    lines = pipeline_lines(table, name="orders", source="shop", engine="postgresql")
+    add_pipelines(file, [lines])
+
+    # Then the query gives the column the name that the file takes, and the file is valid
+    assert all(text in "\n".join(lines) for text in selected)
+    assert set(load_estate(file).pipelines) == {"orders"}
 
 
 @pytest.mark.servers
