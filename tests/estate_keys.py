@@ -32,8 +32,12 @@ BASE: dict[str, Any] = {
 #: The entry that stands for a name of the page's paths.
 _ENTRIES = {"SOURCE": "erp", "PIPELINE": "orders", "COLUMN": "email", "DAG": "pair"}
 
+_CALENDARS = {"calendars": {"portugal": ["2026-12-25"]}}
+
 #: What must be there before a key of a part makes sense, by the beginning of the key's path.
 _BEFORE: dict[str, dict[str, Any]] = {
+    "pipelines.PIPELINE.calendar": _CALENDARS,
+    "dags.DAG.calendar": _CALENDARS,
     "network.existing.": {"network": {"existing": EXISTING, "egress": "endpoints", "cidr": "10.20.0.0/16"}},
     "pipelines.PIPELINE.masks.": {"pipelines": {"orders": {"masks": {"email": {"kind": "drop"}}}}},
     "pipelines.PIPELINE.partitions.": {

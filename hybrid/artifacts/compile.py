@@ -128,7 +128,11 @@ def estate_manifest(
         },
         "pipelines": sorted(estate.pipelines),
         "dags": {
-            name: {**dag.model_dump(exclude={"deadline"}), "deadline_seconds": dag.deadline}
+            name: {
+                **dag.model_dump(exclude={"deadline", "calendar"}),
+                "deadline_seconds": dag.deadline,
+                "closed_days": estate.closed_days(dag),
+            }
             for name, dag in sorted(estate.dags.items())
         },
     }
@@ -158,7 +162,13 @@ def pipeline_manifest(estate: Estate, pipeline: str) -> dict[str, Any]:
         "description": declared.description,
         "owner": declared.owner,
         "tags": declared.tags,
-        "schedule": "after" if declared.after else declared.schedule,
+        "schedule": "after" if declared.after or declared.after_assets else declared.schedule,
+        "schedule_zone": declared.schedule_zone,
+        "closed_days": estate.closed_days(declared),
+        "paused_at_creation": declared.paused_at_creation,
+        "priority": declared.priority,
+        "on_failure": declared.on_failure,
+        "on_success": declared.on_success,
         "start_date": declared.start_date.isoformat(),
         "catchup": declared.catchup,
         "max_active_runs": declared.max_active_runs,
@@ -167,6 +177,7 @@ def pipeline_manifest(estate: Estate, pipeline: str) -> dict[str, Any]:
         "start_deadline_seconds": declared.start_deadline,
         "run_deadline_seconds": declared.run_deadline,
         "after": declared.after,
+        "after_assets": declared.after_assets,
         "deadline_seconds": declared.deadline,
         "readers": declared.readers,
         "masks": {column: mask.kind for column, mask in declared.masks.items()},

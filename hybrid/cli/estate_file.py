@@ -131,7 +131,10 @@ def _started_by_nobody(estate: Estate) -> list[str]:
     return [
         name
         for name, pipeline in estate.pipelines.items()
-        if name not in paired and pipeline.schedule is None and not pipeline.after
+        if name not in paired
+        and pipeline.schedule is None
+        and not pipeline.after
+        and not pipeline.after_assets
     ]
 
 

@@ -22,7 +22,7 @@ from hybrid.estate.problem import EstateError, Problem
 from hybrid.estate.reading import text_of
 
 #: Parts of an estate whose entries have names, which included files may have.
-NAMED = ("sites", "sources", "pipelines", "dags")
+NAMED = ("sites", "sources", "pipelines", "dags", "calendars")
 
 #: More files are the pattern of a directory that holds something else.
 _MOST_FILES = 5_000
@@ -322,7 +322,8 @@ def _is_another(base: dict[str, Any], data: dict[str, Any]) -> bool:
 class _Laying:
     """Lays a document over another: keys are added and changed one by one, a list and a value whole.
 
-    `null` in place of a site, source, pipeline or DAG takes it out; elsewhere it is a value as any other.
+    `null` in place of a site, source, pipeline, DAG or calendar takes it out; elsewhere it is a value as any
+    other.
     """
 
     def __init__(self, base: Composed, over: Composed) -> None:

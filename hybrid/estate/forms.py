@@ -29,6 +29,9 @@ _FORMS = {
     r"^https://[a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?$": (
         "an address without a path: https://vpce-0123456789abcdef0-abcdefgh.ssm.eu-west-1.vpce.amazonaws.com"
     ),
+    r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$": (
+        "a module and a function of it: sales_team.calls:tell"
+    ),
     r"^\d+(\.\d+)?[smhd]$": "a number with s, m, h or d: 2d, 36h, 90m or 30s",
 }
 

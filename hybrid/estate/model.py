@@ -10,6 +10,8 @@ them docs/reference/estate.md and the JSON Schema are made.
 
 from __future__ import annotations
 
+import datetime
+
 from pydantic import Field
 
 from hybrid.estate.airflow import Airflow as Airflow
@@ -24,6 +26,7 @@ from hybrid.estate.landing import Partitions as Partitions
 from hybrid.estate.part import Part
 from hybrid.estate.pipelines import Dag as Dag
 from hybrid.estate.pipelines import Pipeline as Pipeline
+from hybrid.estate.schedule import Schedule as Schedule
 from hybrid.estate.site_kinds import Site as Site
 from hybrid.estate.sources import Source as Source
 from hybrid.estate.values import Name
@@ -36,16 +39,17 @@ class Estate(Part):
 
     include: list[str] = Field(
         default_factory=list,
-        description="Files beside this one or below, by name or pattern, with sites, sources, pipelines and "
-        "dags: as if they were written here. A name has one place; a pattern that matches no file is "
-        "refused; names that begin with a dot are left out.",
+        description="Files beside this one or below, by name or pattern, with sites, sources, pipelines, "
+        "dags and calendars: as if they were written here. A name has one place; a pattern that matches no "
+        "file is refused; names that begin with a dot are left out.",
         examples=[["sites/*.yaml", "teams/*/pipelines.yaml"]],
         json_schema_extra=cost(Effect.NOTHING, "Where something is described changes nothing of it."),
     )
     base: str | None = Field(
         default=None,
         description="Only in an overlay: the estate file that it is laid over. Keys are added and changed "
-        "one by one, lists and values whole; `null` for a site, source, pipeline or DAG takes it out.",
+        "one by one, lists and values whole; `null` for a site, source, pipeline, DAG or calendar "
+        "takes it out.",
         examples=["../hybrid.yaml"],
         json_schema_extra=cost(Effect.NOTHING, "What it brings costs what its keys cost."),
     )
@@ -103,6 +107,14 @@ class Estate(Part):
         json_schema_extra=cost(Effect.NEXT_RUN, f"{_RENAMED} The old DAG leaves Airflow."),
     )
 
+    calendars: dict[Name, list[datetime.date]] = Field(
+        default_factory=dict,
+        description="Name → days on which no run begins of the pipelines and DAGs with that `calendar`, in "
+        "their `schedule_zone`: holidays, days of an inventory. Weekdays are a matter of the cron line.",
+        examples=[{"portugal": ["2026-12-25", "2027-01-01"]}],
+        json_schema_extra=cost(Effect.NEXT_RUN),
+    )
+
     def image_of(self, site: str) -> str | None:
         """Tag of the image at a site; None for that of the clone that deploys."""
         return self.sites[site].image or self.environment.image
@@ -110,6 +122,11 @@ class Estate(Part):
     def sources_at(self, site: str) -> dict[str, Source]:
         """The sources of a site, by name, sorted."""
         return {name: source for name, source in sorted(self.sources.items()) if source.site == site}
+
+    def closed_days(self, scheduled: Schedule) -> list[str]:
+        """Days on which no run of a pipeline or DAG begins, ISO 8601, sorted."""
+        days = self.calendars.get(scheduled.calendar, []) if scheduled.calendar else []
+        return sorted({day.isoformat() for day in days})
 
     def pipelines_of(self, source: str) -> dict[str, Pipeline]:
         """The pipelines that read a source, by name, sorted."""

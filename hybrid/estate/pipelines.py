@@ -3,56 +3,17 @@
 from __future__ import annotations
 
 import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from hybrid.estate.change import Effect, cost
 from hybrid.estate.expect import Expect
 from hybrid.estate.landing import Format, Mask, Partitions
-from hybrid.estate.part import Part
+from hybrid.estate.schedule import Schedule
 from hybrid.estate.values import Scalar
 
 _SITE_TOO = "The task role of the source changes too: deploy the site's stack, or all."
-
-
-class Schedule(Part):
-    """When Airflow runs something, and what it does when it fails. Shared by pipelines and DAGs."""
-
-    schedule: str | None = Field(
-        default=None,
-        description="When runs begin: a cron line in UTC or a preset such as `@daily`; `null`: by hand only.",
-        examples=["0 3 * * *"],
-        json_schema_extra=cost(
-            Effect.NEXT_RUN, "Intervals of another length overlap those that landed before."
-        ),
-    )
-    description: str = Field(
-        default="",
-        description="What it is for, in words; Airflow shows it in the list of DAGs.",
-        examples=["Orders of the region, for the daily report"],
-        json_schema_extra=cost(Effect.NEXT_RUN),
-    )
-    owner: str = Field(
-        default="data-platform",
-        description="Who looks after it; Airflow shows it in the list of DAGs, and grants nothing by it.",
-        examples=["sales"],
-        json_schema_extra=cost(Effect.NEXT_RUN),
-    )
-    tags: list[str] = Field(
-        default_factory=list,
-        description="Tags of the DAG in Airflow, beside those of its sites and sources.",
-        examples=[["orders"]],
-        json_schema_extra=cost(Effect.NEXT_RUN),
-    )
-    deadline: int | None = Field(
-        default=None,
-        ge=60,
-        description="Time from a run's queuing to its end, after which there is an alarm; the run goes on. "
-        "Airflow 3.1 or later.",
-        examples=[7200],
-        json_schema_extra=cost(Effect.NEXT_RUN, unit="seconds"),
-    )
 
 
 class Pipeline(Schedule):
@@ -240,7 +201,7 @@ class Pipeline(Schedule):
     )
     start_date: datetime.date = Field(
         default=datetime.date(2026, 1, 1),
-        description="First day, in UTC, of the intervals that Airflow may run.",
+        description="First day, in `schedule_zone`, of the intervals that Airflow may run.",
         examples=["2026-11-01"],
         json_schema_extra=cost(
             Effect.NEXT_RUN,
@@ -262,6 +223,15 @@ class Pipeline(Schedule):
         description="How many runs of the pipeline's DAG may be under way at once, backfills included.",
         examples=[4],
         json_schema_extra=cost(Effect.NEXT_RUN, unit="runs"),
+    )
+    priority: int = Field(
+        default=1,
+        ge=1,
+        le=100,
+        description="Which run goes first where several wait for a slot of a site's pool: the greater "
+        "number.",
+        examples=[10],
+        json_schema_extra=cost(Effect.NEXT_RUN),
     )
     retries: int = Field(
         default=2,
@@ -300,6 +270,14 @@ class Pipeline(Schedule):
         examples=[["customers"]],
         json_schema_extra=cost(Effect.NEXT_RUN),
     )
+    after_assets: list[Annotated[str, Field(min_length=1, max_length=1500)]] = Field(
+        default_factory=list,
+        description="Assets of other DAGs, by name or URI, after which this one runs, when each has been "
+        "updated; beside `after` or alone, in place of a schedule. Only without an interval, which such an "
+        "asset does not have.",
+        examples=[["s3://finance-lake/rates/"]],
+        json_schema_extra=cost(Effect.NEXT_RUN),
+    )
 
     @field_validator("columns")
     @classmethod
@@ -312,7 +290,7 @@ class Pipeline(Schedule):
 
 
 #: Keys of a pipeline that its source may say for all of its pipelines.
-DEFAULTED = frozenset(Pipeline.model_fields) - {"source", "query", "prefix", "after"}
+DEFAULTED = frozenset(Pipeline.model_fields) - {"source", "query", "prefix", "after", "after_assets"}
 
 
 class Dag(Schedule):

@@ -18,7 +18,7 @@ from hybrid.estate.model import Estate
 from hybrid.estate.naming import AIRFLOW_LOG_COMPONENTS, Names
 from hybrid.estate.query_rules import parameters_named, query_findings
 from hybrid.estate.regions import region_findings
-from hybrid.estate.schedules import schedule_findings
+from hybrid.estate.schedule_rules import schedule_findings
 from hybrid.estate.suggestion import suggestion
 
 #: Characters that AWS allows: IAM role name 64, MWAA environment name 80, CloudFormation stack name 128
@@ -97,8 +97,9 @@ def _pipeline_references(estate: Estate) -> Iterator[Finding]:
                     ("pipelines", name, "after", index),
                     f"no other pipeline `{other}`; {suggestion(other, set(estate.pipelines) - {name})}",
                 )
-        if pipeline.after and pipeline.schedule is not None:
-            yield ("pipelines", name, "schedule"), "has `after` too; a pipeline takes one of the two"
+        for key in ("after", "after_assets"):
+            if getattr(pipeline, key) and pipeline.schedule is not None:
+                yield ("pipelines", name, "schedule"), f"has `{key}` too; a pipeline takes one of the two"
 
 
 def _dag_references(estate: Estate) -> Iterator[Finding]:

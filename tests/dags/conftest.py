@@ -26,6 +26,7 @@ FIXTURES = Path(__file__).parent / "fixtures"
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-tests-"))
 os.environ.update(
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    AIRFLOW__CORE__PLUGINS_FOLDER=str(DAGS / "plugin"),
     AIRFLOW__CORE__UNIT_TEST_MODE="False",
     AIRFLOW__LOGGING__LOGGING_LEVEL="INFO",
     AWS_EC2_METADATA_DISABLED="true",

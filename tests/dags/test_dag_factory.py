@@ -209,7 +209,10 @@ def test_after_without_a_pipeline_is_refused(tmp_path: Path) -> None:
     directory = Path(shutil.copytree(ESTATE, tmp_path / "dags"))
     path = directory / "manifest" / "orders-report.json"
     path.write_text(path.read_text().replace('"orders-regional",', "").replace('"customers-regional"', ""))
-    assert "'after' names no pipeline" in build(directory).faults["pipelines.orders-report"]
+    assert (
+        "neither 'after' nor 'after_assets' names anything"
+        in build(directory).faults["pipelines.orders-report"]
+    )
 
 
 @pytest.mark.parametrize(

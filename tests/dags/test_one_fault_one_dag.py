@@ -58,7 +58,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "a value by lot": ({"schedule": "H * * * *"}, "none that Airflow takes"),
     "a day that never comes": ({"schedule": "0 0 30 2 *", "uses_interval": True}, "none that Airflow takes"),
     "no year for a second run": ({"schedule": "@yearly", "start_date": "9999-12-31"}, "none that Airflow"),
-    "after nothing": ({"schedule": "after"}, "'after' names no pipeline"),
+    "after nothing": ({"schedule": "after"}, "neither 'after' nor 'after_assets' names anything"),
     "after an unknown one": ({"schedule": "after", "after": ["nobody"]}, "does not list 'nobody'"),
     "a long tag": ({"tags": ["x" * 120]}, "tag cannot be longer"),
     "several runs without a pause": ({"schedule": "@continuous", "max_active_runs": 2}, "max_active_runs"),

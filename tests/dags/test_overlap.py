@@ -15,7 +15,7 @@ from hybrid_airflow.factory import pipeline_dag
 from hybrid_airflow.interval import Interval
 from hybrid_airflow.manifest import read_estate, read_pipeline
 from hybrid_airflow.overlap import RunAgainOperator
-from hybrid_airflow.timetables import interval_before
+from hybrid_airflow.timetables import Timing, interval_before
 
 pytestmark = pytest.mark.slow
 
@@ -23,8 +23,8 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def again(back: int, mode: str = MODES[1], **more: Any) -> dict[str, Any]:
-    asked = {"cron": "@daily", "not_before": START} | {
-        key: more.pop(key) for key in ("cron", "not_before") if key in more
+    asked = {"due": Timing(line="@daily"), "not_before": START} | {
+        key: more.pop(key) for key in ("due", "not_before") if key in more
     }
     task = operator(mode=mode, kind=RunAgainOperator, back=back, uses_interval=True, **asked)
     ti = TaskInstance(task_id="customers-regional-again", map_index=back - 1)
@@ -59,7 +59,7 @@ def test_each_interval_before_lands_as_itself(aws: ScriptedAws, mode: str) -> No
 def test_the_intervals_are_those_of_the_schedule(
     schedule: str, start: str, end: str, before: tuple[str, str]
 ) -> None:
-    found = interval_before(schedule, Interval.parse(f"{start}+00:00", f"{end}+00:00"))
+    found = interval_before(Timing(line=schedule), Interval.parse(f"{start}+00:00", f"{end}+00:00"))
     assert found == Interval.parse(f"{before[0]}+00:00", f"{before[1]}+00:00")
 
 

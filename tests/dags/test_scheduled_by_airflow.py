@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -150,3 +151,49 @@ def test_a_run_has_its_deadline_whatever_of_the_dag_was_edited(
             lambda number=number: task_state(server, dag, f"run-{number}") in {"success", "failed"},
             what="its end",
         )
+
+
+def test_the_days_of_a_calendar_are_none_of_the_schedulers(server: AirflowServer) -> None:
+    # Given a pipeline whose calendar closes all days from yesterday to the fourth from now
+    today = datetime.now(UTC).date()
+    closed = [(today + timedelta(days=ahead)).isoformat() for ahead in range(-1, 5)]
+    part = server.home / "dags" / "manifest" / "ledger-regional.json"
+    # When it gets a daily schedule
+    edit(part, schedule="@daily", uses_interval=True, closed_days=closed)
+
+    def due() -> list[str]:
+        [[begin, end]] = server.rows(
+            "select next_dagrun_data_interval_start, next_dagrun_data_interval_end from dag where dag_id = ?",
+            "acme-ledger-regional",
+        )
+        return [str(begin)[:10], str(end)[:10]]
+
+    # Then the next interval reaches over them
+    expected = [(today + timedelta(days=ahead)).isoformat() for ahead in (-2, 5)]
+    server.until(lambda: due() == expected, what=f"the interval from {expected[0]} to {expected[1]}")
+
+
+def test_a_function_of_the_team_is_called_when_a_run_has_ended(
+    server: AirflowServer, aws: ScriptedAws
+) -> None:
+    # Given a module beside the DAG files
+    told = server.home / "told"
+    package = server.home / "dags" / "sales_team"
+    package.mkdir()
+    (package / "calls.py").write_text(
+        f"def tell(context):\n    open({str(told)!r}, 'a').write(context['dag_run'].run_id + '\\n')\n"
+    )
+    dag = "acme-customers-regional"
+    part = server.home / "dags" / "manifest" / "customers-regional.json"
+    edit(part, on_success="sales_team.calls:tell", on_failure="sales_team.calls:tell", prefix="regional/none")
+    server.until(
+        lambda: server.rows(
+            "select 1 from serialized_dag where dag_id = ? and data like '%has_on_failure_callback%'", dag
+        ),
+        what="the version with its functions",
+    )
+    # When a run fails, for the container lands elsewhere
+    aws.script = Script(running=1.0)
+    server.command("dags", "trigger", dag, "-r", "told")
+    # Then Airflow calls it
+    server.until(lambda: told.exists() and told.read_text() == "told\n", what="the call")

@@ -114,6 +114,23 @@ WRONG = [
        [f"schedule: a run by `{preset}` has no interval, and `customers` reads one; write a cron line or "
         "another preset"]) for preset in ("@once", "@continuous")),
     (f"tags: [{'x' * 120}]", ["tags.0: has 120 characters, and Airflow keeps 100; shorten it by 20"]),
+    ("schedule: '@daily'\n    schedule_zone: Europe/Lissabon",
+     ["schedule_zone: is no time zone; write an IANA name such as Europe/Lisbon"]),
+    ("schedule: '@daily'\n    schedule_zone: ../UTC",
+     ["schedule_zone: is no time zone; write an IANA name such as Europe/Lisbon"]),
+    ("schedule_zone: Europe/Lisbon",
+     ["schedule_zone: says something of a cron line in `schedule`, which is not there; take it out"]),
+    ("schedule: '@once'\n    calendar: portugal\ncalendars: {portugal: [2026-12-25]}",
+     ["calendar: says something of a cron line in `schedule`, which is not there; take it out"]),
+    ("schedule: '@daily'\n    calendar: portugl\ncalendars: {portugal: [2026-12-25]}",
+     ["calendar: no calendar `portugl`; did you mean `portugal`?"]),
+    ("on_failure: tell",
+     ["on_failure: `tell` does not fit; write it as a module and a function of it: sales_team.calls:tell"]),
+    ("schedule: '@daily'\n    after_assets: ['s3://finance/rates/']",
+     ["schedule: has `after_assets` too; a pipeline takes one of the two"]),
+    ("incremental_column: day\n    after_assets: ['s3://finance/rates/']",
+     ["after_assets: `customers` reads an interval, and an asset of another DAG has none; write a `schedule` "
+      "in place of this"]),
     # What lands before it
     ("incremental_column: day\n    after: [orders]\n  orders: {source: erp, query: select 1 as n}",
      ["after: `customers` reads the interval that landed before it, and `orders` does not land an interval; "

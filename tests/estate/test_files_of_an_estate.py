@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import random
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ WHOLE: dict[str, Any] = {
         for number in range(6)
     },
     "dags": {"pair": {"pipelines": ["p0", "p1"]}},
+    "calendars": {"portugal": [datetime.date(2026, 12, 25)], "spain": []},
 }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from airflow import __version__
 
 if TYPE_CHECKING:
-    from airflow.sdk import CronDataIntervalTimetable
+    from airflow.sdk import CronDataIntervalTimetable, CronTriggerTimetable
     from airflow.sdk.definitions.callback import AsyncCallback
     from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
     from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
@@ -17,9 +17,10 @@ else:
     except ImportError:  # before 3.1
         AsyncCallback = DeadlineAlert = DeadlineReference = None
     try:
-        from airflow.sdk import CronDataIntervalTimetable
+        from airflow.sdk import CronDataIntervalTimetable, CronTriggerTimetable
     except ImportError:
         from airflow.timetables.interval import CronDataIntervalTimetable
+        from airflow.timetables.trigger import CronTriggerTimetable
     try:
         from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
     except ImportError:
@@ -35,6 +36,7 @@ __all__ = [
     "AirflowSkipException",
     "AsyncCallback",
     "CronDataIntervalTimetable",
+    "CronTriggerTimetable",
     "DeadlineAlert",
     "DeadlineReference",
 ]

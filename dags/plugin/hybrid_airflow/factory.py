@@ -12,8 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, Asset, Param, TaskGroup, get_parsing_context
 
@@ -21,15 +23,25 @@ from hybrid_airflow import pages
 from hybrid_airflow.compat import COUNTS_DEFERRED
 from hybrid_airflow.deadline import deadline_arguments
 from hybrid_airflow.estate_dag import EstateDag
-from hybrid_airflow.manifest import MANIFEST, Estate, ManifestError, Pipeline, read_estate, read_pipeline
+from hybrid_airflow.manifest import (
+    MANIFEST,
+    Estate,
+    ManifestError,
+    Pipeline,
+    Scheduled,
+    read_estate,
+    read_pipeline,
+)
 from hybrid_airflow.operators import RunPipelineOperator, task_arguments
 from hybrid_airflow.overlap import RunAgainOperator
 from hybrid_airflow.parts import CommitPartsOperator, RunPartOperator
-from hybrid_airflow.timetables import AFTER, WITHOUT_INTERVAL, refuse_schedule, timetable
+from hybrid_airflow.timetables import AFTER, Timing, refuse_schedule, timetable, timing
 from hybrid_airflow.upstream import UpstreamIntervalsOperator
 
 if TYPE_CHECKING:
-    from airflow.sdk.definitions.asset import AssetNameRef
+    from airflow.sdk.definitions.asset import AssetNameRef, AssetUriRef
+
+    AssetLike = Asset | AssetNameRef | AssetUriRef
 
 
 @dataclass(frozen=True)
@@ -118,7 +130,7 @@ def build(directory: Path, *, wanted: str | None = None) -> Built:
 def _read_single(directory: Path, name: str, *, estate: Estate) -> DAG:
     pipeline = read_pipeline(directory, name, estate=estate)
     after = [_landed_by(directory, other, estate=estate) for other in pipeline.after]
-    return pipeline_dag(estate, pipeline, after=after)
+    return pipeline_dag(estate, pipeline, after=[*after, *map(_reference, pipeline.after_assets)])
 
 
 def _read_paired(directory: Path, name: str, *, estate: Estate) -> DAG:
@@ -135,7 +147,7 @@ def _read_paired(directory: Path, name: str, *, estate: Estate) -> DAG:
     return paired_dag(estate, name, [read_pipeline(directory, part, estate=estate) for part in sorted(parts)])
 
 
-def _landed_by(directory: Path, name: str, *, estate: Estate) -> Asset | AssetNameRef:
+def _landed_by(directory: Path, name: str, *, estate: Estate) -> AssetLike:
     """What a pipeline lands; by name alone where its own part has a fault, which is not the waiting one's."""
     if name not in estate.pipelines:
         raise ManifestError(
@@ -147,6 +159,11 @@ def _landed_by(directory: Path, name: str, *, estate: Estate) -> Asset | AssetNa
         return Asset.ref(name=estate.dag_id(name))
 
 
+def _reference(asset: str) -> AssetNameRef | AssetUriRef:
+    """An asset of another DAG, which alone says what else it is."""
+    return Asset.ref(uri=asset) if "://" in asset else Asset.ref(name=asset)
+
+
 def asset(estate: Estate, pipeline: Pipeline) -> Asset:
     """What a pipeline lands: its prefix of the lake, with the receipt as the event's `extra`."""
     return Asset(
@@ -156,11 +173,11 @@ def asset(estate: Estate, pipeline: Pipeline) -> Asset:
     )
 
 
-def pipeline_dag(estate: Estate, pipeline: Pipeline, *, after: Sequence[Asset | AssetNameRef] = ()) -> DAG:
+def pipeline_dag(estate: Estate, pipeline: Pipeline, *, after: Sequence[AssetLike] = ()) -> DAG:
     """The DAG of one pipeline: one task by the name of the pipeline, or one for each part and their commit.
 
     Args:
-        after: What the pipelines of `pipeline.after` land.
+        after: What the pipelines of `pipeline.after` land, and the assets of `pipeline.after_assets`.
 
     Raises:
         ManifestError: Schedule and `after` do not fit, or the start date is none.
@@ -176,6 +193,7 @@ def pipeline_dag(estate: Estate, pipeline: Pipeline, *, after: Sequence[Asset | 
         doc_md=pages.pipeline_page(estate, pipeline),
         default_args={"owner": pipeline.owner},
         auto_register=False,
+        **_common(pipeline),
         **deadline_arguments(
             estate,
             pipeline.deadline_seconds,
@@ -185,7 +203,7 @@ def pipeline_dag(estate: Estate, pipeline: Pipeline, *, after: Sequence[Asset | 
         ),
     ) as dag:
         _tasks(estate, pipeline, after=after)
-        _read_again(estate, pipeline, schedule=pipeline.schedule, start=_start_date(pipeline))
+        _read_again(estate, pipeline, due=timing(pipeline), start=_start_date(pipeline))
     if pipeline.uses_interval:
         _ask_for_interval(dag)
     return dag
@@ -198,7 +216,7 @@ def paired_dag(estate: Estate, name: str, pipelines: list[Pipeline]) -> DAG:
     with EstateDag(
         dag_id=estate.dag_id(name),
         description=entry.description or f"{', '.join(entry.pipelines)} side by side",
-        schedule=timetable(entry.schedule, uses_interval=uses_interval),
+        schedule=timetable(entry, uses_interval=uses_interval),
         start_date=max(_start_date(pipeline) for pipeline in pipelines),
         catchup=False,
         max_active_runs=1,
@@ -206,17 +224,18 @@ def paired_dag(estate: Estate, name: str, pipelines: list[Pipeline]) -> DAG:
         doc_md=pages.paired_page(estate, name, pipelines),
         default_args={"owner": entry.owner},
         auto_register=False,
+        **_common(entry),
         **deadline_arguments(estate, entry.deadline_seconds, dag_id=estate.dag_id(name), pipelines=pipelines),
     ) as dag:
         for pipeline in pipelines:
             _tasks(estate, pipeline)
-            _read_again(estate, pipeline, schedule=entry.schedule, start=_start_date(pipeline))
+            _read_again(estate, pipeline, due=timing(entry), start=_start_date(pipeline))
     if uses_interval:
         _ask_for_interval(dag)
     return dag
 
 
-def _tasks(estate: Estate, pipeline: Pipeline, *, after: Sequence[Asset | AssetNameRef] = ()) -> None:
+def _tasks(estate: Estate, pipeline: Pipeline, *, after: Sequence[AssetLike] = ()) -> None:
     """One task that lands the pipeline; or a group: one for each key range, then one that commits them.
 
     After others, a run reads each interval that they landed: a task finds them, and those that land are
@@ -302,24 +321,55 @@ def _mapped(estate: Estate, pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
-def _read_again(estate: Estate, pipeline: Pipeline, *, schedule: str | None, start: datetime) -> None:
+def _read_again(estate: Estate, pipeline: Pipeline, *, due: Timing | None, start: datetime) -> None:
     """A task for each interval of `overlap`, with no order to the run's own: one that fails leaves it be."""
-    if not pipeline.overlap or not pipeline.uses_interval or schedule is None or schedule in WITHOUT_INTERVAL:
+    if not pipeline.overlap or not pipeline.uses_interval or due is None:
         return
     RunAgainOperator.partial(
         task_id=f"{pipeline.pipeline}-again",
-        cron=schedule,
+        due=due,
         not_before=start,
         **_mapped(estate, pipeline),
     ).expand(back=list(range(1, pipeline.overlap + 1)))
 
 
-def _schedule(pipeline: Pipeline, after: Sequence[Asset | AssetNameRef]) -> Any:
+def _common(scheduled: Scheduled) -> dict[str, Any]:
+    """Arguments of a DAG that pipelines and entries of `dags` have."""
+    return {
+        "is_paused_upon_creation": scheduled.paused_at_creation,
+        "on_failure_callback": _callback("on_failure", scheduled.on_failure),
+        "on_success_callback": _callback("on_success", scheduled.on_success),
+    }
+
+
+def _callback(key: str, named: str | None) -> Callable[[Any], Any] | None:
+    """The function that is named; None at the start of a task, which calls none.
+
+    Raises:
+        ManifestError: There is no such function.
+    """
+    if named is None or get_parsing_context().dag_id is not None:
+        return None
+    module, _, function = named.partition(":")
+    try:
+        found = getattr(import_module(module), function)
+    except Exception as error:  # noqa: BLE001  whatever code of others raises when it is imported
+        raise ManifestError(
+            f"{key} is '{named}', and that cannot be imported ({type(error).__name__}: {error}). Put the "
+            "module beside the DAG files, or correct the estate file."
+        ) from None
+    if not callable(found):
+        raise ManifestError(f"{key} is '{named}', and that is no function. Correct the estate file.")
+    return found  # type: ignore[no-any-return]
+
+
+def _schedule(pipeline: Pipeline, after: Sequence[AssetLike]) -> Any:
     if pipeline.schedule != AFTER:
-        return timetable(pipeline.schedule, uses_interval=pipeline.uses_interval)
+        return timetable(pipeline, uses_interval=pipeline.uses_interval)
     if not after:
         raise ManifestError(
-            f"manifest/{pipeline.pipeline}.json: schedule is 'after', and 'after' names no pipeline."
+            f"manifest/{pipeline.pipeline}.json: schedule is 'after', and neither 'after' nor "
+            "'after_assets' names anything."
         )
     return list(after)
 
@@ -332,7 +382,10 @@ def _start_date(pipeline: Pipeline) -> datetime:
             f"manifest/{pipeline.pipeline}.json: start_date '{pipeline.start_date}' is no date "
             "such as 2026-01-01."
         ) from None
-    return start if start.tzinfo else start.replace(tzinfo=UTC)
+    if start.tzinfo:
+        return start
+    # Airflow shows a DAG's times in the zone of its start date.
+    return start.replace(tzinfo=ZoneInfo(pipeline.schedule_zone)).astimezone(UTC)
 
 
 #: ISO 8601 with a zone. A `format` alone is only checked where a further package is installed.

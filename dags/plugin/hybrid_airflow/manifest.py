@@ -57,15 +57,33 @@ class Site(_Part):
         return data
 
 
-class PairedDag(_Part):
-    """A DAG that runs several pipelines side by side."""
+class Scheduled(_Part):
+    """What a pipeline and an entry of `dags` say of their DAG.
 
-    pipelines: tuple[Name, ...] = Field(min_length=1)
+    Attributes:
+        schedule_zone: IANA name of the zone of the schedule and of `closed_days`.
+        closed_days: Days on which no run begins, ISO 8601.
+        paused_at_creation: None for what Airflow is configured to do.
+        on_failure: `MODULE:FUNCTION` that Airflow calls when a run has failed.
+        on_success: `MODULE:FUNCTION` that Airflow calls when a run has succeeded.
+    """
+
     schedule: str | None = None
+    schedule_zone: str = "UTC"
+    closed_days: tuple[str, ...] = ()
+    paused_at_creation: bool | None = None
+    on_failure: str | None = None
+    on_success: str | None = None
     description: str = ""
     owner: str = "airflow"
     tags: tuple[str, ...] = ()
     deadline_seconds: int | None = Field(default=None, ge=1)
+
+
+class PairedDag(Scheduled):
+    """A DAG that runs several pipelines side by side."""
+
+    pipelines: tuple[Name, ...] = Field(min_length=1)
 
 
 class Estate(_Part):
@@ -94,7 +112,7 @@ class Estate(_Part):
         return f"{self.estate}-{name}"
 
 
-class Pipeline(_Part):
+class Pipeline(Scheduled):
     """One pipeline's part of the manifest. Times are in seconds.
 
     Attributes:
@@ -104,6 +122,8 @@ class Pipeline(_Part):
         on_drift: What a run does whose columns are not those of the run before.
         expects: Kinds of expectations that its rows are held to.
         parts: Key ranges that containers of their own read, None for one container.
+        after_assets: Names or URIs of assets of other DAGs that it waits for.
+        priority: Which run goes first to a slot of a pool, the greatest.
         overlap: How many intervals before its own a run reads again.
         parts_at_once: How many of them may read the database at once.
     """
@@ -121,19 +141,16 @@ class Pipeline(_Part):
     query: str = ""
     incremental: bool = False
     uses_interval: bool = False
-    description: str = ""
-    owner: str = "airflow"
-    tags: tuple[str, ...] = ()
-    schedule: str | None = None
     start_date: str = "2026-01-01"
     catchup: bool = False
     max_active_runs: int = Field(default=1, ge=1)
+    priority: int = Field(default=1, ge=1)
     retries: int = Field(default=2, ge=0)
     retry_delay_seconds: int = Field(default=300, ge=0)
     start_deadline_seconds: int = Field(default=900, ge=1)
     run_deadline_seconds: int = Field(default=14400, ge=1)
     after: tuple[Name, ...] = ()
-    deadline_seconds: int | None = Field(default=None, ge=1)
+    after_assets: tuple[str, ...] = ()
     readers: tuple[str, ...] = ()
     masks: dict[str, str] = {}
     columns: tuple[str, ...] = ()

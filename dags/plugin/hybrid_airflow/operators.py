@@ -36,7 +36,7 @@ from hybrid_airflow.watch import Deadlines, Ended, Stop, Watch
 
 
 def task_arguments(estate: Estate, pipeline: Pipeline) -> dict[str, Any]:
-    """What a task of a pipeline takes from it: pool of its site, owner, retries.
+    """What a task of a pipeline takes from it: pool of its site, owner, retries, priority.
 
     The operators take them by themselves; a mapped one (`partial`) has to be given them, because Airflow
     reads these of a mapped task before it makes the operator.
@@ -46,6 +46,9 @@ def task_arguments(estate: Estate, pipeline: Pipeline) -> dict[str, Any]:
         "owner": pipeline.owner,
         "retries": pipeline.retries,
         "retry_delay": timedelta(seconds=pipeline.retry_delay_seconds),
+        "priority_weight": pipeline.priority,
+        # By default Airflow adds up those of the tasks that come after it.
+        "weight_rule": "absolute",
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from hybrid_airflow.compat import AirflowSkipException
 from hybrid_airflow.interval import Interval
 from hybrid_airflow.operators import RunPipelineOperator
-from hybrid_airflow.timetables import interval_before
+from hybrid_airflow.timetables import Timing, interval_before
 
 
 class RunAgainOperator(RunPipelineOperator):
@@ -24,16 +24,16 @@ class RunAgainOperator(RunPipelineOperator):
 
     Args:
         back: 1 for the interval before the run's own, 2 for the one before that, …
-        cron: Cron line or preset of the DAG.
+        due: When runs of the DAG are due.
         not_before: The DAG's start date.
     """
 
     template_fields: Sequence[str] = RunPipelineOperator.template_fields
 
-    def __init__(self, *, back: int, cron: str, not_before: datetime, **kwargs: Any) -> None:
+    def __init__(self, *, back: int, due: Timing, not_before: datetime, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.back = back
-        self.cron = cron
+        self.due = due
         self.not_before = not_before
 
     def _interval(self, context: Any) -> Interval | None:
@@ -45,7 +45,7 @@ class RunAgainOperator(RunPipelineOperator):
             raise AirflowSkipException("The run has no data interval, so there is none before it.")
         found = Interval(start=start.astimezone(UTC), end=end.astimezone(UTC))
         for _ in range(self.back):
-            found = interval_before(self.cron, found)
+            found = interval_before(self.due, found)
         if found.start < self.not_before:
             raise AirflowSkipException(f"The interval before begins before {self.not_before.isoformat()}.")
         return found

@@ -38,6 +38,6 @@ def asked_for(
     return choose(
         given=(given[0] or params.get("from"), given[1] or params.get("to")),
         landed=landed_upstream(context) if landed is None else landed,
-        scheduled=data_interval(pipeline.schedule, scheduled) if full else scheduled,
+        scheduled=data_interval(pipeline, scheduled) if full else scheduled,
         full=full,
     )

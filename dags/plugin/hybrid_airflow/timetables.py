@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 from airflow.sdk import DAG
 from croniter import croniter
 
-from hybrid_airflow.compat import CronDataIntervalTimetable
+from hybrid_airflow.compat import CronDataIntervalTimetable, CronTriggerTimetable
 from hybrid_airflow.interval import Interval
-from hybrid_airflow.manifest import ManifestError
+from hybrid_airflow.manifest import ManifestError, Scheduled
 
 #: Presets whose runs have none.
 WITHOUT_INTERVAL = frozenset({"@once", "@continuous"})
@@ -20,15 +21,49 @@ AFTER = "after"
 _UNRECKONED = WITHOUT_INTERVAL | {AFTER}
 
 
-def timetable(schedule: str | None, *, uses_interval: bool) -> Any:
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """When runs are due.
+
+    Attributes:
+        line: Cron line or preset.
+        zone: IANA name of its zone.
+        closed: Days on which none is, ISO 8601, in that zone.
+    """
+
+    line: str
+    zone: str = "UTC"
+    closed: tuple[str, ...] = ()
+
+
+def timing(scheduled: Scheduled) -> Timing | None:
+    """When runs of a pipeline or of an entry of `dags` are due; None without a cron line."""
+    line = scheduled.schedule
+    if line is None or line in _UNRECKONED:
+        return None
+    return Timing(line=line, zone=scheduled.schedule_zone, closed=scheduled.closed_days)
+
+
+def timetable(scheduled: Scheduled, *, uses_interval: bool) -> Any:
     """What a DAG takes as its `schedule`.
 
     Since Airflow 3 a cron line alone gives runs without a data interval (`create_cron_data_intervals`
     is false by default); a pipeline with an interval names the other timetable itself.
     """
-    if schedule is None or not uses_interval or schedule in WITHOUT_INTERVAL:
-        return schedule
-    return CronDataIntervalTimetable(schedule, timezone="UTC")
+    due = timing(scheduled)
+    if due is None:
+        return scheduled.schedule
+    if due.closed:
+        # Not above: most DAG files are parsed without them.
+        from hybrid_airflow.open_days import OpenDaysIntervals, OpenDaysMoments  # noqa: PLC0415
+
+        kind = OpenDaysIntervals if uses_interval else OpenDaysMoments
+        return kind(due.line, zone=due.zone, closed=due.closed)
+    if uses_interval:
+        return CronDataIntervalTimetable(due.line, timezone=due.zone)
+    if due.zone != "UTC":
+        return CronTriggerTimetable(due.line, timezone=due.zone)
+    return due.line
 
 
 def refuse_schedule(dag: DAG) -> None:
@@ -61,15 +96,15 @@ def _refuse_line(line: str, start: datetime | None) -> None:
     times.get_next()
 
 
-def interval_before(schedule: str, interval: Interval) -> Interval:
+def interval_before(due: Timing, interval: Interval) -> Interval:
     """The interval that the schedule has before this one, which it need not be one of: it ends where this
     begins, or at the last moment of the schedule before that.
     """
-    return _last_over(schedule, interval.start)
+    return _last_over(due, interval.start)
 
 
 def data_interval(
-    schedule: str | None, interval: tuple[datetime | None, datetime | None]
+    scheduled: Scheduled, interval: tuple[datetime | None, datetime | None]
 ) -> tuple[datetime | None, datetime | None]:
     """The data interval of a run for a pipeline: the run's own; where that is an instant alone, as of a run
     by hand of a DAG without a schedule, the last one of the pipeline's own schedule that is over by then.
@@ -78,24 +113,27 @@ def data_interval(
     would be refused.
 
     Args:
-        schedule: of the pipeline.
+        scheduled: the pipeline.
         interval: of the run.
     """
     start, end = interval
-    if start is None or end is None or start != end or schedule is None or schedule in _UNRECKONED:
+    due = timing(scheduled)
+    if start is None or end is None or start != end or due is None:
         return interval
-    found = _last_over(schedule, end)
+    found = _last_over(due, end)
     return found.start, found.end
 
 
-def _last_over(schedule: str, moment: datetime) -> Interval:
+def _last_over(due: Timing, moment: datetime) -> Interval:
     """The last interval of a schedule that is over at a moment.
 
     The reckoning is Airflow's own; the SDK's timetable, which a DAG is made of, has none.
     """
     # Not above: a DAG file is parsed without them.
-    from airflow.timetables.interval import CronDataIntervalTimetable as Reckoned  # noqa: PLC0415
     from pendulum import instance  # noqa: PLC0415
 
-    found = Reckoned(schedule, timezone="UTC").infer_manual_data_interval(run_after=instance(moment))
+    from hybrid_airflow.open_days import OpenDaysIntervals  # noqa: PLC0415
+
+    reckoned = OpenDaysIntervals(due.line, zone=due.zone, closed=due.closed)
+    found = reckoned.infer_manual_data_interval(run_after=instance(moment))
     return Interval(start=found.start.astimezone(UTC), end=found.end.astimezone(UTC))

@@ -9,12 +9,13 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterator
+from zoneinfo import ZoneInfo
 
 from croniter import croniter
 from croniter.croniter import CroniterError
 
 from hybrid.estate.document import Finding, Path
-from hybrid.estate.model import Estate, Pipeline
+from hybrid.estate.model import Estate, Pipeline, Schedule
 from hybrid.estate.query_rules import parameters_named
 from hybrid.estate.suggestion import suggestion
 
@@ -51,6 +52,7 @@ def schedule_findings(estate: Estate) -> Iterator[Finding]:
                 "`schedule: '@continuous'` has one run at a time; write 1, or leave this out",
             )
         yield from _without_interval(estate, path, pipeline.schedule, [name])
+        yield from _days(estate, path, pipeline)
         yield from _after(estate, name)
         yield from _tags(path, pipeline.tags)
     for name, dag in estate.dags.items():
@@ -61,6 +63,7 @@ def schedule_findings(estate: Estate) -> Iterator[Finding]:
             if fault := _fault(dag.schedule, start=start):
                 yield (*path, "schedule"), fault
         yield from _without_interval(estate, path, dag.schedule, dag.pipelines)
+        yield from _days(estate, path, dag)
         yield from _tags(path, dag.tags)
 
 
@@ -118,10 +121,37 @@ def _without_interval(
         )
 
 
+def _days(estate: Estate, path: Path, scheduled: Schedule) -> Iterator[Finding]:
+    """Zones and calendars that are none, and those of what has no cron line."""
+    if scheduled.schedule_zone != "UTC":
+        try:
+            ZoneInfo(scheduled.schedule_zone)
+        except (ValueError, OSError, KeyError):
+            yield (*path, "schedule_zone"), "is no time zone; write an IANA name such as Europe/Lisbon"
+    calendar = scheduled.calendar
+    if calendar is not None and calendar not in estate.calendars:
+        yield (*path, "calendar"), f"no calendar `{calendar}`; {suggestion(calendar, estate.calendars)}"
+    if scheduled.schedule is None or scheduled.schedule in _WITHOUT_INTERVAL:
+        for key in {"schedule_zone", "calendar"} & scheduled.model_fields_set:
+            if getattr(scheduled, key) not in (None, "UTC"):
+                yield (
+                    (*path, key),
+                    "says something of a cron line in `schedule`, which is not there; take it out",
+                )
+
+
 def _after(estate: Estate, name: str) -> Iterator[Finding]:
     """A pipeline that reads an interval, after pipelines that land none: each run would fail."""
     upstream = [other for other in estate.pipelines[name].after if other in estate.pipelines]
-    if not upstream or not _reads_interval(estate, name):
+    if not _reads_interval(estate, name):
+        return
+    if estate.pipelines[name].after_assets:
+        yield (
+            ("pipelines", name, "after_assets"),
+            f"`{name}` reads an interval, and an asset of another DAG has none; write a `schedule` in place "
+            "of this",
+        )
+    if not upstream:
         return
     if not any(_reads_interval(estate, other) for other in upstream):
         yield (
