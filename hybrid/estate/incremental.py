@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from zoneinfo import ZoneInfo
 
 from hybrid.estate.model import Pipeline
+from hybrid.estate.values import NO_ZONE, is_zone
 
 _DIRECTIVES = ("Y", "m", "d", "H", "M", "S", "f")
 _LITERAL = re.compile(r"[A-Za-z0-9 \-/:.,_+]*")
@@ -20,11 +20,8 @@ _PRESETS = {None, "@once", "@continuous"}
 def findings(pipeline: Pipeline, *, uses_interval: bool) -> Iterator[tuple[str, str]]:
     """Every rule that the pipeline breaks, as (key, sentence)."""
     yield from _keys(pipeline)
-    if pipeline.incremental_zone != "UTC":
-        try:
-            ZoneInfo(pipeline.incremental_zone)
-        except (ValueError, OSError, KeyError):
-            yield "incremental_zone", "is no time zone; write an IANA name such as Europe/Lisbon"
+    if pipeline.incremental_zone != "UTC" and not is_zone(pipeline.incremental_zone):
+        yield "incremental_zone", NO_ZONE
     if pipeline.incremental_format is not None:
         fault = format_fault(pipeline.incremental_format, zone=pipeline.incremental_zone)
         if fault:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator
-from zoneinfo import ZoneInfo
+from collections.abc import Collection, Iterator
 
 from croniter import croniter
 from croniter.croniter import CroniterError
@@ -18,6 +17,7 @@ from hybrid.estate.document import Finding, Path
 from hybrid.estate.model import Estate, Pipeline, Schedule
 from hybrid.estate.query_rules import parameters_named
 from hybrid.estate.suggestion import suggestion
+from hybrid.estate.values import NO_ZONE, is_zone
 
 #: Airflow documentation, "Cron & Time Intervals".
 _PRESETS = {
@@ -52,7 +52,8 @@ def schedule_findings(estate: Estate) -> Iterator[Finding]:
                 "`schedule: '@continuous'` has one run at a time; write 1, or leave this out",
             )
         yield from _without_interval(estate, path, pipeline.schedule, [name])
-        yield from _days(estate, path, pipeline)
+        source = estate.sources.get(pipeline.source)
+        yield from _days(estate, path, pipeline, defaults=source.defaults if source else ())
         yield from _after(estate, name)
         yield from _tags(path, pipeline.tags)
     for name, dag in estate.dags.items():
@@ -121,18 +122,20 @@ def _without_interval(
         )
 
 
-def _days(estate: Estate, path: Path, scheduled: Schedule) -> Iterator[Finding]:
-    """Zones and calendars that are none, and those of what has no cron line."""
-    if scheduled.schedule_zone != "UTC":
-        try:
-            ZoneInfo(scheduled.schedule_zone)
-        except (ValueError, OSError, KeyError):
-            yield (*path, "schedule_zone"), "is no time zone; write an IANA name such as Europe/Lisbon"
+def _days(
+    estate: Estate, path: Path, scheduled: Schedule, *, defaults: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Zones and calendars that are none, and those that were written beside no cron line.
+
+    `defaults` are the keys that the source says for all of its pipelines, with a cron line or without.
+    """
+    if scheduled.schedule_zone != "UTC" and not is_zone(scheduled.schedule_zone):
+        yield (*path, "schedule_zone"), NO_ZONE
     calendar = scheduled.calendar
     if calendar is not None and calendar not in estate.calendars:
         yield (*path, "calendar"), f"no calendar `{calendar}`; {suggestion(calendar, estate.calendars)}"
     if scheduled.schedule is None or scheduled.schedule in _WITHOUT_INTERVAL:
-        for key in {"schedule_zone", "calendar"} & scheduled.model_fields_set:
+        for key in {"schedule_zone", "calendar"} & scheduled.model_fields_set - set(defaults):
             if getattr(scheduled, key) not in (None, "UTC"):
                 yield (
                     (*path, key),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Literal
+from zoneinfo import available_timezones
 
 from pydantic import Field
 
@@ -33,3 +35,14 @@ Scalar = str | int | float | bool
 
 #: What a shorter retention does (CloudWatch Logs User Guide, "Change log data retention").
 SHORTER_RETENTION = "With fewer days, CloudWatch deletes the log events that are older."
+
+#: What is said of a name for which `is_zone` is false.
+NO_ZONE = "is no time zone; write an IANA name such as Europe/Lisbon"
+
+
+@cache
+def is_zone(name: str) -> bool:
+    """Whether a name is one of the IANA time zone database. Files beside it, which only some machines have
+    (`localtime`, `right/…`), are none.
+    """
+    return name in available_timezones() - {"Factory", "localtime"}

@@ -76,6 +76,16 @@ def test_the_start_date_is_a_day_of_the_zone(tmp_path: Path) -> None:
     assert found == [("2026-10-31T15:00Z", "2026-11-01T15:00Z")]
 
 
+def test_a_dag_of_several_pipelines_begins_on_the_day_of_its_own_zone(tmp_path: Path) -> None:
+    # Given an entry of `dags` with a zone, whose pipelines have none
+    directory = Path(shutil.copytree(ESTATE, tmp_path / "dags"))
+    manifest = json.loads((directory / "manifest.json").read_text())
+    manifest["dags"]["customers"] |= {"schedule": "@daily", "schedule_zone": "Asia/Tokyo"}
+    (directory / "manifest.json").write_text(json.dumps(manifest))
+    # Then its first day is whole
+    assert build(directory).dags["acme-customers"].start_date == datetime(2025, 12, 31, 15, tzinfo=UTC)
+
+
 def test_the_interval_after_closed_days_begins_where_the_one_before_them_ended(tmp_path: Path) -> None:
     # Given Christmas and the day after, which no run may begin on
     dag = dag_of(
@@ -200,6 +210,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     directory = tmp_path / "beside" / "sales_team"
     directory.mkdir(parents=True)
     (directory / "calls.py").write_text("found = []\ntell = found.append\nname = 'sales'\n")
+    (directory / "ends.py").write_text("raise SystemExit(3)\n")
     monkeypatch.syspath_prepend(str(directory.parent))
     for module in [name for name in sys.modules if name.split(".")[0] == "sales_team"]:
         monkeypatch.delitem(sys.modules, module)
@@ -223,6 +234,7 @@ def test_a_function_of_the_team_is_called_with_the_context(
         ("sales_team.calls:tel", "cannot be imported (AttributeError"),
         ("nobody.calls:tell", "cannot be imported (ModuleNotFoundError: No module named 'nobody')"),
         ("sales_team.calls:name", "is no function"),
+        ("sales_team.ends:tell", "cannot be imported (SystemExit: 3)"),
     ],
 )
 def test_a_function_that_is_not_there_costs_its_own_dag(tmp_path: Path, named: str, said: str) -> None:

@@ -118,6 +118,9 @@ WRONG = [
      ["schedule_zone: is no time zone; write an IANA name such as Europe/Lisbon"]),
     ("schedule: '@daily'\n    schedule_zone: ../UTC",
      ["schedule_zone: is no time zone; write an IANA name such as Europe/Lisbon"]),
+    *((f"schedule: '@daily'\n    schedule_zone: {zone}",
+       ["schedule_zone: is no time zone; write an IANA name such as Europe/Lisbon"])
+      for zone in ("localtime", "right/Europe/Lisbon", "Europe", "''")),
     ("schedule_zone: Europe/Lisbon",
      ["schedule_zone: says something of a cron line in `schedule`, which is not there; take it out"]),
     ("schedule: '@once'\n    calendar: portugal\ncalendars: {portugal: [2026-12-25]}",

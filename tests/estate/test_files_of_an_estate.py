@@ -300,3 +300,20 @@ def test_a_default_that_is_none_is_told_once_where_it_stands(
     )
     (found,) = problems(written(tmp_path, {"hybrid.yaml": text}))
     assert says in found
+
+
+def test_a_source_says_zone_and_calendar_for_pipelines_with_a_schedule_and_without() -> None:
+    # Given a source that says them for all of its pipelines, of which one runs after the other
+    text = (
+        HEAD
+        + "calendars: {portugal: [2026-12-25]}\n"
+        + "sites: {factory: {kind: anywhere}}\n"
+        + "sources:\n  crm:\n    site: factory\n    engine: postgresql\n"
+        + "    defaults: {schedule_zone: Europe/Lisbon, calendar: portugal}\n"
+        + "pipelines:\n  a: {source: crm, query: select 1 as a, schedule: '@daily'}\n"
+        + "  b: {source: crm, query: select 1 as a, after: [a]}\n"
+    )
+    # Then both are taken
+    estate, _ = check(text, file="hybrid.yaml")
+    assert {one.schedule_zone for one in estate.pipelines.values()} == {"Europe/Lisbon"}
+    assert estate.closed_days(estate.pipelines["a"]) == ["2026-12-25"]

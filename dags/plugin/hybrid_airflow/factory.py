@@ -186,7 +186,7 @@ def pipeline_dag(estate: Estate, pipeline: Pipeline, *, after: Sequence[AssetLik
         dag_id=estate.dag_id(pipeline.pipeline),
         description=pipeline.description or f"{pipeline.source} at {pipeline.site}",
         schedule=_schedule(pipeline, after),
-        start_date=_start_date(pipeline),
+        start_date=_start_date(pipeline, zone=pipeline.schedule_zone),
         catchup=pipeline.catchup,
         max_active_runs=pipeline.max_active_runs,
         tags=sorted({*pipeline.tags, f"site:{pipeline.site}", f"source:{pipeline.source}"}),
@@ -203,7 +203,7 @@ def pipeline_dag(estate: Estate, pipeline: Pipeline, *, after: Sequence[AssetLik
         ),
     ) as dag:
         _tasks(estate, pipeline, after=after)
-        _read_again(estate, pipeline, due=timing(pipeline), start=_start_date(pipeline))
+        _read_again(estate, pipeline, due=timing(pipeline), start=dag.start_date)
     if pipeline.uses_interval:
         _ask_for_interval(dag)
     return dag
@@ -212,12 +212,13 @@ def pipeline_dag(estate: Estate, pipeline: Pipeline, *, after: Sequence[AssetLik
 def paired_dag(estate: Estate, name: str, pipelines: list[Pipeline]) -> DAG:
     """A DAG with one task per pipeline and no order between them: one that fails leaves the others be."""
     entry = estate.dags[name]
+    starts = {one.pipeline: _start_date(one, zone=entry.schedule_zone) for one in pipelines}
     uses_interval = any(pipeline.uses_interval for pipeline in pipelines)
     with EstateDag(
         dag_id=estate.dag_id(name),
         description=entry.description or f"{', '.join(entry.pipelines)} side by side",
         schedule=timetable(entry, uses_interval=uses_interval),
-        start_date=max(_start_date(pipeline) for pipeline in pipelines),
+        start_date=max(starts.values()),
         catchup=False,
         max_active_runs=1,
         tags=sorted({*entry.tags, *(f"site:{pipeline.site}" for pipeline in pipelines)}),
@@ -229,7 +230,7 @@ def paired_dag(estate: Estate, name: str, pipelines: list[Pipeline]) -> DAG:
     ) as dag:
         for pipeline in pipelines:
             _tasks(estate, pipeline)
-            _read_again(estate, pipeline, due=timing(entry), start=_start_date(pipeline))
+            _read_again(estate, pipeline, due=timing(entry), start=starts[pipeline.pipeline])
     if uses_interval:
         _ask_for_interval(dag)
     return dag
@@ -353,7 +354,7 @@ def _callback(key: str, named: str | None) -> Callable[[Any], Any] | None:
     module, _, function = named.partition(":")
     try:
         found = getattr(import_module(module), function)
-    except Exception as error:  # noqa: BLE001  whatever code of others raises when it is imported
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever code of others does at its import
         raise ManifestError(
             f"{key} is '{named}', and that cannot be imported ({type(error).__name__}: {error}). Put the "
             "module beside the DAG files, or correct the estate file."
@@ -374,7 +375,7 @@ def _schedule(pipeline: Pipeline, after: Sequence[AssetLike]) -> Any:
     return list(after)
 
 
-def _start_date(pipeline: Pipeline) -> datetime:
+def _start_date(pipeline: Pipeline, *, zone: str) -> datetime:
     try:
         start = datetime.fromisoformat(pipeline.start_date)
     except ValueError:
@@ -385,7 +386,7 @@ def _start_date(pipeline: Pipeline) -> datetime:
     if start.tzinfo:
         return start
     # Airflow shows a DAG's times in the zone of its start date.
-    return start.replace(tzinfo=ZoneInfo(pipeline.schedule_zone)).astimezone(UTC)
+    return start.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
 #: ISO 8601 with a zone. A `format` alone is only checked where a further package is installed.
