@@ -33,6 +33,13 @@ def heritage(postgresql: Database) -> Iterator[dict[str, object]]:
             b"(3, 'Sao', null, '[]')",
         ):
             connection.execute(b"insert into customers values " + row)  # type: ignore[arg-type]
+        for statement in (
+            "create type \"estação\" as enum ('São', 'x')",
+            'create table "preços" ("número" int, quando timestamptz, "método" "estação", texto text)',
+            "insert into \"preços\" select n, timestamptz '2026-11-01 00:00+00' + n * interval '1 hour', 'São', "
+            "'ção' || n from generate_series(0, 29) n",
+        ):
+            connection.execute(statement.encode("latin-1"))  # type: ignore[arg-type]
     yield secret
     postgresql.say("drop database heritage with (force)")
 
@@ -46,9 +53,12 @@ def names(outcome: Any) -> list[Any]:
 def run(
     etl: Etl, postgresql: Database, heritage: dict[str, object], native_decoder: None
 ) -> Callable[..., Any]:
-    def call(query: str, decoder: str, **changes: Any) -> Any:
+    def call(query: str, decoder: str, *, interval: tuple[str, str] | None = None, **changes: Any) -> Any:
         environment = {"HYBRID_DECODER": decoder}
-        return etl.run(postgresql, query=query, secret=heritage, environment=environment, **changes)
+        arguments = ("--from", interval[0], "--to", interval[1]) if interval else ()
+        return etl.run(
+            postgresql, *arguments, query=query, secret=heritage, environment=environment, **changes
+        )
 
     return call
 
@@ -99,6 +109,45 @@ def test_a_name_and_a_parameter_with_letters_beyond_ascii(run: Callable[..., Any
 
     assert outcome.code == 0, outcome.lines
     assert pq.read_table(outcome.files[0]).to_pylist() == [{"n\u00famero": 1, "S\u00e3o": "S\u00e3o"}]
+
+
+@DECODERS
+@pytest.mark.parametrize(
+    ("changes", "row"),
+    [
+        ({}, {"n\u00famero": 3, "m\u00e9todo": "S\u00e3o", "texto": "\u00e7\u00e3o3"}),
+        ({"columns": ["m\u00e9todo"]}, {"m\u00e9todo": "S\u00e3o"}),
+        (
+            {"masks": {"texto": {"kind": "truncate", "length": 2}, "m\u00e9todo": {"kind": "redact"}}},
+            {"n\u00famero": 3, "m\u00e9todo": "***", "texto": "\u00e7\u00e3"},
+        ),
+        ({"partition_by": ["m\u00e9todo"]}, {"n\u00famero": 3, "texto": "\u00e7\u00e3o3"}),
+        (
+            {"unrepresentable": "string", "expect": {"unique": ["texto"], "nulls": {"m\u00e9todo": 0}}},
+            {"n\u00famero": 3, "m\u00e9todo": "S\u00e3o", "texto": "\u00e7\u00e3o3"},
+        ),
+    ],
+    ids=["plain", "columns", "masks", "partition_by", "expect"],
+)
+def test_names_of_types_need_not_be_utf_8(
+    run: Callable[..., Any], decoder: str, changes: dict[str, Any], row: dict[str, Any]
+) -> None:
+    # Given a type, a table and columns with names in Latin-1
+    query = 'select "n\u00famero", "m\u00e9todo", texto, quando from "pre\u00e7os" where "m\u00e9todo" = :m'
+
+    # When an hour is read
+    outcome = run(
+        query, decoder, interval=("2026-11-01T03:00:00Z", "2026-11-01T04:00:00Z"), parameters={"m": "S\u00e3o"},
+        incremental_column="quando", encoding="latin1", **changes,
+    )  # fmt: skip
+
+    # Then its row is there, and the receipt has the name of the type
+    assert outcome.code == 0, outcome.lines
+    (landed,) = (one for path in outcome.files for one in pq.read_table(path, partitioning=None).to_pylist())
+    landed.pop("quando", None)
+    assert landed == row
+    types = {field["name"]: field["database_type"] for field in outcome.manifest["schema"]}
+    assert types.get("m\u00e9todo", '"esta\u00e7\u00e3o"') == '"esta\u00e7\u00e3o"'
 
 
 def test_an_encoding_for_a_database_that_has_one_is_refused(etl: Etl, postgresql: Database) -> None:

@@ -113,9 +113,8 @@ class MysqlReader:
 
         Raises UserError for a warning that rows, or parts of values, are missing.
         """
-        with self._connection.cursor() as cursor:
-            cursor.execute("show warnings")
-            numbers = [int(row[1]) for row in cursor.fetchall() if row[0] != "Note"]
+        warned = self._rows("show warnings")
+        numbers = [int(str(row["Code"])) for row in warned if row["Level"] != "Note"]
         if not numbers:
             return
         if cut := [number for number in numbers if number in CUT_SHORT]:
@@ -257,9 +256,19 @@ class MysqlReader:
         return bind(query, specification.parameters, interval, engine=specification.engine, syntax=syntax)
 
     def _rows(self, query: str) -> list[dict[str, object]]:
-        with self._connection.cursor(DictCursor) as cursor:
-            cursor.execute(query)
-            return list(cursor.fetchall())
+        """The rows of a statement that tells of others' statements and values, with a character for each byte.
+
+        Their text need not be UTF-8: a server shows the first 100 bytes of a running statement, which may end
+        within a character, and the bytes of a literal as they were sent.
+        """
+        connection = self._connection
+        encoding, connection.encoding = connection.encoding, "latin-1"
+        try:
+            with connection.cursor(DictCursor) as cursor:
+                cursor.execute(query)
+                return list(cursor.fetchall())
+        finally:
+            connection.encoding = encoding
 
     def _lock_of(self, specification: Specification) -> Callable[[int], bool]:
         # A lock's name has at most 64 characters (MySQL Reference Manual, "Locking Functions").

@@ -18,17 +18,22 @@ from hybrid_etl.settling import Open, utc
 
 Ask = Callable[[str], Sequence[Mapping[str, object]]]
 
-_SESSION = "set session time_zone = '+00:00'"
+# A server may be told to end a session with its transaction (completion_type RELEASE).
+_SESSION = "set session time_zone = '+00:00', completion_type = 'NO_CHAIN'"
 _NOW = "select date_format(now(6), '%Y-%m-%dT%H:%i:%s.%f') as at"
 # InnoDB keeps for 0.1 s what this table shows (InnoDB source, trx0i_s: CACHE_MIN_IDLE_TIME_NS), renewed by
 # everybody who looks. So each look changes whether this session is in it, and believes it only when it shows.
 _TRANSACTIONS = """
-select trx_mysql_thread_id as id, date_format(trx_started, '%Y-%m-%dT%H:%i:%s') as started,
+select trx_mysql_thread_id as id, trx_id as transaction, date_format(trx_started, '%Y-%m-%dT%H:%i:%s') as started,
        trx_is_read_only as read_only, connection_id() as me
 from information_schema.innodb_trx
-union all select 0, null, 1, connection_id()
+union all select 0, 0, null, 1, connection_id()
 """
-_IDLE = ("Sleep", "Daemon", "Connect", "Binlog Dump", "Binlog Dump GTID", "Slave_IO", "Slave_SQL")
+_IDLE = ("Sleep", "Daemon", "Connect", "Binlog Dump", "Binlog Dump GTID")
+_SYSTEM = "system user"
+"""The threads of a replica, idle ones too: MySQL shows them with a query (its status says what they apply)."""
+_REPLICATION = ("show all slaves status", "show replica status", "show slave status")
+"""The first is MariaDB's, and shows the connections with a name, which the others leave out."""
 _FRESH_SECONDS, _BLIND_SECONDS = 10.0, 1.0
 _REFUSED = 1227
 
@@ -41,7 +46,7 @@ class MysqlWatch:
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
         self.unseen: list[str] = []
-        self._within = False
+        self._within = self._blind = False
         self._xa: set[str] | None = None
         ask(_SESSION)
 
@@ -66,7 +71,8 @@ class MysqlWatch:
             self._xa = None
             row, since = min(writing, key=lambda one: one[1])
             return Open(count=len(writing), since=since, who=f"connection {row['id']}" if row["id"] else "XA")
-        return self._prepared()
+        # One that was prepared and has no session; after a restart it is said to have begun then.
+        return self._prepared({str(row["transaction"]) for row in transactions if not row["id"]})
 
     def _transactions(self) -> list[Mapping[str, object]]:
         """The rows of INNODB_TRX as they are now, without this session's own.
@@ -89,7 +95,7 @@ class MysqlWatch:
             if self._within and len(rows) <= 1 and waited >= _BLIND_SECONDS:
                 self._say_unseen("open transactions of other users: grant PROCESS to see them")
                 self._ask("commit")
-                self._within = False
+                self._within, self._blind = False, True
                 return []
             time.sleep(0.11)
         raise Failure(
@@ -102,28 +108,28 @@ class MysqlWatch:
         now, me = self.now(), self._ask("select connection_id() as id")[0]["id"]
         found: list[tuple[Mapping[str, object], datetime]] = []
         for row in self._ask("show processlist"):
-            if row["Command"] in _IDLE or row["Id"] == me or row["Time"] is None:
+            if row["Command"] in _IDLE or row["User"] == _SYSTEM or row["Id"] == me or row["Time"] is None:
                 continue
             began = now - timedelta(seconds=int(str(row["Time"])) + 1)
             if began < horizon:
                 found.append(({"id": row["Id"]}, began))
         return found
 
-    def _prepared(self) -> Open | None:
+    def _prepared(self, without_session: set[str]) -> Open | None:
         """XA transactions that were prepared when all others had ended; later ones are newer."""
         try:
-            rows = self._ask("xa recover")
+            now = {str(row["data"]) for row in self._ask("xa recover")}
         except pymysql.MySQLError:
-            self._say_unseen("XA transactions that a restart has recovered: grant XA_RECOVER_ADMIN")
-            return None
-        now = {str(row["data"]) for row in rows}
+            if self._blind:
+                self._say_unseen("XA transactions that a restart has recovered: grant XA_RECOVER_ADMIN")
+            now = without_session
         self._xa = now if self._xa is None else self._xa & now
         return Open(count=len(self._xa), what="prepared transactions (XA RECOVER)") if self._xa else None
 
     def _behind(self, horizon: datetime) -> Open | None:
         """On a replica: what it has applied must have passed `horizon`."""
         rows: Sequence[Mapping[str, object]] = ()
-        for statement in ("show replica status", "show slave status"):
+        for statement in _REPLICATION:
             try:
                 rows = self._ask(statement)
                 break

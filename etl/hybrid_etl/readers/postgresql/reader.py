@@ -250,7 +250,7 @@ class PostgresqlReader:
             self._connection,
             specification,
             interval,
-            types=partial(types_of, self._connection),
+            types=partial(types_of, self._connection, encoding=specification.encoding or UTF8),
             secret=self._secret,
         )
         self.facts |= facts
@@ -310,7 +310,11 @@ class PostgresqlReader:
             raise UserError("The query returns no columns; write a select.")
         check_names(specification.landing(field.name for field in fields))
         parameters = [result.param_type(index) for index in range(result.nparams)]
-        types = types_of(self._connection, {field.type for field in fields} | set(parameters))
+        types = types_of(
+            self._connection,
+            {field.type for field in fields} | set(parameters),
+            encoding=bound.encoding,
+        )
         columns = [
             passed_column(field.name, types[field.type])
             if self._passthrough
