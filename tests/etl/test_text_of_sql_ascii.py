@@ -36,8 +36,8 @@ def heritage(postgresql: Database) -> Iterator[dict[str, object]]:
         for statement in (
             "create type \"estação\" as enum ('São', 'x')",
             'create table "preços" ("número" int, quando timestamptz, "método" "estação", texto text)',
-            "insert into \"preços\" select n, timestamptz '2026-11-01 00:00+00' + n * interval '1 hour', 'São', "
-            "'ção' || n from generate_series(0, 29) n",
+            "insert into \"preços\" select n, timestamptz '2026-11-01 00:00+00' + n * interval '1 hour', "
+            "'São', 'ção' || n from generate_series(0, 29) n",
         ):
             connection.execute(statement.encode("latin-1"))  # type: ignore[arg-type]
     yield secret
@@ -137,8 +137,8 @@ def test_names_of_types_need_not_be_utf_8(
 
     # When an hour is read
     outcome = run(
-        query, decoder, interval=("2026-11-01T03:00:00Z", "2026-11-01T04:00:00Z"), parameters={"m": "S\u00e3o"},
-        incremental_column="quando", encoding="latin1", **changes,
+        query, decoder, interval=("2026-11-01T03:00:00Z", "2026-11-01T04:00:00Z"),
+        parameters={"m": "S\u00e3o"}, incremental_column="quando", encoding="latin1", **changes,
     )  # fmt: skip
 
     # Then its row is there, and the receipt has the name of the type

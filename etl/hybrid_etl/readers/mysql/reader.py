@@ -256,7 +256,7 @@ class MysqlReader:
         return bind(query, specification.parameters, interval, engine=specification.engine, syntax=syntax)
 
     def _rows(self, query: str) -> list[dict[str, object]]:
-        """The rows of a statement that tells of others' statements and values, with a character for each byte.
+        """The rows of a statement that tells of others' statements and values, a character for each byte.
 
         Their text need not be UTF-8: a server shows the first 100 bytes of a running statement, which may end
         within a character, and the bytes of a literal as they were sent.

@@ -24,16 +24,17 @@ _NOW = "select date_format(now(6), '%Y-%m-%dT%H:%i:%s.%f') as at"
 # InnoDB keeps for 0.1 s what this table shows (InnoDB source, trx0i_s: CACHE_MIN_IDLE_TIME_NS), renewed by
 # everybody who looks. So each look changes whether this session is in it, and believes it only when it shows.
 _TRANSACTIONS = """
-select trx_mysql_thread_id as id, trx_id as transaction, date_format(trx_started, '%Y-%m-%dT%H:%i:%s') as started,
+select trx_mysql_thread_id as id, trx_id as transaction,
+       date_format(trx_started, '%Y-%m-%dT%H:%i:%s') as started,
        trx_is_read_only as read_only, connection_id() as me
 from information_schema.innodb_trx
 union all select 0, 0, null, 1, connection_id()
 """
 _IDLE = ("Sleep", "Daemon", "Connect", "Binlog Dump", "Binlog Dump GTID")
+# The threads of a replica, idle ones too: MySQL shows them with a query. Its status says what they apply.
 _SYSTEM = "system user"
-"""The threads of a replica, idle ones too: MySQL shows them with a query (its status says what they apply)."""
+# The first is MariaDB's, and shows the connections with a name, which the others leave out.
 _REPLICATION = ("show all slaves status", "show replica status", "show slave status")
-"""The first is MariaDB's, and shows the connections with a name, which the others leave out."""
 _FRESH_SECONDS, _BLIND_SECONDS = 10.0, 1.0
 _REFUSED = 1227
 
