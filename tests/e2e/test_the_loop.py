@@ -205,8 +205,8 @@ def test_a_change_of_anything_is_applied_to_what_runs_and_told(two: Two, clone: 
     assert [name for name, _ in landed["customers-regional"]["columns"]] == ["id", "country"]
     assert landed["shop"]["rows"] > 0
 
-    # And the run of the schedule that went first is shown, and the full refresh ends where a day began
-    assert "[scheduled run" in done.stderr
+    # And the full refresh ends where a day began. Whether the schedule's own run goes first is up to the
+    # scheduler: tests/sandbox/demo/test_dag_runs.py has what is shown then.
     assert "a full refresh" in done.stderr
     log = demo.hybrid("demo", "logs", "--task", "shop").stdout
     assert "T00:00:00+00:00 --full'" in log

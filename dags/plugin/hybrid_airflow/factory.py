@@ -182,11 +182,12 @@ def pipeline_dag(estate: Estate, pipeline: Pipeline, *, after: Sequence[AssetLik
     Raises:
         ManifestError: Schedule and `after` do not fit, or the start date is none.
     """
+    start = _start_date(pipeline, zone=pipeline.schedule_zone)
     with EstateDag(
         dag_id=estate.dag_id(pipeline.pipeline),
         description=pipeline.description or f"{pipeline.source} at {pipeline.site}",
         schedule=_schedule(pipeline, after),
-        start_date=_start_date(pipeline, zone=pipeline.schedule_zone),
+        start_date=start,
         catchup=pipeline.catchup,
         max_active_runs=pipeline.max_active_runs,
         tags=sorted({*pipeline.tags, f"site:{pipeline.site}", f"source:{pipeline.source}"}),
@@ -203,7 +204,7 @@ def pipeline_dag(estate: Estate, pipeline: Pipeline, *, after: Sequence[AssetLik
         ),
     ) as dag:
         _tasks(estate, pipeline, after=after)
-        _read_again(estate, pipeline, due=timing(pipeline), start=dag.start_date)
+        _read_again(estate, pipeline, due=timing(pipeline), start=start)
     if pipeline.uses_interval:
         _ask_for_interval(dag)
     return dag
